@@ -1,0 +1,1 @@
+//! Carries a verdict out: annotates by splicing, composes held mail and notices.

@@ -1,0 +1,1 @@
+//! Sealed bodies of held mail in a folder, fsynced.

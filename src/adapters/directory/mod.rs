@@ -1,0 +1,1 @@
+//! The supplier directory: in-process cache, Redis, database.

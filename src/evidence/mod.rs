@@ -1,0 +1,1 @@
+//! Gathers what the outside knows: concurrently, under one deadline.

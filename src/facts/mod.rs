@@ -1,0 +1,1 @@
+//! Establishes facts: pure, one file per family.

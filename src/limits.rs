@@ -1,0 +1,135 @@
+//! Every number that bounds hostile input or waiting, each with its unit and reason.
+//!
+//! Tunable ones are the defaults of configuration keys; the others are fixed.
+
+use std::time::Duration;
+
+// ── SMTP sessions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Sessions at once, whole process. Beyond it: 421 at the greeting.
+pub const MAX_SESSIONS: usize = 2_000;
+/// Sessions at once from one address outside Exchange's ranges and the trusted ones.
+pub const MAX_SESSIONS_PER_PEER: usize = 100;
+/// Command line in octets, CRLF included. RFC 5321 4.5.3.1.4 asks for 512 plus what extensions add; DSN's ORCPT
+/// and ENVID add up to 1,100.
+pub const MAX_COMMAND_LINE: usize = 4_096;
+/// Commands in one session before 421.
+pub const MAX_COMMANDS: usize = 20_000;
+/// Transactions in one session before 421.
+pub const MAX_TRANSACTIONS: usize = 1_000;
+/// Rejected or unknown commands in one session before 421.
+pub const MAX_ERRORS: usize = 20;
+/// Recipients in one transaction (RFC 5321 4.5.3.1.8 asks for at least 100; Exchange splits above 200 per domain).
+pub const MAX_RECIPIENTS: usize = 1_000;
+/// Message size in octets: 150 MiB, what Exchange Online sends at most.
+pub const MAX_MESSAGE_SIZE: u64 = 157_286_400;
+/// Line of message content in octets. Exchange writes very long header lines; the limit only stops endless ones
+/// and is the message size: content is held once, bounded by size and bytes in flight.
+pub const MAX_CONTENT_LINE: u64 = MAX_MESSAGE_SIZE;
+/// Octets of messages in memory at once, whole process: about three of the largest.
+pub const MAX_BYTES_IN_FLIGHT: u64 = 512 * 1_024 * 1_024;
+/// Transactions of one organisation that are not yet proven by headers.
+pub const MAX_UNPROVEN_TRANSACTIONS: usize = 500;
+/// Octets of a client's EHLO argument.
+pub const MAX_EHLO_ARGUMENT: usize = 255;
+
+/// Waiting for a TLS handshake.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Waiting for a command (RFC 5321 4.5.3.2.7 asks for five minutes).
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+/// Waiting for the next octets of message content (RFC 5321 4.5.3.2.5: three minutes).
+pub const DATA_TIMEOUT: Duration = Duration::from_secs(180);
+/// A whole message's content may take this long.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1_800);
+/// A session lives at most this long.
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(7_200);
+/// Writing a reply to a peer that does not read.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+// ── the journey ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// From end of data to our reply, hard: then 451. Exchange keeps the mail.
+pub const VERDICT_HARD_STOP: Duration = Duration::from_secs(120);
+/// Gathering evidence (sender authentication and supplier directory), together.
+pub const GATHER_DEADLINE: Duration = Duration::from_millis(2_500);
+/// Received fields before the message counts as looping (RFC 5321 6.3 asks for at least 100).
+pub const MAX_RECEIVED_FIELDS: usize = 100;
+/// Our own signed trace fields for the same recipients: the third pass is refused.
+pub const MAX_OWN_PASSES: usize = 2;
+
+// ── parsing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets that are parsed and inspected; the rest of a larger message is relayed unread and named so.
+pub const MAX_INSPECTED_OCTETS: usize = 40 * 1_024 * 1_024;
+/// Header fields at the top level.
+pub const MAX_HEADER_FIELDS: usize = 1_000;
+/// Octets of one header field that are looked at.
+pub const MAX_HEADER_FIELD: usize = 64 * 1_024;
+/// Octets of the top-level header section.
+pub const MAX_HEADER_SECTION: usize = 512 * 1_024;
+/// MIME entities that are looked at.
+pub const MAX_PARTS: usize = 500;
+/// Nesting of multiparts.
+pub const MAX_DEPTH: usize = 20;
+/// Nesting of attached messages.
+pub const MAX_ATTACHED_MESSAGES: usize = 3;
+/// Attachments whose content is opened; the others are named.
+pub const MAX_DOCUMENTS: usize = 10;
+/// Characters of text analysed per part: the head …
+pub const TEXT_HEAD: usize = 768 * 1_024;
+/// … and the tail.
+pub const TEXT_TAIL: usize = 256 * 1_024;
+/// Characters of text analysed per message.
+pub const TEXT_PER_MESSAGE: usize = 4 * 1_024 * 1_024;
+/// Octets of one HTML part that are analysed.
+pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
+/// Memory of the streaming HTML reader.
+pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
+/// Different accounts reported of one message.
+pub const MAX_ACCOUNTS: usize = 50;
+/// Keys of one directory query.
+pub const MAX_DIRECTORY_KEYS: usize = 128;
+/// Findings of one message.
+pub const MAX_FINDINGS: usize = 64;
+
+// ── the next hop ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// TCP connect to one address.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Greeting, EHLO, STARTTLS, MAIL, RCPT answers.
+pub const NEXT_HOP_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Answer after the final dot; below [`VERDICT_HARD_STOP`].
+pub const NEXT_HOP_DATA_TIMEOUT: Duration = Duration::from_secs(100);
+/// A pooled connection lives at most this long (Exchange closes at 20 minutes).
+pub const CONNECTION_LIFETIME: Duration = Duration::from_secs(19 * 60);
+/// A pooled connection idles at most this long.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(60);
+/// Messages over one connection (Exchange: fewer than 200).
+pub const MESSAGES_PER_CONNECTION: usize = 190;
+/// Connections to one organisation's next hop at once.
+pub const CONNECTIONS_PER_ORGANISATION: usize = 50;
+/// Addresses of the next hop that are tried.
+pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
+/// Octets of a next hop's reply that are kept.
+pub const MAX_REPLY_OCTETS: usize = 4_096;
+
+// ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
+
+/// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
+pub const OUTBOX_RETRY_FIRST: Duration = Duration::from_secs(30);
+/// Longest pause between outbox tries.
+pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
+/// An outbox mail is given up (state `failed`, visible, alarmed, never deleted) after this long.
+pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
+/// Pause between looks at the outbox.
+pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
+/// How often the organisations' book is compared with the database.
+pub const BOOK_POLL: Duration = Duration::from_secs(1);
+/// Entry of the in-process directory cache lives at most this long.
+pub const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Entries of the in-process directory cache.
+pub const CACHE_ENTRIES: u64 = 200_000;
+/// Redis is given this long before the database is asked.
+pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
+/// Draining at SIGTERM.
+pub const DRAIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,3 @@
+//! The `sentra` binary.
+
+fn main() {}

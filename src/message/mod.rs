@@ -1,0 +1,1 @@
+//! Octets to [`crate::model::Message`]: the only user of mail-parser.

@@ -1,0 +1,124 @@
+//! What a message says about money, each statement with the place where it stood.
+
+use super::{Account, Gap, Scheme};
+use serde::{Deserialize, Serialize};
+
+/// Where a statement stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartKind {
+    /// text/plain body (or another inline text).
+    Body,
+    /// text/html body.
+    Html,
+    /// An attachment, attached messages included.
+    Attachment,
+}
+
+/// The place of a statement: part, file, page.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// Which kind of part.
+    pub part: PartKind,
+    /// File name of an attachment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Page number from 1, where the format has pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// Index into [`super::Message::parts`]; not shown outside.
+    #[serde(skip)]
+    pub index: usize,
+    /// Text that the recipient does not see (`display:none`, font size 0 …).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// A value and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where.
+    pub place: Place,
+}
+
+/// An account that the message names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountClaim {
+    /// The account in canonical form.
+    pub account: Account,
+    /// Whether check digits and structure hold; `None` where the scheme has none that we can check.
+    pub valid: Option<bool>,
+    /// First place where it was seen.
+    pub place: Place,
+    /// Every further place.
+    pub also_at: Vec<Place>,
+}
+
+impl AccountClaim {
+    /// Scheme of the account.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.account.scheme()
+    }
+}
+
+/// An amount of money in minor units (pence, cents).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Money {
+    /// Minor units; two decimals are assumed (ISO 4217 exponents come with the document readers).
+    pub minor: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+impl Money {
+    /// `1234.50`
+    #[must_use]
+    pub fn decimal(&self) -> String {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let abs = self.minor.unsigned_abs();
+        let (whole, cents) = (abs / 100, abs % 100);
+        format!("{sign}{whole}.{cents:02}")
+    }
+}
+
+/// What became of one attachment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentReport {
+    /// File name, or a made-up one (`part-3`).
+    pub name: String,
+    /// Media type as declared.
+    pub media_type: String,
+    /// Whether its text was read in full.
+    pub read: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// Alias that reads well in the claims: something unread.
+pub type Unchecked = Gap;
+
+/// Everything the message says about a payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaymentClaims {
+    /// Accounts, each once, in order of appearance.
+    pub accounts: Vec<AccountClaim>,
+    /// Amounts with currency, each once.
+    pub amounts: Vec<Money>,
+    /// Invoice numbers as written.
+    pub invoice_numbers: Vec<String>,
+    /// ISO 8601 date.
+    pub due_date: Option<String>,
+    /// Tax numbers (VAT …) in canonical form (`GB980780684`).
+    pub tax_numbers: Vec<String>,
+    /// Company registration numbers in canonical form.
+    pub company_numbers: Vec<String>,
+    /// Lexicon families that matched (`bank_change`, `urgency`, `invoice`, `remittance` …) with the phrase.
+    pub phrases: Vec<Sourced<(String, String)>>,
+    /// Attachments.
+    pub documents: Vec<DocumentReport>,
+    /// What could not be read.
+    pub unchecked: Vec<Unchecked>,
+}

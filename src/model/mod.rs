@@ -1,0 +1,42 @@
+//! The nouns of the house: plain data that every stage shares and nothing that acts.
+//!
+//! Imports nothing of ours. Value types that can only exist valid have private fields and one constructor
+//! ([`Domain`], [`EmailAddress`], [`Account`]); plain records have public fields. `Debug` of types that carry an
+//! account number or a secret is redacted, so a stray `{:?}` in a log leaks nothing.
+
+mod account;
+mod address;
+mod claims;
+mod directory;
+mod disposition;
+mod envelope;
+mod evidence;
+mod finding;
+mod ids;
+mod message;
+mod organisation;
+mod quarantine;
+mod supplier;
+mod verdict;
+
+pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
+pub use address::{AddressError, Domain, EmailAddress};
+pub use claims::{AccountClaim, DocumentReport, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked};
+pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
+pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
+pub use envelope::{
+    BodyType, DsnNotify, DsnReturn, Envelope, MailParameters, Peer, PeerStanding, ReceivedMail, Recipient,
+    ReversePath, TlsInfo,
+};
+pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
+pub use finding::{Class, Family, Finding, FindingCode, Severity};
+pub use ids::{MailId, OrgId, QuarantineId, SupplierId};
+pub use message::{
+    ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,
+};
+pub use organisation::{
+    Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
+};
+pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
+pub use supplier::{AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_name};
+pub use verdict::{Action, Category, Verdict};

@@ -1,0 +1,203 @@
+//! Supplier records: what the organisation knows, and how sure it is.
+
+use super::{Account, Domain, EmailAddress, SupplierId};
+use serde::{Deserialize, Serialize};
+
+/// State of an account on file (design: only a verification by call-back, approved by a second person, verifies).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountState {
+    /// On file, not verified.
+    Pending,
+    /// Verified: payments may go there.
+    Verified,
+    /// Was verified, no longer used.
+    Retired,
+    /// Known fraud.
+    Blocked,
+    /// The organisation's own account.
+    Own,
+}
+
+impl AccountState {
+    /// The name in SQL, CSV and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Verified => "verified",
+            Self::Retired => "retired",
+            Self::Blocked => "blocked",
+            Self::Own => "own",
+        }
+    }
+
+    /// The state by its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Verified, Self::Retired, Self::Blocked, Self::Own]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
+/// Outcome of comparing one account found in a message with the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// On the identified supplier's record, verified.
+    Match,
+    /// Supplier known, account not theirs.
+    Mismatch,
+    /// Supplier known, none on record.
+    First,
+    /// On another supplier's record.
+    OtherSupplier,
+    /// No supplier recognised.
+    Unknown,
+    /// On the record, not yet verified.
+    Pending,
+    /// On the record, no longer used.
+    Retired,
+    /// Known fraud.
+    Blocked,
+    /// The organisation's own.
+    Own,
+    /// The directory could not be asked.
+    Unavailable,
+}
+
+impl AccountStatus {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Mismatch => "mismatch",
+            Self::First => "first",
+            Self::OtherSupplier => "other_supplier",
+            Self::Unknown => "unknown",
+            Self::Pending => "pending",
+            Self::Retired => "retired",
+            Self::Blocked => "blocked",
+            Self::Own => "own",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// What identified a supplier, strongest first. By [`MatchedBy::Name`] alone it is only claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedBy {
+    /// Exact sender address.
+    Address,
+    /// Sender domain.
+    Domain,
+    /// Tax number in the message.
+    VatNumber,
+    /// Company number in the message.
+    CompanyNumber,
+    /// Name only: claimed, not identified.
+    Name,
+}
+
+/// One account on a supplier's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupplierAccount {
+    /// The account.
+    pub account: Account,
+    /// BIC, if known.
+    pub bic: Option<String>,
+    /// Name of the account holder, if known.
+    pub account_name: Option<String>,
+    /// State on file.
+    pub state: AccountState,
+}
+
+/// A supplier as imported, listed and exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupplierRecord {
+    /// Identifier.
+    pub id: SupplierId,
+    /// Name in the ledger.
+    pub name: String,
+    /// Trading names.
+    pub aliases: Vec<String>,
+    /// Domains.
+    pub domains: Vec<Domain>,
+    /// Sender addresses.
+    pub emails: Vec<EmailAddress>,
+    /// Call-back numbers as written.
+    pub phones: Vec<String>,
+    /// Tax number, canonical.
+    pub vat_number: Option<String>,
+    /// Company number, canonical.
+    pub company_number: Option<String>,
+    /// ISO 3166 alpha-2.
+    pub country: Option<String>,
+    /// Accounts.
+    pub accounts: Vec<SupplierAccount>,
+}
+
+/// Folds a company or person name for comparison: lower case, letters and digits only with single spaces, legal
+/// forms (`ltd`, `limited`, `plc`, `gmbh`, `llc`, `inc`, `bv`, `sarl`, `sas`, `srl`, `spa`, `ag`, `kg`, `co`, …) dropped.
+#[must_use]
+pub fn fold_name(name: &str) -> String {
+    const LEGAL_FORMS: &[&str] = &[
+        "ltd",
+        "limited",
+        "plc",
+        "llp",
+        "llc",
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "gmbh",
+        "ag",
+        "kg",
+        "ohg",
+        "ug",
+        "mbh",
+        "bv",
+        "nv",
+        "sa",
+        "sas",
+        "sarl",
+        "srl",
+        "spa",
+        "sl",
+        "ab",
+        "as",
+        "oy",
+        "aps",
+        "pty",
+        "the",
+        "and",
+    ];
+    let lower = name.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let kept: Vec<&str> = words.iter().copied().filter(|word| !LEGAL_FORMS.contains(word)).collect();
+    if kept.is_empty() { words.join(" ") } else { kept.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fold_without_legal_form_and_punctuation() {
+        for (name, folded) in [
+            ("Acme Building Supplies Ltd.", "acme building supplies"),
+            ("ACME  Building-Supplies Limited", "acme building supplies"),
+            ("The Co", "the co"),
+            ("Müller & Söhne GmbH", "müller söhne"),
+        ] {
+            assert_eq!(fold_name(name), folded);
+        }
+    }
+}

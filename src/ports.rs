@@ -1,0 +1,324 @@
+//! Every trait that can block, fail or be faked, on one page.
+//!
+//! The mail path (`smtp` → `gateway` → `evidence`, `act`) knows the outside only through these. Adapters implement
+//! them; tests run against the real adapters. Each error enum answers [`PortError::is_transient`].
+
+use crate::model::{
+    AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope,
+    Fingerprint, HeldMail, Lookup, MailId, MailParameters, Message, NextHopReply, OrgId, Organisation, Peer,
+    QuarantineId, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Failure of a port. The text names the thing and the remedy and holds no secret and no account number.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Worth trying again: the other side is away, slow or busy.
+    #[error("{what}: {detail}")]
+    Transient {
+        /// Which part (`database`, `redis`, `objects`, `keys`).
+        what: &'static str,
+        /// What happened.
+        detail: String,
+    },
+    /// Will fail again: data, configuration or programming.
+    #[error("{what}: {detail}")]
+    Permanent {
+        /// Which part.
+        what: &'static str,
+        /// What happened and what to do.
+        detail: String,
+    },
+}
+
+impl PortError {
+    /// Whether a retry may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
+    }
+}
+
+// ── what smtp sees of the gateway ──────────────────────────────────────────────────────────────────────────────────
+
+/// The gateway as the SMTP server sees it: opens transactions.
+#[async_trait]
+pub trait MailHandler: Send + Sync + 'static {
+    /// A MAIL FROM was accepted syntactically. Cheap: nothing leaves the process yet.
+    ///
+    /// # Errors
+    /// The reason to refuse the whole transaction.
+    async fn open(
+        &self,
+        peer: &Peer,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+    ) -> Result<Box<dyn MailTransaction>, RefusalReason>;
+}
+
+/// One transaction. Dropping it (RSET, disconnect) gives the onward transaction up.
+#[async_trait]
+pub trait MailTransaction: Send {
+    /// The id that goes into replies and logs.
+    fn id(&self) -> MailId;
+    /// One RCPT TO: decides the organisation, opens the onward transaction, mirrors the next hop's answer.
+    async fn recipient(&mut self, recipient: Recipient) -> RecipientOutcome;
+    /// How many recipients were accepted so far.
+    fn accepted(&self) -> usize;
+    /// The data arrived whole. Never panics outward, always answers within `limits::VERDICT_HARD_STOP`.
+    ///
+    /// `bare_newlines`: the octets (which came by BDAT) hold a CR or LF outside CRLF.
+    async fn finish(self: Box<Self>, octets: Bytes, bare_newlines: bool) -> Disposition;
+}
+
+// ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What the next hop advertised (RFC 5321 EHLO keywords).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NextHopCapabilities {
+    /// PIPELINING, RFC 2920.
+    pub pipelining: bool,
+    /// CHUNKING, RFC 3030.
+    pub chunking: bool,
+    /// 8BITMIME, RFC 6152.
+    pub eight_bit_mime: bool,
+    /// SMTPUTF8, RFC 6531.
+    pub smtputf8: bool,
+    /// DSN, RFC 3461.
+    pub dsn: bool,
+    /// SIZE, RFC 1870: 0 when without limit.
+    pub size: Option<u64>,
+}
+
+/// Why the next hop could not take something, apart from a reply about the message itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OnwardError {
+    /// No address, no connection, TLS failed, refused at EHLO or MAIL: configuration or outage, 451 and an alarm.
+    #[error("next hop {host} is unavailable: {detail}")]
+    Unavailable {
+        /// Host and port as configured.
+        host: String,
+        /// What happened, without message content.
+        detail: String,
+    },
+    /// The connection ended or timed out after the final dot was sent: fate unknown; the sender must keep the mail.
+    #[error("next hop {host} did not answer after the data: {detail}")]
+    Uncertain {
+        /// Host and port as configured.
+        host: String,
+        /// What happened.
+        detail: String,
+    },
+    /// The message can't be expressed towards this next hop (8-bit, SMTPUTF8, bare newline).
+    #[error("the message cannot be passed to the next hop unchanged: {0:?}")]
+    NotExpressible(RefusalReason),
+}
+
+/// Opens onward transactions; pools connections per organisation.
+#[async_trait]
+pub trait NextHop: Send + Sync {
+    /// Connects (or takes a pooled connection of this organisation) and offers MAIL FROM, possibly pipelined with
+    /// the first RCPT.
+    ///
+    /// # Errors
+    /// [`OnwardError`] when no transaction could be opened.
+    async fn open(
+        &self,
+        organisation: &Arc<Organisation>,
+        reverse_path: &ReversePath,
+        parameters: &MailParameters,
+        first: &Recipient,
+    ) -> Result<(Box<dyn OnwardTransaction>, NextHopReply), OnwardError>;
+}
+
+/// One open onward transaction. Dropping it gives it up (the connection is reset or closed, never reused dirty).
+#[async_trait]
+pub trait OnwardTransaction: Send {
+    /// What the next hop can do.
+    fn capabilities(&self) -> NextHopCapabilities;
+    /// Offers one more recipient and returns the next hop's answer.
+    ///
+    /// # Errors
+    /// [`OnwardError`] when the connection failed.
+    async fn recipient(&mut self, recipient: &Recipient) -> Result<NextHopReply, OnwardError>;
+    /// Sends the message (segments in order; nothing is added between) and returns the reply after the final dot
+    /// or `BDAT … LAST`.
+    ///
+    /// # Errors
+    /// [`OnwardError::Uncertain`] when the answer never came; [`OnwardError::NotExpressible`] before anything was sent.
+    async fn send(
+        self: Box<Self>,
+        segments: &[Bytes],
+        bare_newlines: bool,
+    ) -> Result<NextHopReply, OnwardError>;
+    /// RSET, so that the connection can be pooled again.
+    async fn abandon(self: Box<Self>);
+}
+
+// ── what is known ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// The organisations, cached whole. Lookups never touch the network.
+pub trait OrganisationBook: Send + Sync {
+    /// The organisation that protects this address (mailbox, alias, plus-addressed).
+    fn by_recipient(&self, address: &EmailAddress) -> Option<Arc<Organisation>>;
+    /// The organisation that registered the domain of this address.
+    fn by_domain(&self, address: &EmailAddress) -> Option<Arc<Organisation>>;
+    /// By id.
+    fn by_id(&self, id: OrgId) -> Option<Arc<Organisation>>;
+    /// Whether the book could ever be read: false means that nobody can be told from nobody.
+    fn is_loaded(&self) -> bool;
+    /// Whether the store behind it answers right now.
+    fn is_fresh(&self) -> bool;
+}
+
+/// The verified supplier records, through the caches.
+#[async_trait]
+pub trait SupplierDirectory: Send + Sync {
+    /// Answers all questions of one message, in at most one Redis round trip.
+    async fn look_up(
+        &self,
+        organisation: &Organisation,
+        query: DirectoryQuery,
+        deadline: Instant,
+    ) -> Lookup<DirectoryAnswer>;
+}
+
+/// Who really sent it.
+#[async_trait]
+pub trait SenderAuth: Send + Sync {
+    /// Verifies or reads what the trusted upstream found. Failure is `known: false`, never an error.
+    async fn authenticate(&self, mail: &ReceivedMail, message: &Message, deadline: Instant) -> AuthResults;
+}
+
+// ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What is recorded of one message. Facts are JSON with sensitive values as fingerprints.
+#[derive(Clone, Debug)]
+pub struct MessageRecord {
+    /// Message id.
+    pub id: MailId,
+    /// Organisation.
+    pub org: OrgId,
+    /// Unix milliseconds.
+    pub received_at_ms: i64,
+    /// `deliver`, `tag` or `quarantine`: what is about to be done.
+    pub action: &'static str,
+    /// Severity name.
+    pub severity: &'static str,
+    /// 0 to 100.
+    pub score: u8,
+    /// Category name.
+    pub category: &'static str,
+    /// Finding codes, comma-separated.
+    pub codes: String,
+    /// Rule set hash.
+    pub ruleset: String,
+    /// Octets received.
+    pub size: u64,
+    /// Recorded facts, JSON.
+    pub facts: String,
+}
+
+/// The record of messages: intent before the final dot, outcome after.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Writes the intent. `durable`: fsynced before it returns (tag and quarantine); else written, synced in batches.
+    ///
+    /// # Errors
+    /// [`PortError`] when it could not be written.
+    async fn intend(&self, record: MessageRecord, durable: bool) -> Result<(), PortError>;
+    /// Notes the outcome; returns at once, is written in batches. A lost outcome shows as an open intent at start.
+    fn outcome(&self, id: MailId, reply_code: u16, outcome: &'static str);
+}
+
+/// What became of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldOutcome {
+    /// A new entry.
+    New(QuarantineId),
+    /// The same message was already held: its entry stands, nothing was added.
+    Duplicate(QuarantineId),
+}
+
+impl HoldOutcome {
+    /// The entry's id.
+    #[must_use]
+    pub fn id(self) -> QuarantineId {
+        match self {
+            Self::New(id) | Self::Duplicate(id) => id,
+        }
+    }
+}
+
+/// The quarantine as the mail path sees it.
+#[async_trait]
+pub trait QuarantineStore: Send + Sync {
+    /// Seals and fsyncs the body, commits the row and, for a new entry, the administrators' notice in the outbox.
+    /// When it returns, a power cut loses nothing. `notice` is the ready-made mail (RFC 5322 octets) per administrator.
+    ///
+    /// # Errors
+    /// [`PortError`]: nothing is held, the caller answers 451.
+    async fn hold(&self, mail: HeldMail, notices: Vec<OutboxMail>) -> Result<HoldOutcome, PortError>;
+}
+
+/// A mail that Sentra itself originates, for the outbox.
+#[derive(Clone, Debug)]
+pub struct OutboxMail {
+    /// Whose next hop it takes.
+    pub org: OrgId,
+    /// Envelope.
+    pub envelope: Envelope,
+    /// RFC 5322 octets with CRLF line ends.
+    pub octets: Bytes,
+    /// `notice` or `release`.
+    pub kind: &'static str,
+}
+
+// ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/// The organisations' keys. In memory once loaded: these calls neither block nor wait.
+pub trait Keyring: Send + Sync {
+    /// HMAC-SHA-256 of `v1|` + comparison key under the organisation's fingerprint key.
+    ///
+    /// # Errors
+    /// [`PortError`] when the organisation has no keys loaded.
+    fn fingerprint(&self, org: OrgId, key: &AccountKey) -> Result<Fingerprint, PortError>;
+    /// HMAC-SHA-256 of any other text (address, domain, name) under the same key, domain-separated by `kind`.
+    ///
+    /// # Errors
+    /// As above.
+    fn fingerprint_text(&self, org: OrgId, kind: &str, text: &str) -> Result<Fingerprint, PortError>;
+    /// Ed25519 signature by the organisation's signing key.
+    ///
+    /// # Errors
+    /// As above.
+    fn sign(&self, org: OrgId, message: &[u8]) -> Result<Vec<u8>, PortError>;
+    /// Verifies a signature of [`Keyring::sign`].
+    fn verify(&self, org: OrgId, message: &[u8], signature: &[u8]) -> bool;
+    /// AES-256-GCM under the organisation's data key; `context` (table and column) is bound in. Nonce and key id are
+    /// part of the returned octets.
+    ///
+    /// # Errors
+    /// As above.
+    fn seal(&self, org: OrgId, context: &str, plain: &[u8]) -> Result<Vec<u8>, PortError>;
+    /// Reverses [`Keyring::seal`].
+    ///
+    /// # Errors
+    /// [`PortError::Permanent`] when organisation, context, key or octets do not fit.
+    fn open(&self, org: OrgId, context: &str, sealed: &[u8]) -> Result<Vec<u8>, PortError>;
+}
+
+/// The wall clock.
+pub trait Clock: Send + Sync {
+    /// Unix time in milliseconds.
+    fn now_ms(&self) -> i64;
+}
+
+/// Source of identifiers.
+pub trait IdSource: Send + Sync {
+    /// A fresh ULID, never before returned by this process.
+    fn ulid(&self) -> ulid::Ulid;
+}

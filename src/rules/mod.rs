@@ -1,0 +1,1 @@
+//! Judges: facts to findings to verdict, by the rules in `rules/`.

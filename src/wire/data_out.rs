@@ -1,0 +1,1 @@
+//! Sending message content: dot-stuffing and BDAT.

@@ -1,0 +1,1 @@
+//! Every reply we can send.

@@ -1,0 +1,32 @@
+//! One test binary: the real program over real sockets. Each module says in its first line what it shows.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "tests may fail loudly"
+)]
+
+mod annotate;
+mod check;
+mod cli;
+mod clients;
+mod kill;
+mod layering;
+mod next_hop;
+mod outages;
+mod smtp_server;
+mod store;
+mod suppliers;
+mod support;

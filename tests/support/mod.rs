@@ -1,0 +1,2 @@
+//! What the tests share: servers they start, fixtures, builders.
+pub mod sink;

@@ -1,0 +1,1 @@
+//! A next hop that does what the test asks.
