@@ -1,2 +1,4 @@
-//! What the tests share: servers they start, fixtures, builders.
+//! What the tests share: servers they start, clients, fixtures.
+pub mod client;
 pub mod sink;
+pub mod world;
