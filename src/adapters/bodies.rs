@@ -12,6 +12,10 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Suffix of a body that is being written.
+const UNFINISHED: &str = ".new";
 
 /// The folder. Cheap to clone; all work happens on threads that may block.
 #[derive(Clone, Debug)]
@@ -60,10 +64,49 @@ impl Bodies {
     /// [`PortError::Transient`] when the disk refuses.
     pub async fn delete(&self, org: OrgId, id: QuarantineId) -> Result<(), PortError> {
         let root = Arc::clone(&self.root);
-        run("deleted", move || match fs::remove_file(file(&root, org, id)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => sync_folder(&folder(&root, org)),
+        run("deleted", move || {
+            let mut found = false;
+            for path in [file(&root, org, id), unfinished(&root, org, id)] {
+                match fs::remove_file(path) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    other => other.map(|()| found = true)?,
+                }
+            }
+            if found { sync_folder(&folder(&root, org)) } else { Ok(()) }
+        })
+        .await
+    }
+
+    /// Ids of one organisation's bodies, unfinished ones included, that were written longer than `age` before `now_ms`.
+    ///
+    /// # Errors
+    /// [`PortError::Transient`] when the disk refuses.
+    pub async fn older_than(
+        &self,
+        org: OrgId,
+        now_ms: i64,
+        age: Duration,
+    ) -> Result<Vec<QuarantineId>, PortError> {
+        let folder = folder(&self.root, org);
+        let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+        run("listed", move || {
+            let mut ids = Vec::new();
+            let entries = match fs::read_dir(folder) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(ids),
+                other => other?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name();
+                let stem = name.to_str().map(|name| name.trim_end_matches(UNFINISHED));
+                let written = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+                if let Some(Ok(id)) = stem.map(str::parse)
+                    && written.saturating_add(age) < now
+                {
+                    ids.push(id);
+                }
+            }
+            Ok(ids)
         })
         .await
     }
@@ -103,14 +146,17 @@ fn file(root: &Path, org: OrgId, id: QuarantineId) -> PathBuf {
     folder(root, org).join(id.to_string())
 }
 
+fn unfinished(root: &Path, org: OrgId, id: QuarantineId) -> PathBuf {
+    folder(root, org).join(format!("{id}{UNFINISHED}"))
+}
+
 fn write(root: &Path, org: OrgId, id: QuarantineId, sealed: &[u8]) -> io::Result<()> {
     let folder = folder(root, org);
-    let unfinished = folder.join(format!("{id}.new"));
-    let written =
-        write_synced(&unfinished, sealed).and_then(|()| fs::rename(&unfinished, file(root, org, id)));
+    let temporary = unfinished(root, org, id);
+    let written = write_synced(&temporary, sealed).and_then(|()| fs::rename(&temporary, file(root, org, id)));
     if let Err(error) = written {
         // What cannot be removed now is no body: its name is never read.
-        fs::remove_file(&unfinished).ok();
+        fs::remove_file(&temporary).ok();
         return Err(error);
     }
     sync_folder(&folder)

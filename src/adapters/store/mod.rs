@@ -11,6 +11,8 @@ mod database;
 mod error;
 mod members;
 mod organisations;
+mod outbox;
+mod quarantine;
 mod users;
 
 pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
@@ -19,18 +21,25 @@ pub use database::{Database, Durability, WriteTransaction};
 pub use error::StoreError;
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation, OrgSetting};
+pub use outbox::{OutboxItem, OutboxState, OutboxStatus, SendResult};
+pub use quarantine::{HeldEntry, OPEN_STATES, ReleaseOrder};
 
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;
+use crate::limits;
 use crate::model::{OrgId, Organisation};
-use crate::ports::{Clock, IdSource};
+use crate::ports::{Clock, IdSource, Keyring as _};
 use error::damaged;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Everything that is kept, with what sealing and dating it needs.
 pub struct Store {
@@ -94,6 +103,22 @@ impl Store {
         let at = self.clock.now_ms();
         audit::append(write, Event { org, at, actor, action, subject, detail, sealed: None }).await
     }
+
+    fn seal_json(&self, org: OrgId, context: &str, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+        let plain = serde_json::to_vec(value).map_err(|error| StoreError::Invalid(error.to_string()))?;
+        Ok(self.keyring.seal(org, context, &plain)?)
+    }
+
+    fn open_json<T: DeserializeOwned>(
+        &self,
+        org: OrgId,
+        context: &str,
+        sealed: Vec<u8>,
+    ) -> Result<T, StoreError> {
+        let plain = self.keyring.open(org, context, &sealed)?;
+        // The parser's own words would quote the content.
+        serde_json::from_slice(&plain).map_err(|_| damaged("sealed document"))
+    }
 }
 
 /// Tells every node to read the organisations again.
@@ -123,6 +148,30 @@ fn placed<'a>(
 ) -> Result<Option<(OrgId, &'a mut Organisation)>, StoreError> {
     let id = OrgId::from_str(row.try_get(0)?).map_err(|_| damaged("organisation id"))?;
     Ok(by_id.get_mut(&id).map(|organisation| (id, &mut **organisation)))
+}
+
+/// `$first, $first+1, …`
+fn placeholders(first: usize, count: usize) -> String {
+    let marks = (first..first.saturating_add(count)).map(|number| format!("${number}"));
+    marks.collect::<Vec<_>>().join(", ")
+}
+
+/// At most `limits::MAX_STORED_TEXT` characters.
+fn bounded(text: &str) -> &str {
+    let end = text.char_indices().nth(limits::MAX_STORED_TEXT).map_or(text.len(), |(at, _)| at);
+    text.get(..end).unwrap_or(text)
+}
+
+fn from_rfc3339(text: &str) -> Result<i64, StoreError> {
+    let wrong = || StoreError::Invalid("a time is not RFC 3339".to_owned());
+    let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).map_err(|_| wrong())
+}
+
+/// UTC, from Unix milliseconds.
+fn to_rfc3339(ms: i64) -> Result<String, StoreError> {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms).saturating_mul(1_000_000));
+    time.ok().and_then(|time| time.format(&Rfc3339).ok()).ok_or_else(|| damaged("time"))
 }
 
 /// Lower-case hexadecimal.
