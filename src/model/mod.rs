@@ -5,6 +5,7 @@
 //! account number or a secret is redacted, so a stray `{:?}` in a log leaks nothing.
 
 mod account;
+pub mod account_check;
 mod address;
 mod claims;
 mod directory;
