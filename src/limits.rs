@@ -113,6 +113,27 @@ pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
 
+// ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one supplier file.
+pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Rows of one supplier file.
+pub const MAX_IMPORT_ROWS: usize = 1_000_000;
+/// Columns of a supplier file: Business Central exports about 200.
+pub const MAX_IMPORT_COLUMNS: usize = 512;
+/// Octets of one cell of a supplier file.
+pub const MAX_IMPORT_CELL: usize = 16 * 1_024;
+/// Row errors (and as many warnings) that are kept word for word; the others are counted.
+pub const MAX_IMPORT_ERRORS: usize = 10_000;
+/// Values of one list (names, domains, addresses, phones) on one supplier's record.
+pub const MAX_SUPPLIER_VALUES: usize = 100;
+/// Accounts on one supplier's record.
+pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
+/// Suppliers of one file that share a name.
+pub const MAX_SAME_NAME: usize = 64;
+/// Characters of one text value (name, alias, phone, account name, identifier).
+pub const MAX_SUPPLIER_TEXT: usize = 256;
+
 // ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
 
 /// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
