@@ -10,5 +10,7 @@ mod columns;
 pub mod csv;
 pub mod export;
 mod fold;
+pub mod import;
+pub mod records;
 mod row;
 mod text;
