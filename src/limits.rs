@@ -117,6 +117,29 @@ pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
 
+// ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one supplier file.
+pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Rows of one supplier file.
+pub const MAX_IMPORT_ROWS: usize = 1_000_000;
+/// Columns of a supplier file: Business Central exports about 200.
+pub const MAX_IMPORT_COLUMNS: usize = 512;
+/// Octets of one cell of a supplier file.
+pub const MAX_IMPORT_CELL: usize = 16 * 1_024;
+/// Row errors (and as many warnings) that are kept word for word; the others are counted.
+pub const MAX_IMPORT_ERRORS: usize = 10_000;
+/// Values of one list (names, domains, addresses, phones) on one supplier's record.
+pub const MAX_SUPPLIER_VALUES: usize = 100;
+/// Accounts on one supplier's record.
+pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
+/// Suppliers of one file that share a name.
+pub const MAX_SAME_NAME: usize = 64;
+/// Suppliers written in one transaction: the mail path waits for the database no longer than one takes.
+pub const IMPORT_BATCH: usize = 200;
+/// Characters of one text value (name, alias, phone, account name, identifier).
+pub const MAX_SUPPLIER_TEXT: usize = 256;
+
 // ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
 
 /// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
@@ -133,6 +156,18 @@ pub const BOOK_POLL: Duration = Duration::from_secs(1);
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
 /// Entries of the in-process directory cache.
 pub const CACHE_ENTRIES: u64 = 200_000;
+/// Records that one directory query reads from the database at most.
+pub const MAX_DIRECTORY_ROWS: i64 = 10_000;
+/// Cache entries waiting to be written to Redis; beyond it they are dropped.
+pub const REDIS_WRITE_QUEUE: usize = 1_024;
+/// Connecting to Redis, in the background.
+pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause before a lost Redis is tried again; doubles up to [`REDIS_RETRY_MAX`].
+pub const REDIS_RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest such pause.
+pub const REDIS_RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often the subscription is probed: a silent half-open connection must not pass for a live one.
+pub const REDIS_PROBE: Duration = Duration::from_secs(1);
 /// Redis is given this long before the database is asked.
 pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// Draining at SIGTERM.
