@@ -113,27 +113,6 @@ pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
 
-// ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
-
-/// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
-pub const OUTBOX_RETRY_FIRST: Duration = Duration::from_secs(30);
-/// Longest pause between outbox tries.
-pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
-/// An outbox mail is given up (state `failed`, visible, alarmed, never deleted) after this long.
-pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
-/// Pause between looks at the outbox.
-pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
-/// How often the organisations' book is compared with the database.
-pub const BOOK_POLL: Duration = Duration::from_secs(1);
-/// Entry of the in-process directory cache lives at most this long.
-pub const CACHE_TTL: Duration = Duration::from_secs(300);
-/// Entries of the in-process directory cache.
-pub const CACHE_ENTRIES: u64 = 200_000;
-/// Redis is given this long before the database is asked.
-pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
-/// Draining at SIGTERM.
-pub const DRAIN: Duration = Duration::from_secs(30);
-
 // ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────
 
 /// Octets of the configuration file.
@@ -162,3 +141,55 @@ pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HTTP_CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
 /// A dependency's answer to the readiness page.
 pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+// ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
+
+/// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
+pub const OUTBOX_RETRY_FIRST: Duration = Duration::from_secs(30);
+/// Longest pause between outbox tries.
+pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
+/// An outbox mail is given up (state `failed`, visible, alarmed, never deleted) after this long.
+pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
+/// Pause between looks at the outbox.
+pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
+/// How often the organisations' book is compared with the database.
+pub const BOOK_POLL: Duration = Duration::from_secs(1);
+/// Entry of the in-process directory cache lives at most this long.
+pub const CACHE_TTL: Duration = Duration::from_secs(300);
+/// Entries of the in-process directory cache.
+pub const CACHE_ENTRIES: u64 = 200_000;
+/// Redis is given this long before the database is asked.
+pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
+/// Draining at SIGTERM.
+pub const DRAIN: Duration = Duration::from_secs(30);
+
+// ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Connections that only read.
+pub const STORE_READERS: u32 = 4;
+/// Waiting for a connection or for the one write lock: above it the database counts as away.
+pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for another process that writes (the command line beside the server).
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Intents waiting for the journal's writer; more wait in line at the sender's side.
+pub const JOURNAL_QUEUE: usize = 4_096;
+/// Intents or outcomes in one statement (each takes up to 11 of SQLite's 32,766 parameters).
+pub const JOURNAL_BATCH: usize = 256;
+/// Outcomes waiting to be written; beyond it they are dropped and counted: such a message shows as open intent.
+pub const JOURNAL_OUTCOMES: usize = 65_536;
+/// Clean-mail intents are fsynced at least this often: what a power cut can take.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+/// Octets of recorded facts of one message.
+pub const MAX_RECORDED_FACTS: usize = 256 * 1_024;
+/// Open intents that are reported at start.
+pub const MAX_OPEN_INTENTS: usize = 1_000;
+/// Outbox rows that one look takes.
+pub const OUTBOX_BATCH: usize = 32;
+/// A leased outbox row returns to the queue after this long: above any transaction with a next hop.
+pub const OUTBOX_LEASE: Duration = Duration::from_secs(300);
+/// Characters of a reason or a reply that are stored.
+pub const MAX_STORED_TEXT: usize = 2_000;
+/// Rows that one query of a list fetches; lists go on with the next page.
+pub const STORE_PAGE: i64 = 500;
+/// An old ingress token stays valid this long after a rotation: the tenant's rule may take an hour to change.
+pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
