@@ -36,7 +36,7 @@ pub struct Config {
     pub redis: Option<RedisConfig>,
     /// The master key.
     pub keys: KeysConfig,
-    /// Folder of held bodies.
+    /// Folder below which `objects/` holds the bodies of held mail.
     pub objects: PathBuf,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
@@ -222,7 +222,7 @@ impl Checker<'_> {
         let log = self.log();
         let objects = self.path(&settings.objects.path);
         if settings.objects.path.is_empty() {
-            self.problem("objects.path", "names no folder", "name a folder, like \"data/objects\"");
+            self.problem("objects.path", "names no folder", "name a folder, like \"data\"");
         }
         let rules = self.rules(&settings.rules.folder);
         let cache = CacheConfig {

@@ -277,8 +277,8 @@ settings! {
 
     /// Where the bodies of held mail lie, encrypted.
     objects: Objects {
-        /// Folder.
-        path: String = "data/objects".into();
+        /// Folder; the bodies of each organisation lie below `objects/` in it.
+        path: String = "data".into();
     }
 
     /// Health pages and the web interface.
