@@ -193,3 +193,5 @@ pub const MAX_STORED_TEXT: usize = 2_000;
 pub const STORE_PAGE: i64 = 500;
 /// An old ingress token stays valid this long after a rotation: the tenant's rule may take an hour to change.
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
+/// A body without a row is swept only when this old: a hold in progress is far younger.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);

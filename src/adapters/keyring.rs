@@ -191,22 +191,17 @@ impl LocalKeyring {
         Ok(())
     }
 
-    /// Takes up the keys of exactly these organisations. One whose keys do not unwrap is left out; the errors of
-    /// those are returned.
-    pub fn replace(&self, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Vec<PortError> {
-        let mut next = BTreeMap::new();
-        let mut errors = Vec::new();
-        for (org, wrapped) in all {
-            match self.unwrap(*org, wrapped) {
-                Ok(keys) => {
-                    next.insert(*org, Arc::new(keys));
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+    /// Takes up the keys of exactly these organisations, and forgets all others.
+    ///
+    /// # Errors
+    /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
+    pub fn replace(&self, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Result<(), PortError> {
+        let one =
+            |(org, wrapped): (&OrgId, &Vec<WrappedKey>)| Ok((*org, Arc::new(self.unwrap(*org, wrapped)?)));
+        let next = all.iter().map(one).collect::<Result<BTreeMap<_, _>, PortError>>()?;
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.organisations.store(Arc::new(next));
-        errors
+        Ok(())
     }
 
     /// The organisation's Ed25519 public key, for whoever verifies headers elsewhere.

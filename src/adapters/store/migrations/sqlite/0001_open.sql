@@ -222,7 +222,8 @@ CREATE TABLE outbox (
     attempts        BIGINT NOT NULL DEFAULT 0,
     next_attempt_at BIGINT NOT NULL,
     lease_until     BIGINT,
-    last_reply      TEXT,
+    -- The last answer of the next hop: it may name recipients.
+    sealed_reply    BLOB,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL
 );
