@@ -139,6 +139,34 @@ pub const MAX_SAME_NAME: usize = 64;
 pub const IMPORT_BATCH: usize = 200;
 /// Characters of one text value (name, alias, phone, account name, identifier).
 pub const MAX_SUPPLIER_TEXT: usize = 256;
+// ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of the configuration file.
+pub const MAX_CONFIG_FILE: u64 = 1_024 * 1_024;
+/// Octets of a file that holds a secret, a certificate chain or a set of roots.
+pub const MAX_SECRET_FILE: u64 = 4 * 1_024 * 1_024;
+/// Entries of one list in the configuration.
+pub const MAX_CONFIG_LIST: usize = 1_000;
+/// Log lines that wait for standard error; beyond it lines are dropped and counted, mail is never held up.
+pub const LOG_QUEUE: usize = 8_192;
+/// Waiting for the last log lines to be written at the end.
+pub const LOG_FLUSH: Duration = Duration::from_secs(2);
+/// HTTP connections at once per listener; further ones wait in the system's queue.
+pub const MAX_HTTP_CONNECTIONS: usize = 256;
+/// Header fields of one HTTP request.
+pub const MAX_HTTP_HEADERS: usize = 64;
+/// Octets read ahead on one HTTP connection: bounds request line and header section.
+pub const MAX_HTTP_BUFFER: usize = 32 * 1_024;
+/// Octets of a request's body on the health and metrics pages.
+pub const MAX_HTTP_BODY: usize = 16 * 1_024;
+/// Waiting for a request's header section, idle time between requests included.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Answering one request.
+pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// An HTTP connection lives at most this long, so that a peer that does not read cannot stay.
+pub const HTTP_CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
+/// A dependency's answer to the readiness page.
+pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 // ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,3 +1,5 @@
 //! The `sentra` binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    sentra::cli::main()
+}

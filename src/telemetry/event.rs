@@ -1,0 +1,194 @@
+//! The few events that operators and tools rely on, each with its fields.
+
+use super::log::{EVENTS, personal_data};
+use super::metrics::{self, Stage};
+use crate::model::{Action, Category, MailId, OrgId, Severity, StageTimings};
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+/// Who and what a message was about: written only when the operator switched personal data on.
+#[derive(Clone, Copy, Debug)]
+pub struct Personal<'a> {
+    /// Reverse-path, empty for `<>`.
+    pub mail_from: &'a str,
+    /// Envelope recipients, comma-separated.
+    pub recipients: &'a str,
+    /// Decoded subject.
+    pub subject: &'a str,
+}
+
+/// The end of one message's journey.
+#[derive(Clone, Copy, Debug)]
+pub struct MailEvent<'a> {
+    /// Its id.
+    pub mail_id: MailId,
+    /// Whose mail it is, once known.
+    pub org: Option<OrgId>,
+    /// Who handed it in.
+    pub peer_ip: Option<IpAddr>,
+    /// Octets received.
+    pub size: u64,
+    /// What was done; `None`: refused or deferred before a verdict.
+    pub action: Option<Action>,
+    /// What `enforce` would have done.
+    pub would_be: Option<Action>,
+    /// The loudest finding.
+    pub severity: Severity,
+    /// 0 to 100.
+    pub score: u8,
+    /// Finding codes, comma-separated.
+    pub codes: &'a str,
+    /// Kind of business mail.
+    pub category: Category,
+    /// `relayed`, `held`, `refused`, `deferred` …: the word of the journal.
+    pub outcome: &'static str,
+    /// Our reply.
+    pub reply_code: u16,
+    /// The next hop's reply.
+    pub next_hop_code: Option<u16>,
+    /// Microseconds per stage.
+    pub timings: StageTimings,
+    /// Who and what.
+    pub personal: Option<Personal<'a>>,
+}
+
+/// Writes the line that ends a message and counts it.
+pub fn mail_event(mail: &MailEvent<'_>) {
+    let timings = &mail.timings;
+    if let Some(action) = mail.action {
+        metrics::message(action, mail.severity, timings.total);
+        for (stage, micros) in [
+            (Stage::Parse, timings.parse),
+            (Stage::Extract, timings.extract),
+            (Stage::Gather, timings.gather),
+            (Stage::Judge, timings.judge),
+            (Stage::Act, timings.act),
+        ] {
+            metrics::stage(stage, micros);
+        }
+    }
+    if let Some(code) = mail.next_hop_code {
+        metrics::next_hop_reply(code);
+    }
+    let personal = mail.personal.filter(|_| personal_data());
+    tracing::info!(
+        target: EVENTS,
+        event = "mail",
+        mail_id = %mail.mail_id,
+        org = mail.org.map(tracing::field::display),
+        peer_ip = mail.peer_ip.map(tracing::field::display),
+        size_bytes = mail.size,
+        action = mail.action.map(Action::as_str),
+        would_be = mail.would_be.map(Action::as_str),
+        severity = mail.severity.as_str(),
+        score = mail.score,
+        codes = mail.codes,
+        category = mail.category.as_str(),
+        outcome = mail.outcome,
+        reply_code = mail.reply_code,
+        next_hop_code = mail.next_hop_code,
+        duration_ms = timings.total / 1_000,
+        parse_us = timings.parse,
+        extract_us = timings.extract,
+        gather_us = timings.gather,
+        judge_us = timings.judge,
+        act_us = timings.act,
+        mail_from = personal.map(|who| who.mail_from),
+        recipients = personal.map(|who| who.recipients),
+        subject = personal.map(|who| who.subject),
+    );
+}
+
+/// The addresses that were really bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ready<'a> {
+    /// SMTP with STARTTLS.
+    pub smtp: &'a [SocketAddr],
+    /// SMTP with TLS at once.
+    pub smtps: &'a [SocketAddr],
+    /// Health pages and web interface.
+    pub web: Option<SocketAddr>,
+    /// Prometheus.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Says that everything listens. Several addresses of one kind are comma-separated.
+pub fn ready(bound: &Ready<'_>) {
+    tracing::info!(
+        target: EVENTS,
+        event = "ready",
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        smtp = joined(bound.smtp),
+        smtps = joined(bound.smtps),
+        web = bound.web.map(tracing::field::display),
+        metrics = bound.metrics.map(tracing::field::display),
+        "ready"
+    );
+}
+
+fn joined(addresses: &[SocketAddr]) -> Option<String> {
+    let mut out = String::new();
+    for address in addresses {
+        let comma = if out.is_empty() { "" } else { "," };
+        // Writing to a String cannot fail.
+        write!(out, "{comma}{address}").unwrap_or_default();
+    }
+    (!out.is_empty()).then_some(out)
+}
+
+/// What a person should look at; each kind is one label of `sentra_alarms_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// Mail for an organisation's own domain, but for no protected address.
+    OwnDomainNotProtected,
+    /// A known organisation's peer failed its proof.
+    ProofFailed,
+    /// The next hop refuses what is configuration: connection, EHLO, STARTTLS, MAIL.
+    NextHop,
+    /// The database does not answer.
+    Database,
+    /// Mail passed unverified because the organisation wants it so when the store is away.
+    DeliveredUnverified,
+    /// A mail in the outbox was given up.
+    OutboxFailed,
+    /// Messages without outcome were found at start.
+    OpenIntents,
+    /// A changed configuration, certificate or rule set was refused; the running one stays.
+    ReloadRefused,
+}
+
+impl Alarm {
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::OwnDomainNotProtected,
+        Self::ProofFailed,
+        Self::NextHop,
+        Self::Database,
+        Self::DeliveredUnverified,
+        Self::OutboxFailed,
+        Self::OpenIntents,
+        Self::ReloadRefused,
+    ];
+    /// The name in log and metric.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnDomainNotProtected => "own_domain_not_protected",
+            Self::ProofFailed => "proof_failed",
+            Self::NextHop => "next_hop",
+            Self::Database => "database",
+            Self::DeliveredUnverified => "delivered_unverified",
+            Self::OutboxFailed => "outbox_failed",
+            Self::OpenIntents => "open_intents",
+            Self::ReloadRefused => "reload_refused",
+        }
+    }
+}
+
+/// Writes an alarm at `error` (a person should act) and counts it. `detail` names the remedy and holds no address.
+pub fn alarm(kind: Alarm, org: Option<OrgId>, detail: &str) {
+    metrics::alarm(kind);
+    let org = org.map(tracing::field::display);
+    tracing::error!(target: EVENTS, event = "alarm", alarm = kind.as_str(), org, "{detail}");
+}
