@@ -46,6 +46,29 @@ pub const SESSION_LIFETIME: Duration = Duration::from_secs(7_200);
 /// Writing a reply to a peer that does not read.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Octets read at once while a session waits for commands: what an idle session costs.
+pub const COMMAND_READ: usize = 2_048;
+/// Octets read at once while message content comes in.
+pub const CONTENT_READ: usize = 65_536;
+/// Octets of one over-long command line that are skipped before 421.
+pub const MAX_SKIPPED_LINE: usize = 65_536;
+/// Octets of one message that are read (and dropped, once it is refused) before 421, as a multiple of the size limit.
+pub const MAX_READ_FACTOR: u64 = 2;
+/// Replies collected for a pipelining peer before they are written although more commands wait.
+pub const MAX_COLLECTED_REPLIES: usize = 4_096;
+/// After our last reply: waiting for the peer to read it and close, so that no reset overtakes it.
+pub const LINGER: Duration = Duration::from_secs(2);
+/// Octets dropped while lingering.
+pub const MAX_LINGER_OCTETS: usize = 262_144;
+/// Pause of a listener that could not accept (out of file descriptors).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Widest trusted IPv4 range (prefix length).
+pub const WIDEST_TRUST_V4: u8 = 16;
+/// Widest trusted IPv6 range (prefix length).
+pub const WIDEST_TRUST_V6: u8 = 32;
+/// Octets of ENVID (RFC 3461 4.4: 100) and ORCPT (4.2: 500), as received.
+pub const MAX_DSN_VALUE: usize = 500;
+
 // ── the journey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Messages up to this many octets are read on the async thread: it takes well under a millisecond.
