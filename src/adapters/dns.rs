@@ -213,7 +213,8 @@ mod tests {
 
     #[tokio::test]
     async fn literals_and_localhost_need_no_resolver() {
-        let dns = Dns::new(Options { servers: vec![SocketAddr::from(([127, 0, 0, 1], 1))], ..Options::default() });
+        let dns =
+            Dns::new(Options { servers: vec![SocketAddr::from(([127, 0, 0, 1], 1))], ..Options::default() });
         for (host, expected) in [
             ("192.0.2.7", "192.0.2.7"),
             ("[192.0.2.7]", "192.0.2.7"),
@@ -236,6 +237,9 @@ mod tests {
             lookup_timeout: Duration::from_secs(2),
         });
         let answer = dns.addresses("mail.sentra.example").await;
-        assert!(matches!(answer, Err(DnsError::Timeout | DnsError::Failed(_) | DnsError::NoAddress)), "{answer:?}");
+        assert!(
+            matches!(answer, Err(DnsError::Timeout | DnsError::Failed(_) | DnsError::NoAddress)),
+            "{answer:?}"
+        );
     }
 }

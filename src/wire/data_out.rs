@@ -77,7 +77,8 @@ impl<'a> DataContent<'a> {
         self.segments
             .iter()
             .flat_map(move |segment| {
-                let stuffed = Stuffed { rest: segment, dot_first: line_start && segment.first() == Some(&b'.') };
+                let stuffed =
+                    Stuffed { rest: segment, dot_first: line_start && segment.first() == Some(&b'.') };
                 if let Some(last) = segment.last() {
                     line_start = *last == b'\n';
                 }
@@ -232,11 +233,16 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_arrive_in_order_whatever_their_size() {
-        let parts =
-            [Bytes::from_static(b"head\r\n"), Bytes::from(vec![b'x'; 3 * GATHER]), Bytes::from_static(b"\r\n.\r\n")];
+        let parts = [
+            Bytes::from_static(b"head\r\n"),
+            Bytes::from(vec![b'x'; 3 * GATHER]),
+            Bytes::from_static(b"\r\n.\r\n"),
+        ];
         let command = bdat_command(&parts);
         let mut out = Vec::new();
-        write_pieces(&mut out, bdat(&command, &parts), Duration::from_secs(5)).await.expect("a Vec takes all");
+        write_pieces(&mut out, bdat(&command, &parts), Duration::from_secs(5))
+            .await
+            .expect("a Vec takes all");
         let expected = [&command[..], &parts[0], &parts[1], &parts[2]].concat();
         assert!(out == expected);
         assert!(command.starts_with(b"BDAT 196619 LAST\r\n"), "{command:?}");

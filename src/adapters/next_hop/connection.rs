@@ -192,7 +192,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectionError`].
-    pub(super) async fn command(&mut self, octets: &[u8], wait: Duration) -> Result<NextHopReply, ConnectionError> {
+    pub(super) async fn command(
+        &mut self,
+        octets: &[u8],
+        wait: Duration,
+    ) -> Result<NextHopReply, ConnectionError> {
         self.write(octets, wait).await?;
         self.reply(wait).await
     }

@@ -111,8 +111,12 @@ async fn set_up(
 /// Words for the log: code, never the reply's text.
 fn words(error: mail_send::Error) -> String {
     match error {
-        mail_send::Error::UnexpectedReply(reply) => format!("answered {} at greeting, EHLO or STARTTLS", reply.code),
-        mail_send::Error::UnparseableReply => "closed the connection or answered what is no SMTP reply".to_owned(),
+        mail_send::Error::UnexpectedReply(reply) => {
+            format!("answered {} at greeting, EHLO or STARTTLS", reply.code)
+        }
+        mail_send::Error::UnparseableReply => {
+            "closed the connection or answered what is no SMTP reply".to_owned()
+        }
         mail_send::Error::Timeout => "did not answer in time".to_owned(),
         mail_send::Error::Io(error) => format!("connection failed: {error}"),
         mail_send::Error::Tls(error) => format!("TLS failed: {error}"),

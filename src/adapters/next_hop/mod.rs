@@ -118,7 +118,10 @@ impl NextHop for SmtpNextHop {
         first: &Recipient,
     ) -> Result<(Box<dyn OnwardTransaction>, NextHopReply), OnwardError> {
         let pool = self.pool_of(organisation);
-        let host = organisation.next_hop.as_ref().map_or_else(String::new, |hop| format!("{}:{}", hop.host, hop.port));
+        let host = organisation
+            .next_hop
+            .as_ref()
+            .map_or_else(String::new, |hop| format!("{}:{}", hop.host, hop.port));
         let owner = Owner { org: organisation.id, host, pool, options: self.options.clone() };
         let Some(hop) = &organisation.next_hop else {
             return Err(owner.unavailable("the organisation has no next hop; set one with `sentra org set`"));

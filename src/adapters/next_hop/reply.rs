@@ -44,7 +44,11 @@ impl ReplyReader {
             buffer.advance(end + 1);
             if last {
                 let done = std::mem::take(self);
-                return Ok(done.code.map(|code| NextHopReply { code, enhanced: done.enhanced, lines: done.lines }));
+                return Ok(done.code.map(|code| NextHopReply {
+                    code,
+                    enhanced: done.enhanced,
+                    lines: done.lines,
+                }));
             }
         }
         if self.consumed + buffer.len() > limits::MAX_REPLY_READ {
@@ -129,7 +133,10 @@ mod tests {
             (b"550-5.7.750 a\r\n550 5.7.750 b\r\n", (550, Some((5, 7, 750)), &["a", "b"])),
             (b"250 2.1.0\r\n", (250, Some((2, 1, 0)), &[""])),
             (b"250 4.1.0 class of another code\r\n", (250, None, &["4.1.0 class of another code"])),
-            (b"250 2.6.0 <a@b> [InternalId=1] Queued\r\n", (250, Some((2, 6, 0)), &["<a@b> [InternalId=1] Queued"])),
+            (
+                b"250 2.6.0 <a@b> [InternalId=1] Queued\r\n",
+                (250, Some((2, 6, 0)), &["<a@b> [InternalId=1] Queued"]),
+            ),
             (b"550 5.1.10.2 not a code\r\n", (550, None, &["5.1.10.2 not a code"])),
             (b"451 t\xc3\xa9 \x1b[31m\rx\r\n", (451, None, &["t?? ?[31m?x"])),
         ];
@@ -142,7 +149,16 @@ mod tests {
 
     #[test]
     fn garbage_is_refused() {
-        for text in ["hello\r\n", "25\r\n", "\r\n", "2500 x\r\n", "150 x\r\n", "999 x\r\n", "250-a\r\n550 b\r\n", "250+a\r\n"] {
+        for text in [
+            "hello\r\n",
+            "25\r\n",
+            "\r\n",
+            "2500 x\r\n",
+            "150 x\r\n",
+            "999 x\r\n",
+            "250-a\r\n550 b\r\n",
+            "250+a\r\n",
+        ] {
             assert_eq!(read(text.as_bytes()).0, Err(ReplyError::Garbage), "{text:?}");
         }
     }
@@ -171,7 +187,8 @@ mod tests {
             let expected = if unit == "x" { ReplyError::Endless } else { error };
             assert_eq!(error, expected);
         }
-        let long = format!("{}250 end\r\n", "250-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(1_000));
+        let long =
+            format!("{}250 end\r\n", "250-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(1_000));
         let reply = read(long.as_bytes()).0.expect("below the limit").expect("complete");
         let kept: usize = reply.lines.iter().map(String::len).sum();
         assert!(kept <= limits::MAX_REPLY_OCTETS, "{kept}");

@@ -78,7 +78,8 @@ impl TlsConfigs {
     /// # Errors
     /// [`TlsError`].
     pub(super) fn connector(&self, org: OrgId, route: &Route) -> Result<TlsConnector, TlsError> {
-        let stamp = route.certificate.as_ref().map_or((None, None), |(chain, key)| (modified(chain), modified(key)));
+        let stamp =
+            route.certificate.as_ref().map_or((None, None), |(chain, key)| (modified(chain), modified(key)));
         {
             let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             let fits = |cached: &&Cached| {

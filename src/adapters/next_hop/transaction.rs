@@ -51,7 +51,9 @@ impl Owner {
     /// Passes a reply on unless it speaks of configuration.
     fn mirror(&self, verb: &str, reply: NextHopReply) -> Result<NextHopReply, OnwardError> {
         match configuration_trouble(&reply) {
-            Some(remedy) => Err(self.unavailable(format!("answered {} to {verb}: {remedy}", code_text(&reply)))),
+            Some(remedy) => {
+                Err(self.unavailable(format!("answered {} to {verb}: {remedy}", code_text(&reply))))
+            }
             None if reply.code / 100 == 3 => {
                 Err(self.unavailable(format!("answered {} to {verb}, which is no answer to it", reply.code)))
             }
@@ -199,7 +201,10 @@ impl Transaction {
         if let Err(error) = written {
             return self.cut_short(connection, &error).await;
         }
-        let reply = connection.reply(options.data_timeout).await.map_err(|error| self.owner.uncertain(error.to_string()))?;
+        let reply = connection
+            .reply(options.data_timeout)
+            .await
+            .map_err(|error| self.owner.uncertain(error.to_string()))?;
         if reply.code / 100 == 3 {
             return Err(self.owner.uncertain(format!("answered {} to the end of data", reply.code)));
         }

@@ -52,7 +52,11 @@ pub(super) fn mail(
 ///
 /// # Errors
 /// [`RefusalReason::Utf8Undeliverable`] for an address that needs SMTPUTF8 in a transaction without it.
-pub(super) fn rcpt(recipient: &Recipient, utf8: bool, next_hop: NextHopCapabilities) -> Result<String, RefusalReason> {
+pub(super) fn rcpt(
+    recipient: &Recipient,
+    utf8: bool,
+    next_hop: NextHopCapabilities,
+) -> Result<String, RefusalReason> {
     if !utf8 && !is_ascii(&recipient.address) {
         return Err(RefusalReason::Utf8Undeliverable);
     }
@@ -79,10 +83,11 @@ fn notify_words(notify: &DsnNotify) -> Option<String> {
     if notify.never {
         return Some("NEVER".to_owned());
     }
-    let words: Vec<&str> = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")]
-        .into_iter()
-        .filter_map(|(set, word)| set.then_some(word))
-        .collect();
+    let words: Vec<&str> =
+        [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")]
+            .into_iter()
+            .filter_map(|(set, word)| set.then_some(word))
+            .collect();
     (!words.is_empty()).then(|| words.join(","))
 }
 
