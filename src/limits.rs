@@ -113,6 +113,27 @@ pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
 
+// ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one supplier file.
+pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Rows of one supplier file.
+pub const MAX_IMPORT_ROWS: usize = 1_000_000;
+/// Columns of a supplier file: Business Central exports about 200.
+pub const MAX_IMPORT_COLUMNS: usize = 512;
+/// Octets of one cell of a supplier file.
+pub const MAX_IMPORT_CELL: usize = 16 * 1_024;
+/// Row errors (and as many warnings) that are kept word for word; the others are counted.
+pub const MAX_IMPORT_ERRORS: usize = 10_000;
+/// Values of one list (names, domains, addresses, phones) on one supplier's record.
+pub const MAX_SUPPLIER_VALUES: usize = 100;
+/// Accounts on one supplier's record.
+pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
+/// Suppliers of one file that share a name.
+pub const MAX_SAME_NAME: usize = 64;
+/// Characters of one text value (name, alias, phone, account name, identifier).
+pub const MAX_SUPPLIER_TEXT: usize = 256;
+
 // ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
 
 /// First retry of an outbox mail; doubles up to [`OUTBOX_RETRY_MAX`].
@@ -133,3 +154,34 @@ pub const CACHE_ENTRIES: u64 = 200_000;
 pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// Draining at SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(30);
+
+// ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Connections that only read.
+pub const STORE_READERS: u32 = 4;
+/// Waiting for a connection or for the one write lock: above it the database counts as away.
+pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for another process that writes (the command line beside the server).
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Intents waiting for the journal's writer; more wait in line at the sender's side.
+pub const JOURNAL_QUEUE: usize = 4_096;
+/// Intents or outcomes in one statement (each takes up to 11 of SQLite's 32,766 parameters).
+pub const JOURNAL_BATCH: usize = 256;
+/// Outcomes waiting to be written; beyond it they are dropped and counted: such a message shows as open intent.
+pub const JOURNAL_OUTCOMES: usize = 65_536;
+/// Clean-mail intents are fsynced at least this often: what a power cut can take.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+/// Octets of recorded facts of one message.
+pub const MAX_RECORDED_FACTS: usize = 256 * 1_024;
+/// Open intents that are reported at start.
+pub const MAX_OPEN_INTENTS: usize = 1_000;
+/// Outbox rows that one look takes.
+pub const OUTBOX_BATCH: usize = 32;
+/// A leased outbox row returns to the queue after this long: above any transaction with a next hop.
+pub const OUTBOX_LEASE: Duration = Duration::from_secs(300);
+/// Characters of a reason or a reply that are stored.
+pub const MAX_STORED_TEXT: usize = 2_000;
+/// Rows that one query of a list fetches; lists go on with the next page.
+pub const STORE_PAGE: i64 = 500;
+/// An old ingress token stays valid this long after a rotation: the tenant's rule may take an hour to change.
+pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);

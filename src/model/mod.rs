@@ -5,6 +5,7 @@
 //! account number or a secret is redacted, so a stray `{:?}` in a log leaks nothing.
 
 mod account;
+pub mod account_check;
 mod address;
 mod claims;
 mod directory;
@@ -45,5 +46,8 @@ pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
-pub use supplier::{AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_name};
+pub use supplier::{
+    AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_company_number, fold_name,
+    fold_tax_number,
+};
 pub use verdict::{Action, Category, Verdict};
