@@ -12,7 +12,9 @@ mod directory;
 mod disposition;
 mod envelope;
 mod evidence;
+mod facts;
 mod finding;
+mod free_mail;
 mod ids;
 mod message;
 mod organisation;
@@ -30,7 +32,12 @@ pub use envelope::{
     ReversePath, TlsInfo,
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
+pub use facts::{
+    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts, MailFacts,
+    PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+};
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
+pub use free_mail::is_free_mail;
 pub use ids::{MailId, OrgId, QuarantineId, SupplierId};
 pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,

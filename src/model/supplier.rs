@@ -102,6 +102,20 @@ pub enum MatchedBy {
     Name,
 }
 
+impl MatchedBy {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Domain => "domain",
+            Self::VatNumber => "vat_number",
+            Self::CompanyNumber => "company_number",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// One account on a supplier's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplierAccount {
