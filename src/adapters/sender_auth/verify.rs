@@ -74,7 +74,11 @@ async fn check(
     let signatures: Vec<PolicyResult> = outputs
         .iter()
         .map(|output| PolicyResult {
-            result: result_word(output.result()).to_owned(),
+            result: match output.signature() {
+                // RFC 6376 section 5.4: what does not cover From says nothing about the author.
+                Some(signature) if !covers_from(&signature.h) => "permerror".to_owned(),
+                _ => result_word(output.result()).to_owned(),
+            },
             domain: output.signature().and_then(|signature| Domain::parse(&signature.d).ok()),
         })
         .collect();
@@ -85,7 +89,10 @@ async fn check(
         domain: last.and_then(|set| Domain::parse(&set.seal.header.d).ok()),
     };
     let vouched = (arc.result == "pass")
-        .then(|| last.map(|set| sealed_results(set.results.value, author)))
+        .then(|| {
+            last.filter(|set| covers_from(&set.signature.header.h))
+                .map(|set| sealed_results(set.results.value, author))
+        })
         .flatten()
         .filter(|sealed| sealed.authenticated && !sealed.failed);
     conclude(signatures, arc, vouched.is_some(), author, sealers)
@@ -129,6 +136,10 @@ fn conclude(
         method,
         ..AuthResults::default()
     }
+}
+
+fn covers_from(signed: &[String]) -> bool {
+    signed.iter().any(|name| name.trim().eq_ignore_ascii_case("from"))
 }
 
 fn result_word(result: &DkimResult) -> &'static str {
