@@ -28,7 +28,10 @@ pub(super) struct Local {
 impl Local {
     pub(super) fn new() -> Self {
         Self {
-            entries: Cache::builder().max_capacity(limits::CACHE_ENTRIES).time_to_live(limits::CACHE_TTL).build(),
+            entries: Cache::builder()
+                .max_capacity(limits::CACHE_ENTRIES)
+                .time_to_live(limits::CACHE_TTL)
+                .build(),
             domains: Cache::builder().max_capacity(DOMAIN_LISTS).time_to_live(limits::CACHE_TTL).build(),
         }
     }

@@ -77,7 +77,11 @@ impl Directory {
         organisation.directory_generation.max(heard)
     }
 
-    async fn answer(&self, organisation: &Organisation, query: DirectoryQuery) -> Result<DirectoryAnswer, Failure> {
+    async fn answer(
+        &self,
+        organisation: &Organisation,
+        query: DirectoryQuery,
+    ) -> Result<DirectoryAnswer, Failure> {
         let asked = self.name(organisation.id, query).map_err(|_| Failure::Keys)?;
         let mut found: BTreeMap<Fingerprint, Arc<Hits>> = BTreeMap::new();
         let mut generation = self.generation(organisation);
@@ -95,12 +99,14 @@ impl Directory {
             count("memory", "miss", asked.len().saturating_sub(found.len()));
         }
 
+        let mut stored = None;
         let missing: Vec<&Asked> = asked.iter().filter(|a| !found.contains_key(&a.fingerprint)).collect();
         if let Some(redis) = &self.redis
             && !missing.is_empty()
         {
             let names: Vec<_> = missing.iter().map(|a| (a.kind, a.fingerprint)).collect();
             if let Some(shared) = redis.read(&*self.keyring, organisation.id, generation, &names).await {
+                stored = Some(shared.stored);
                 // Something newer than what this process had: what it answered itself may be old.
                 if shared.generation > generation {
                     generation = shared.generation;
@@ -116,19 +122,26 @@ impl Directory {
 
         let missing: Vec<&Asked> = asked.iter().filter(|a| !found.contains_key(&a.fingerprint)).collect();
         if !missing.is_empty() {
-            let read = self.from_database(organisation.id, &missing).await?;
+            let read = self.from_database(organisation.id, &missing, generation, stored).await?;
             for (fingerprint, hits) in read.found {
                 let hits = Arc::new(hits);
                 self.keep(organisation.id, fingerprint, read.generation, epoch, &hits).await;
                 found.insert(fingerprint, hits);
             }
-            generation = generation.max(read.generation);
+            generation = read.generation;
         }
         let known_domains = self.known_domains(organisation.id, generation).await?;
         Ok(assemble(&asked, &found, known_domains))
     }
 
-    async fn keep(&self, org: OrgId, fingerprint: Fingerprint, generation: i64, epoch: Option<u64>, hits: &Arc<Hits>) {
+    async fn keep(
+        &self,
+        org: OrgId,
+        fingerprint: Fingerprint,
+        generation: i64,
+        epoch: Option<u64>,
+        hits: &Arc<Hits>,
+    ) {
         if let Some(epoch) = epoch {
             let entry = Entry { generation, epoch, hits: Arc::clone(hits) };
             self.local.put(org, fingerprint, entry).await;
@@ -136,8 +149,15 @@ impl Directory {
     }
 
     /// Asks the database for what no cache had, and hands it to Redis.
-    async fn from_database(&self, org: OrgId, missing: &[&Asked]) -> Result<FromDatabase, Failure> {
-        let keys: Vec<(&DirectoryKey, Fingerprint)> = missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
+    async fn from_database(
+        &self,
+        org: OrgId,
+        missing: &[&Asked],
+        believed: i64,
+        stored: Option<Option<i64>>,
+    ) -> Result<FromDatabase, Failure> {
+        let keys: Vec<(&DirectoryKey, Fingerprint)> =
+            missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
         let read = match records::read(&self.database, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
@@ -155,8 +175,12 @@ impl Directory {
         count("database", "hit", found.len().saturating_sub(empty));
         count("database", "miss", empty);
         if let Some(redis) = &self.redis {
-            let named = missing.iter().zip(&found).map(|(asked, (fingerprint, hits))| (asked.kind, *fingerprint, hits));
-            redis.write(&*self.keyring, org, read.generation, named);
+            let named = missing
+                .iter()
+                .zip(&found)
+                .map(|(asked, (fingerprint, hits))| (asked.kind, *fingerprint, hits));
+            redis.write(&*self.keyring, org, read.generation, stored, named);
+            redis.correct(org, believed, read.generation);
         }
         Ok(FromDatabase { generation: read.generation, found })
     }
@@ -251,7 +275,8 @@ fn matched_by(key: &DirectoryKey) -> MatchedBy {
 fn count(layer: &'static str, result: &'static str, keys: usize) {
     if keys > 0 {
         let keys = u64::try_from(keys).unwrap_or(u64::MAX);
-        metrics::counter!("sentra_cache_requests_total", "layer" => layer, "result" => result).increment(keys);
+        metrics::counter!("sentra_cache_requests_total", "layer" => layer, "result" => result)
+            .increment(keys);
     }
 }
 

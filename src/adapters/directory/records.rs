@@ -37,10 +37,12 @@ pub(super) async fn known_domains(
 ) -> Result<(i64, Vec<(Domain, SupplierId)>), StoreError> {
     let mut snapshot = database.reader().begin().await?;
     let generation = generation(&mut snapshot, org).await?;
-    let rows = sqlx::query("SELECT domain, supplier_id FROM supplier_domains WHERE org_id = $1 ORDER BY domain, supplier_id")
-        .bind(org.to_string())
-        .fetch_all(&mut *snapshot)
-        .await?;
+    let rows = sqlx::query(
+        "SELECT domain, supplier_id FROM supplier_domains WHERE org_id = $1 ORDER BY domain, supplier_id",
+    )
+    .bind(org.to_string())
+    .fetch_all(&mut *snapshot)
+    .await?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
         let domain: String = row.try_get(0)?;
@@ -89,7 +91,9 @@ async fn accounts(
     }
     for row in query.fetch_all(read).await? {
         let (hex, state): (String, String) = (row.try_get(0)?, row.try_get(3)?);
-        let (Some(fingerprint), Some(state)) = (asked.get(&hex), AccountState::from_name(&state)) else { continue };
+        let (Some(fingerprint), Some(state)) = (asked.get(&hex), AccountState::from_name(&state)) else {
+            continue;
+        };
         let supplier: Option<String> = row.try_get(1)?;
         let hit = AccountHit { supplier: supplier.map(SupplierId), supplier_name: row.try_get(2)?, state };
         hits.entry(*fingerprint).or_default().accounts.push(hit);
@@ -132,7 +136,9 @@ async fn suppliers(
         let join = if table == "suppliers" {
             "FROM suppliers s WHERE s.org_id = $1 AND s".to_owned()
         } else {
-            format!("FROM {table} t JOIN suppliers s ON s.org_id = t.org_id AND s.id = t.supplier_id WHERE t.org_id = $1 AND t")
+            format!(
+                "FROM {table} t JOIN suppliers s ON s.org_id = t.org_id AND s.id = t.supplier_id WHERE t.org_id = $1 AND t"
+            )
         };
         let place = if table == "suppliers" { "s" } else { "t" };
         parts.push(format!(

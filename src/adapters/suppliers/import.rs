@@ -8,7 +8,7 @@
 use super::csv::{ParsedSuppliers, is_provisional};
 use super::fold::may_be_same;
 use super::records::{NAME, NUMBER, SHORT, Stored, SupplierRecords, rows_in};
-use crate::adapters::store::{Event, StoreError, append_audit};
+use crate::adapters::store::{Event, StoreError, append_audit, directory_changed};
 use crate::limits;
 use crate::model::{
     AccountState, OrgId, SupplierAccount, SupplierId, SupplierRecord, fold_company_number, fold_name,
@@ -178,12 +178,15 @@ impl SupplierRecords {
         options: &ImportOptions<'_>,
     ) -> Result<bool, StoreError> {
         let (new, old) = (planned.new, planned.stored.map(|s| &s.record));
-        let keep = |new: &Option<String>, old: Option<&Option<String>>| new.clone().or_else(|| old.cloned().flatten());
+        let keep = |new: &Option<String>, old: Option<&Option<String>>| {
+            new.clone().or_else(|| old.cloned().flatten())
+        };
         let vat = keep(&new.vat_number, old.map(|o| &o.vat_number));
         let company = keep(&new.company_number, old.map(|o| &o.company_number));
         let country = keep(&new.country, old.map(|o| &o.country));
         let columns_differ = old.is_none_or(|old| {
-            (&old.name, &old.vat_number, &old.company_number, &old.country) != (&new.name, &vat, &company, &country)
+            (&old.name, &old.vat_number, &old.company_number, &old.country)
+                != (&new.name, &vat, &company, &country)
         });
         let (org, id) = (org.to_string(), planned.id.0.as_str());
         if columns_differ && !options.dry_run {
@@ -306,14 +309,12 @@ impl SupplierRecords {
         part: &ImportReport,
         options: &ImportOptions<'_>,
     ) -> Result<i64, StoreError> {
-        let row = sqlx::query(
-            "UPDATE organisations SET directory_generation = directory_generation + 1 WHERE id = $1 \
-             RETURNING directory_generation",
-        )
-        .bind(org.to_string());
-        let row = row.fetch_optional(&mut *write).await?.ok_or(StoreError::NotFound("organisation"))?;
-        // The nodes' book of organisations looks at this one each second.
-        sqlx::query("UPDATE generations SET value = value + 1 WHERE name = 'config'").execute(&mut *write).await?;
+        directory_changed(write, org).await?;
+        let generation = sqlx::query_scalar("SELECT directory_generation FROM organisations WHERE id = $1")
+            .bind(org.to_string())
+            .fetch_optional(&mut *write)
+            .await?
+            .ok_or(StoreError::NotFound("organisation"))?;
         let verified = part.changes.iter().filter(|change| change.to == "verified").count();
         let detail = serde_json::json!({
             "created": part.created, "updated": part.updated, "accounts_added": part.accounts_added,
@@ -330,7 +331,7 @@ impl SupplierRecords {
             sealed: None,
         };
         append_audit(write, event).await?;
-        Ok(row.try_get(0)?)
+        Ok(generation)
     }
 }
 
@@ -343,10 +344,7 @@ struct Put<'a> {
 }
 
 /// The record that a supplier of the file is: by id, else tax number, else name and domain. `Err`: several fit.
-fn resolve<'a>(
-    new: &SupplierRecord,
-    stored: &'a BTreeMap<String, Stored>,
-) -> Result<Option<&'a Stored>, ()> {
+fn resolve<'a>(new: &SupplierRecord, stored: &'a BTreeMap<String, Stored>) -> Result<Option<&'a Stored>, ()> {
     if !is_provisional(&new.id) {
         return Ok(stored.get(&new.id.0));
     }
@@ -391,8 +389,7 @@ fn granted(
 fn additions(new: &SupplierRecord, old: Option<&SupplierRecord>) -> Vec<(&'static str, String, String)> {
     const ALIAS: &str = "INSERT INTO supplier_aliases (org_id, supplier_id, folded, alias) VALUES ($1, $2, $3, $4) \
                          ON CONFLICT DO NOTHING";
-    const DOMAIN: &str =
-        "INSERT INTO supplier_domains (org_id, supplier_id, domain) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    const DOMAIN: &str = "INSERT INTO supplier_domains (org_id, supplier_id, domain) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     const EMAIL: &str = "INSERT INTO supplier_emails (org_id, supplier_id, folded, email) VALUES ($1, $2, $3, $4) \
                          ON CONFLICT DO NOTHING";
     const PHONE: &str =

@@ -3,10 +3,10 @@
 //! Account numbers and holders' names are sealed under the organisation's data key; what is compared is the
 //! fingerprint. [`super::import`] writes.
 
-use crate::adapters::store::{Database, StoreError};
+use crate::adapters::store::{Database, StoreError, scheme_from_name};
 use crate::limits;
 use crate::model::{
-    Account, AccountState, Domain, EmailAddress, OrgId, Scheme, SupplierAccount, SupplierId, SupplierRecord,
+    Account, AccountState, Domain, EmailAddress, OrgId, SupplierAccount, SupplierId, SupplierRecord,
 };
 use crate::ports::{Clock, IdSource, Keyring};
 use sqlx::any::AnyRow;
@@ -95,7 +95,8 @@ impl SupplierRecords {
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
         let org_text = org.to_string();
         let mut out = BTreeMap::new();
-        let head = "SELECT id, name, vat_number, company_number, country FROM suppliers WHERE org_id = $1 AND id";
+        let head =
+            "SELECT id, name, vat_number, company_number, country FROM suppliers WHERE org_id = $1 AND id";
         for row in rows_in(read, head, &org_text, ids, "").await? {
             let id: String = row.try_get(0)?;
             let record = SupplierRecord {
@@ -126,7 +127,7 @@ impl SupplierRecords {
     }
 
     fn stored_account(&self, org: OrgId, row: &AnyRow) -> Result<StoredAccount, StoreError> {
-        let scheme = scheme(row.try_get::<String, _>(2)?.as_str()).ok_or_else(damaged)?;
+        let scheme = scheme_from_name(row.try_get::<String, _>(2)?.as_str()).ok_or_else(damaged)?;
         let country: String = row.try_get(3)?;
         let country: [u8; 2] = country.as_bytes().try_into().map_err(|_| damaged())?;
         let number = self.open(org, NUMBER, &row.try_get::<Vec<u8>, _>(4)?)?;
@@ -162,10 +163,22 @@ async fn load_lists(
     out: &mut BTreeMap<String, Stored>,
 ) -> Result<(), StoreError> {
     const LISTS: [(&str, &str); 4] = [
-        ("SELECT supplier_id, alias FROM supplier_aliases WHERE org_id = $1 AND supplier_id", " ORDER BY folded"),
-        ("SELECT supplier_id, domain FROM supplier_domains WHERE org_id = $1 AND supplier_id", " ORDER BY domain"),
-        ("SELECT supplier_id, email FROM supplier_emails WHERE org_id = $1 AND supplier_id", " ORDER BY folded"),
-        ("SELECT supplier_id, phone FROM supplier_phones WHERE org_id = $1 AND supplier_id", " ORDER BY phone"),
+        (
+            "SELECT supplier_id, alias FROM supplier_aliases WHERE org_id = $1 AND supplier_id",
+            " ORDER BY folded",
+        ),
+        (
+            "SELECT supplier_id, domain FROM supplier_domains WHERE org_id = $1 AND supplier_id",
+            " ORDER BY domain",
+        ),
+        (
+            "SELECT supplier_id, email FROM supplier_emails WHERE org_id = $1 AND supplier_id",
+            " ORDER BY folded",
+        ),
+        (
+            "SELECT supplier_id, phone FROM supplier_phones WHERE org_id = $1 AND supplier_id",
+            " ORDER BY phone",
+        ),
     ];
     for (list, (head, tail)) in LISTS.into_iter().enumerate() {
         for row in rows_in(read, head, org, ids, tail).await? {
@@ -210,11 +223,6 @@ pub(in crate::adapters) fn placeholders(from: usize, count: usize) -> String {
         write!(out, "{comma}${n}").ok();
     }
     out
-}
-
-fn scheme(name: &str) -> Option<Scheme> {
-    use Scheme::{AuBsb, Ca, Iban, InIfsc, Nz, Uk, UsAba};
-    [Iban, Uk, UsAba, AuBsb, Nz, Ca, InIfsc].into_iter().find(|scheme| scheme.as_str() == name)
 }
 
 fn damaged() -> StoreError {
