@@ -217,6 +217,8 @@ pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
 pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
 /// Pause between looks at the outbox.
 pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
+/// How often the gauges are set.
+pub const MEASURE_EVERY: Duration = Duration::from_secs(2);
 /// How often the organisations' book is compared with the database.
 pub const BOOK_POLL: Duration = Duration::from_secs(1);
 /// Entry of the in-process directory cache lives at most this long.

@@ -23,7 +23,7 @@ pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation, OrgSetting};
-pub use outbox::{OutboxItem, OutboxState, OutboxStatus, SendResult};
+pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES, ReleaseOrder};
 
 use crate::adapters::bodies::Bodies;

@@ -8,7 +8,10 @@ use super::error::{StoreError, damaged};
 use super::{Store, bounded, quarantine, to_rfc3339};
 use crate::limits;
 use crate::model::{Envelope, HeldState, OrgId, QuarantineId};
-use crate::ports::{Keyring as _, OutboxMail};
+use crate::ports::{
+    Keyring as _, Outbox, OutboxItem, OutboxMail, OutboxState, PortError, ReleaseSource, SendResult,
+};
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
@@ -17,73 +20,35 @@ use sqlx::{AnyConnection, Row as _};
 use std::time::Duration;
 use ulid::Ulid;
 
-/// A leased mail, to be sent now.
-#[derive(Clone, Debug)]
-pub struct OutboxItem {
-    /// Row id.
-    pub id: Ulid,
-    /// Whose next hop it takes.
-    pub org: OrgId,
-    /// `notice` or `release`.
-    pub kind: String,
-    /// The entry it releases or tells of.
-    pub quarantine_id: Option<QuarantineId>,
-    /// Envelope.
-    pub envelope: Envelope,
-    /// Which try this is, from 1; also the fence against a sender whose lease ran out.
-    pub attempt: i64,
-    /// An earlier try may have arrived.
-    pub maybe_twice: bool,
-    /// A passing failure of this try is final: the row is older than `limits::OUTBOX_LIFETIME`.
-    pub last_try: bool,
-}
-
-/// How a try ended; the text is the next hop's answer or what happened instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendResult {
-    /// 2xx for every recipient that matters.
-    Sent(String),
-    /// 4xx or no connection: again later.
-    Retry(String),
-    /// The data was sent and no answer came.
-    Uncertain(String),
-    /// 5xx.
-    Failed(String),
-}
-
-/// State of an outbox row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutboxState {
-    /// Waits for its time.
-    Pending,
-    /// Leased.
-    Sending,
-    /// Taken by the next hop.
-    Sent,
-    /// Given up.
-    Failed,
-    /// Waits; may have arrived already.
-    Uncertain,
-}
-
-impl OutboxState {
-    /// The name in SQL and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Uncertain => "uncertain",
-        }
+#[async_trait]
+impl Outbox for Store {
+    async fn lease(&self) -> Result<Vec<OutboxItem>, PortError> {
+        Ok(self.lease_outbox().await?)
     }
 
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Sending, Self::Sent, Self::Failed, Self::Uncertain]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+    async fn octets(&self, item: &OutboxItem) -> Result<Option<Bytes>, PortError> {
+        Ok(self.outbox_octets(item).await?)
+    }
+
+    async fn release_source(&self, item: &OutboxItem) -> Result<Option<ReleaseSource>, PortError> {
+        let Some(id) = item.quarantine_id else { return Ok(None) };
+        let (entry, octets) = (self.held_entry(item.org, id).await?, self.held_body(item.org, id).await?);
+        Ok(entry.zip(octets).map(|(entry, octets)| ReleaseSource {
+            id,
+            octets,
+            envelope: entry.envelope,
+            score: entry.summary.score,
+            findings: entry.findings,
+        }))
+    }
+
+    async fn finish(
+        &self,
+        item: &OutboxItem,
+        result: &SendResult,
+        notices: Vec<OutboxMail>,
+    ) -> Result<Option<OutboxState>, PortError> {
+        Ok(self.finish_outbox(item, result, &notices).await?)
     }
 }
 
