@@ -1,1 +1,3 @@
 //! The supplier directory: in-process cache, Redis, database.
+
+pub mod memory;
