@@ -5,6 +5,7 @@
 
 mod account;
 mod certificate;
+pub mod check;
 mod config;
 mod database;
 mod init;

@@ -34,7 +34,17 @@ pub async fn gather(
     message: Arc<Message>,
     claims: PaymentClaims,
 ) -> Evidence {
-    let deadline = Instant::now() + GATHER_DEADLINE;
+    gather_until(Instant::now() + GATHER_DEADLINE, sources, organisation, mail, message, claims).await
+}
+
+async fn gather_until(
+    deadline: Instant,
+    sources: &Sources,
+    organisation: Arc<Organisation>,
+    mail: &ReceivedMail,
+    message: Arc<Message>,
+    claims: PaymentClaims,
+) -> Evidence {
     let query = directory_query(mail, &message, &claims);
     let auth = timeout_at(deadline, sources.auth.authenticate(mail, &message, deadline));
     let directory = timeout_at(deadline, sources.directory.look_up(&organisation, query, deadline));

@@ -95,9 +95,9 @@ pub(super) fn imitates(evidence: &Evidence, domain: &Domain, answer: &DirectoryA
     }
     let mut candidate = Candidate::new(domain)?;
     let own = own_domains(&evidence.organisation).map(|own| (own, false));
-    let known = own.chain(answer.known_domains.iter().map(|(known, _)| (known, true)));
+    let known = own.chain(answer.known_domains.iter().take(MAX_KNOWN).map(|(known, _)| (known, true)));
     let mut clearest: Option<Imitation> = None;
-    for (known, of_supplier) in known.take(MAX_KNOWN) {
+    for (known, of_supplier) in known {
         let text = known.as_str();
         if candidate.full == text || is_below(candidate.full, text) {
             return None;

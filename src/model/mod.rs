@@ -20,6 +20,8 @@ mod message;
 mod organisation;
 mod quarantine;
 mod supplier;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod verdict;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};

@@ -9,6 +9,7 @@
 //! A layer that fails is passed over; only a failing database is `Unavailable`, and never "not found".
 
 mod local;
+pub mod memory;
 mod records;
 pub mod redis;
 
