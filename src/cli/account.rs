@@ -15,7 +15,9 @@ pub(super) fn parse(text: &str) -> Result<Account, Failure> {
     };
     let ifsc = |group: &str| {
         let (bank, branch) = group.split_at_checked(5).unwrap_or((group, ""));
-        bank.len() == 5 && bank.ends_with('0') && branch.len() == 6
+        bank.len() == 5
+            && bank.ends_with('0')
+            && branch.len() == 6
             && bank.bytes().take(4).all(|octet| octet.is_ascii_uppercase())
     };
     let found = match groups.as_slice() {

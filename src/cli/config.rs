@@ -9,7 +9,9 @@ use serde_json::{Map, json};
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Check the configuration, its files and its secrets, offline
-    #[command(after_help = "Examples:\n  sentra config check\n  sentra --config /etc/sentra/sentra.toml config check")]
+    #[command(
+        after_help = "Examples:\n  sentra config check\n  sentra --config /etc/sentra/sentra.toml config check"
+    )]
     Check,
     /// Show every value in effect and where it comes from, secrets masked
     #[command(after_help = "Examples:\n  sentra config show\n  sentra config show --json\n  \

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Who commands act as in the audit: whoever operates the machine.
-pub const OPERATOR: &str = "operator";
+pub(super) const OPERATOR: &str = "operator";
 
 /// A configuration and the store it names.
 pub struct Installation {
@@ -35,9 +35,8 @@ impl Installation {
             let count = all.len();
             return match <[Organisation; 1]>::try_from(all) {
                 Ok([only]) => Ok(only),
-                Err(_) if count == 0 => {
-                    Err(Failure::new("there is no organisation yet").help("create one with `sentra org create NAME`"))
-                }
+                Err(_) if count == 0 => Err(Failure::new("there is no organisation yet")
+                    .help("create one with `sentra org create NAME`")),
                 Err(_) => Err(Failure::usage(format!("there are {count} organisations"))
                     .help(format!("name one with --org: {names}"))),
             };
@@ -93,8 +92,9 @@ pub(super) async fn migrate(globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
     if let Some(folder) = sqlite_path(url).and_then(|path| Path::new(path).parent())
         && !folder.exists()
     {
-        super::init::make_folder(folder)
-            .map_err(|error| Failure::new(format!("the folder {} cannot be made: {error}", folder.display())))?;
+        super::init::make_folder(folder).map_err(|error| {
+            Failure::new(format!("the folder {} cannot be made: {error}", folder.display()))
+        })?;
     }
     let database = Database::open(url).await?;
     database.migrate().await?;

@@ -124,7 +124,9 @@ impl From<StoreError> for Failure {
         };
         match error {
             StoreError::NotFound(_) => failure.help("`list` shows what there is"),
-            StoreError::Unavailable(_) => failure.help("try again; if it stays so, check disk and permissions"),
+            StoreError::Unavailable(_) => {
+                failure.help("try again; if it stays so, check disk and permissions")
+            }
             StoreError::Transition { .. } => {
                 failure.help("`sentra quarantine show ID` tells its state; docs list which steps it allows")
             }
@@ -319,7 +321,8 @@ impl<'a> Io<'a> {
 #[must_use]
 fn printable(text: &str) -> String {
     let hostile = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -10,7 +10,7 @@ mod config;
 mod database;
 mod init;
 mod io;
-mod m365;
+mod notice;
 mod org;
 mod quarantine;
 
@@ -69,9 +69,6 @@ enum Command {
     /// Held mail
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Microsoft 365
-    #[command(subcommand)]
-    M365(m365::M365Command),
     // serve, demo, check, suppliers and rules stand here, one line each.
 }
 
@@ -101,7 +98,6 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => runtime()?.block_on(org::run(globals, command, io)),
         Command::Quarantine(command) => runtime()?.block_on(quarantine::run(globals, command, io)),
-        Command::M365(command) => runtime()?.block_on(m365::run(globals, &command, io)),
     }
 }
 

@@ -4,7 +4,8 @@ use super::database::{Installation, OPERATOR, open};
 use super::{Failure, Globals, Io, account};
 use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation, OrgSetting};
 use crate::model::{
-    Domain, EmailAddress, Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
+    Domain, EmailAddress, Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation,
+    ProtectedMailbox,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
@@ -21,8 +22,10 @@ pub(super) enum OrgCommand {
     #[command(after_help = "Example:\n  sentra org show --org Contoso")]
     Show,
     /// Create an organisation and print its tokens, once
-    #[command(after_help = "Example:\n  sentra org create Contoso --mailbox accounts@contoso.com --tenant-id \
-                            0a1b2c3d-0000-4000-8000-000000000000 --next-hop contoso-com.mail.protection.outlook.com:25")]
+    #[command(
+        after_help = "Example:\n  sentra org create Contoso --mailbox accounts@contoso.com --tenant-id \
+                            0a1b2c3d-0000-4000-8000-000000000000 --next-hop contoso-com.mail.protection.outlook.com:25"
+    )]
     Create(Box<CreateArgs>),
     /// Change settings
     #[command(after_help = SET_HELP)]
@@ -78,7 +81,7 @@ pub(super) struct CreateArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Profile {
     /// Protected mailbox; may be repeated
-    #[arg(long = "mailbox", value_name = "ADDRESS")]
+    #[arg(long = "mailbox", value_name = "ADDRESS", value_parser = EmailAddress::parse)]
     pub(super) mailboxes: Vec<EmailAddress>,
     /// How it runs
     #[arg(long, value_enum, default_value = "enforce")]
@@ -93,7 +96,7 @@ pub(super) struct Profile {
     #[arg(long, value_enum, default_value = "required", value_name = "POLICY")]
     pub(super) next_hop_tls: TlsName,
     /// First administrator: gets the notices
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = EmailAddress::parse)]
     pub(super) admin_email: Option<EmailAddress>,
     /// Read the administrator's password from standard input
     #[arg(long, requires = "admin_email")]
@@ -125,18 +128,22 @@ pub(super) enum TlsName {
 #[derive(Debug, Subcommand)]
 pub(super) enum MailboxCommand {
     /// Protect a mailbox; adding it again replaces its aliases
-    #[command(after_help = "Example:\n  sentra org mailbox add accounts@contoso.com --alias invoices@contoso.com")]
+    #[command(
+        after_help = "Example:\n  sentra org mailbox add accounts@contoso.com --alias invoices@contoso.com"
+    )]
     Add {
         /// Primary address
+        #[arg(value_parser = EmailAddress::parse)]
         address: EmailAddress,
         /// Another address of the same mailbox; may be repeated
-        #[arg(long = "alias", value_name = "ADDRESS")]
+        #[arg(long = "alias", value_name = "ADDRESS", value_parser = EmailAddress::parse)]
         aliases: Vec<EmailAddress>,
     },
     /// Stop protecting a mailbox and its aliases
     #[command(after_help = "Example:\n  sentra org mailbox remove accounts@contoso.com")]
     Remove {
         /// Primary address
+        #[arg(value_parser = EmailAddress::parse)]
         address: EmailAddress,
     },
 }
@@ -166,7 +173,7 @@ pub(super) enum ExecutiveCommand {
         /// Full name
         name: String,
         /// One of their own addresses; may be repeated
-        #[arg(long = "address", value_name = "ADDRESS")]
+        #[arg(long = "address", value_name = "ADDRESS", value_parser = EmailAddress::parse)]
         addresses: Vec<EmailAddress>,
     },
     /// Remove somebody
@@ -182,6 +189,7 @@ pub(super) enum AdminCommand {
     #[command(after_help = "Example:\n  sentra org admin add ada@contoso.com --password-stdin < password")]
     Add {
         /// Mail address
+        #[arg(value_parser = EmailAddress::parse)]
         email: EmailAddress,
         /// Read the password from standard input
         #[arg(long)]
@@ -190,6 +198,7 @@ pub(super) enum AdminCommand {
     /// Remove an administrator
     Remove {
         /// Mail address
+        #[arg(value_parser = EmailAddress::parse)]
         email: EmailAddress,
     },
 }
@@ -214,7 +223,9 @@ pub(super) enum AccountCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
     /// Make a new ingress token and print it; the old one stays valid for a day
-    #[command(after_help = "Examples:\n  sentra org token rotate --org Contoso\n  sentra org token rotate --return")]
+    #[command(
+        after_help = "Examples:\n  sentra org token rotate --org Contoso\n  sentra org token rotate --return"
+    )]
     Rotate {
         /// The return token instead; the old one ends at once
         #[arg(long = "return")]
@@ -245,8 +256,10 @@ impl From<TlsName> for NextHopTls {
 impl Profile {
     /// The organisation to create.
     pub(super) fn organisation(&self, name: &str) -> Result<NewOrganisation, Failure> {
-        let next_hop = self.next_hop.as_deref().map(|text| next_hop(text, self.next_hop_tls.into())).transpose()?;
-        let mailbox = |address: &EmailAddress| ProtectedMailbox { address: address.clone(), aliases: Vec::new() };
+        let next_hop =
+            self.next_hop.as_deref().map(|text| next_hop(text, self.next_hop_tls.into())).transpose()?;
+        let mailbox =
+            |address: &EmailAddress| ProtectedMailbox { address: address.clone(), aliases: Vec::new() };
         Ok(NewOrganisation {
             name: name.to_owned(),
             mode: self.mode.into(),
@@ -261,7 +274,8 @@ impl Profile {
 /// `HOST:PORT`, `[IPv6]:PORT`, or a host alone with port 25.
 pub(super) fn next_hop(text: &str, tls: NextHopTls) -> Result<NextHopAddress, Failure> {
     let wrong = || {
-        Failure::usage(format!("{text:?} is no next hop")).help("write HOST:PORT, like mail.contoso.com:25 or [::1]:2525")
+        Failure::usage(format!("{text:?} is no next hop"))
+            .help("write HOST:PORT, like mail.contoso.com:25 or [::1]:2525")
     };
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, rest)) => (host, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some("25"))),
@@ -281,11 +295,14 @@ pub(super) fn read_password(io: &mut Io<'_>) -> Result<SecretString, Failure> {
     const LONGEST: u64 = 4_096;
     let mut text = String::new();
     let mut input = (&mut io.input).take(LONGEST);
-    std::io::BufRead::read_line(&mut input, &mut text)
-        .map_err(|error| Failure::new(format!("the password cannot be read: {error}")).at("standard input"))?;
+    std::io::BufRead::read_line(&mut input, &mut text).map_err(|error| {
+        Failure::new(format!("the password cannot be read: {error}")).at("standard input")
+    })?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.is_empty() {
-        return Err(Failure::usage("there is no password").at("standard input").help("pipe it in: `… < password-file`"));
+        return Err(Failure::usage("there is no password")
+            .at("standard input")
+            .help("pipe it in: `… < password-file`"));
     }
     Ok(SecretString::from(line.to_owned()))
 }
@@ -332,7 +349,9 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
             member_command(&at, globals, Membership::Admin(email), false, io).await
         }
         OrgCommand::Account(command) => own_account(&at, globals, command, io).await,
-        OrgCommand::Token(TokenCommand::Rotate { return_token }) => rotate(&at, globals, return_token, io).await,
+        OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
+            rotate(&at, globals, return_token, io).await
+        }
     }
 }
 
@@ -343,7 +362,13 @@ async fn list(at: &Installation, globals: &Globals, io: &mut Io<'_>) -> Result<(
     }
     let row = |org: &Organisation| {
         let next_hop = org.next_hop.as_ref().map_or_else(|| "-".to_owned(), hop_text);
-        vec![org.name.clone(), org.id.to_string(), org.mode.as_str().to_owned(), org.mailboxes.len().to_string(), next_hop]
+        vec![
+            org.name.clone(),
+            org.id.to_string(),
+            org.mode.as_str().to_owned(),
+            org.mailboxes.len().to_string(),
+            next_hop,
+        ]
     };
     io.table(&["NAME", "ID", "MODE", "MAILBOXES", "NEXT HOP"], all.iter().map(row).collect())
 }
@@ -384,13 +409,20 @@ fn show(org: &Organisation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
         ("mode", org.mode.as_str().to_owned()),
         ("tenant id", org.tenant_id.clone().unwrap_or_else(none)),
         ("next hop", org.next_hop.as_ref().map_or_else(none, hop_text)),
-        ("without a store", if org.fail_policy == FailPolicy::Defer { "defer" } else { "deliver-unverified" }.into()),
+        (
+            "without a store",
+            if org.fail_policy == FailPolicy::Defer { "defer" } else { "deliver-unverified" }.into(),
+        ),
         ("subject prefix", org.subject_prefix.clone().unwrap_or_else(none)),
         ("ingress tokens", org.ingress_tokens.len().to_string()),
         ("domains", joined(&org.domains)),
     ];
     for mailbox in &org.mailboxes {
-        let aliases = if mailbox.aliases.is_empty() { String::new() } else { format!(" (also {})", joined(&mailbox.aliases)) };
+        let aliases = if mailbox.aliases.is_empty() {
+            String::new()
+        } else {
+            format!(" (also {})", joined(&mailbox.aliases))
+        };
         pairs.push(("mailbox", format!("{}{aliases}", mailbox.address)));
     }
     for executive in &org.executives {
@@ -406,7 +438,12 @@ fn joined<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-async fn create(at: &Installation, globals: &Globals, args: CreateArgs, io: &mut Io<'_>) -> Result<(), Failure> {
+async fn create(
+    at: &Installation,
+    globals: &Globals,
+    args: CreateArgs,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
     let password = args.profile.admin_password_stdin.then(|| read_password(io)).transpose()?;
     let created = at.store.create_organisation(args.profile.organisation(&args.name)?, OPERATOR).await?;
     if let (Some(password), Some(email)) = (password, &args.profile.admin_email) {
@@ -461,7 +498,12 @@ fn done(org: &Organisation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
     io.line(&format!("{} is changed; a running server takes it up within a second", org.name))
 }
 
-async fn own_account(at: &Installation, globals: &Globals, command: AccountCommand, io: &mut Io<'_>) -> Result<(), Failure> {
+async fn own_account(
+    at: &Installation,
+    globals: &Globals,
+    command: AccountCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
     let (text, add) = match command {
         AccountCommand::Add { account } => (account, true),
         AccountCommand::Remove { account } => (account, false),
@@ -495,12 +537,21 @@ async fn rotate(at: &Installation, globals: &Globals, back: bool, io: &mut Io<'_
         return io.json(&json!({ "org": org.id, "purpose": kind, "token": token.expose_secret() }));
     }
     io.line(token.expose_secret())?;
-    let until = if back { "the old one is no longer stamped" } else { "the old one is accepted for another 24 hours" };
+    let until = if back {
+        "the old one is no longer stamped"
+    } else {
+        "the old one is accepted for another 24 hours"
+    };
     io.note(&format!("{} has a new {kind} token; {until}", org.name));
     Ok(())
 }
 
-async fn set(at: &Installation, globals: &Globals, settings: &[String], io: &mut Io<'_>) -> Result<(), Failure> {
+async fn set(
+    at: &Installation,
+    globals: &Globals,
+    settings: &[String],
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
     let org = at.organisation(globals).await?;
     // All are read before the first is written.
     let changes = parse_settings(&org, settings)?;
@@ -511,8 +562,16 @@ async fn set(at: &Installation, globals: &Globals, settings: &[String], io: &mut
     done(&changed, globals, io)
 }
 
-const SETTINGS: [&str; 8] =
-    ["name", "mode", "tenant-id", "next-hop", "next-hop-tls", "fail-policy", "client-certificate", "subject-prefix"];
+const SETTINGS: [&str; 8] = [
+    "name",
+    "mode",
+    "tenant-id",
+    "next-hop",
+    "next-hop-tls",
+    "fail-policy",
+    "client-certificate",
+    "subject-prefix",
+];
 
 fn parse_settings(org: &Organisation, settings: &[String]) -> Result<Vec<OrgSetting>, Failure> {
     let mut changes = Vec::new();
@@ -520,7 +579,9 @@ fn parse_settings(org: &Organisation, settings: &[String]) -> Result<Vec<OrgSett
     let mut hop_changed = false;
     for setting in settings {
         let Some((key, value)) = setting.split_once('=') else {
-            return Err(Failure::usage(format!("{setting:?} is not KEY=VALUE")).help("write it like mode=tag"));
+            return Err(
+                Failure::usage(format!("{setting:?} is not KEY=VALUE")).help("write it like mode=tag")
+            );
         };
         let some = (!value.is_empty()).then(|| value.to_owned());
         match key.replace('_', "-").as_str() {
@@ -541,16 +602,20 @@ fn parse_settings(org: &Organisation, settings: &[String]) -> Result<Vec<OrgSett
             "next-hop-tls" => {
                 let tls = one_of::<TlsName>(key, value)?.into();
                 let Some(hop) = &mut hop else {
-                    return Err(Failure::usage("there is no next hop yet").help("set next-hop=HOST:PORT first"));
+                    return Err(
+                        Failure::usage("there is no next hop yet").help("set next-hop=HOST:PORT first")
+                    );
                 };
                 hop.tls = tls;
                 hop_changed = true;
             }
-            "client-certificate" => changes.push(OrgSetting::ClientCertificate(match value.split_once(',') {
-                Some((chain, key)) => Some((chain.trim().to_owned(), key.trim().to_owned())),
-                None if value.is_empty() => None,
-                None => return Err(unknown_value(key, value, "CHAIN.pem,KEY.pem")),
-            })),
+            "client-certificate" => {
+                changes.push(OrgSetting::ClientCertificate(match value.split_once(',') {
+                    Some((chain, key)) => Some((chain.trim().to_owned(), key.trim().to_owned())),
+                    None if value.is_empty() => None,
+                    None => return Err(unknown_value(key, value, "CHAIN.pem,KEY.pem")),
+                }))
+            }
             other => return Err(unknown_setting(other)),
         }
     }

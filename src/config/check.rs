@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A range in `smtp.trust` must name at least so many bits.
-const NARROWEST_TRUST: u8 = 16;
+/// A range of trusted peers must name at least so many bits.
+pub const NARROWEST_TRUST: u8 = 16;
 
 /// What we run with.
 #[derive(Clone, Debug)]
@@ -109,8 +109,6 @@ pub struct DatabaseConfig {
     pub url: SecretString,
     /// For `migrate`; `None`: `url` serves.
     pub owner_url: Option<SecretString>,
-    /// Connections at once.
-    pub connections: u32,
 }
 
 /// Redis.
@@ -389,7 +387,6 @@ impl Checker<'_> {
 
     fn database(&mut self) -> Option<DatabaseConfig> {
         let database = self.sourced.settings.database.clone();
-        let connections = self.number("database.connections", database.connections, 1, 1_000);
         let url = self.secret("database.url", &database.url, &database.url_file);
         let owner = self.secret("database.owner_url", &database.owner_url, &database.owner_url_file);
         let url = self.database_url("database.url", url.unwrap_or_default().expose_secret())?;
@@ -397,7 +394,7 @@ impl Checker<'_> {
             Some(owner) => Some(self.database_url("database.owner_url", owner.expose_secret())?),
             None => None,
         };
-        Some(DatabaseConfig { url, owner_url, connections: u32::try_from(connections).unwrap_or(16) })
+        Some(DatabaseConfig { url, owner_url })
     }
 
     fn database_url(&mut self, key: &str, url: &str) -> Option<SecretString> {

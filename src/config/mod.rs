@@ -16,7 +16,7 @@ mod tests;
 
 pub use check::{
     CacheConfig, Config, DatabaseConfig, JourneyConfig, KeysConfig, LogConfig, LogFormat, LogLevel,
-    NextHopConfig, RedisConfig, SmtpConfig,
+    NARROWEST_TRUST, NextHopConfig, RedisConfig, SmtpConfig,
 };
 pub use error::{ConfigErrors, Problem, nearest};
 pub use read::{Environment, Origin, Sourced, environment, read_bounded};

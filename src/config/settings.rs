@@ -250,8 +250,6 @@ settings! {
         owner_url: Secret = Secret::default();
         /// File that holds `owner_url`.
         owner_url_file: String = String::new();
-        /// Connections at once.
-        connections: u64 = 16;
     }
 
     /// The cache that several servers share. Without it each server's own cache serves alone.

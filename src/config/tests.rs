@@ -60,40 +60,148 @@ fn an_empty_file_is_the_defaults_with_paths_beside_it() {
     assert_eq!(config.keys.master_key.expose_secret(), KEY);
     assert!(config.tls.is_none() && config.redis.is_none() && config.rules.is_none());
     assert_eq!(config.smtp.max_message_size, crate::limits::MAX_MESSAGE_SIZE);
-    assert!(config.warnings.iter().any(|warning| warning.help.starts_with("chmod 600")), "the key is readable");
+    assert!(
+        config.warnings.iter().any(|warning| warning.help.starts_with("chmod 600")),
+        "the key is readable"
+    );
 }
 
 #[test]
 fn mistakes_are_named_with_line_and_remedy() {
     let rows = [
-        ("unknown key", "[smtp]\n\nmax_mesage_size = 5\n", "unknown key `max_mesage_size` in [smtp] (FILE:3)", "did you mean `max_message_size`?"),
-        ("unknown section", "[smpt]\nlisten = []\n", "unknown section `smpt` (FILE:1)", "did you mean [smtp]?"),
-        ("key of another section", "[smtp]\nhostname = \"x\"\n", "unknown key `hostname` in [smtp] (FILE:2)", "`hostname` is a key of [server]"),
-        ("key outside sections", "hostname = \"x\"\n", "unknown section `hostname` (FILE:1)", "the sections are server, smtp"),
-        ("wrong kind", "[smtp]\nmax_sessions = \"many\"\n", "smtp.max_sessions must be a whole number, not text (FILE:2)", "`max_sessions = 1000`"),
-        ("negative", "[smtp]\nmax_sessions = -1\n", "smtp.max_sessions must be a whole number, not a number out of range", ""),
-        ("list of numbers", "[smtp]\ntrust = [1]\n", "smtp.trust must be a list of texts, not a list of something else (FILE:2)", "[\"one\", \"two\"]"),
-        ("flag as text", "[log]\npersonal_data = \"yes\"\n", "log.personal_data must be true or false, not text", "`personal_data = true`"),
+        (
+            "unknown key",
+            "[smtp]\n\nmax_mesage_size = 5\n",
+            "unknown key `max_mesage_size` in [smtp] (FILE:3)",
+            "did you mean `max_message_size`?",
+        ),
+        (
+            "unknown section",
+            "[smpt]\nlisten = []\n",
+            "unknown section `smpt` (FILE:1)",
+            "did you mean [smtp]?",
+        ),
+        (
+            "key of another section",
+            "[smtp]\nhostname = \"x\"\n",
+            "unknown key `hostname` in [smtp] (FILE:2)",
+            "`hostname` is a key of [server]",
+        ),
+        (
+            "key outside sections",
+            "hostname = \"x\"\n",
+            "unknown section `hostname` (FILE:1)",
+            "the sections are server, smtp",
+        ),
+        (
+            "wrong kind",
+            "[smtp]\nmax_sessions = \"many\"\n",
+            "smtp.max_sessions must be a whole number, not text (FILE:2)",
+            "`max_sessions = 1000`",
+        ),
+        (
+            "negative",
+            "[smtp]\nmax_sessions = -1\n",
+            "smtp.max_sessions must be a whole number, not a number out of range",
+            "",
+        ),
+        (
+            "list of numbers",
+            "[smtp]\ntrust = [1]\n",
+            "smtp.trust must be a list of texts, not a list of something else (FILE:2)",
+            "[\"one\", \"two\"]",
+        ),
+        (
+            "flag as text",
+            "[log]\npersonal_data = \"yes\"\n",
+            "log.personal_data must be true or false, not text",
+            "`personal_data = true`",
+        ),
         ("syntax", "[smtp\nlisten = []\n", "not valid TOML", "one key a line"),
-        ("twice", "[log]\nlevel = \"info\"\nlevel = \"warn\"\n", "not valid TOML: duplicate key (FILE:3)", ""),
-        ("wide range", "[smtp]\ntrust = [\"10.0.0.0/8\"]\n", "smtp.trust holds 10.0.0.0/8, which is wider than /16 (FILE:2)", "name the relays themselves"),
-        ("everybody", "[smtp]\ntrust = [\"::/0\"]\n", "smtp.trust holds ::/0, which is wider than /16 (FILE:2)", ""),
-        ("no range", "[smtp]\ntrust = [\"ten\"]\n", "smtp.trust holds \"ten\": not an address range (FILE:2)", "192.0.2.0/24"),
-        ("address without port", "[smtp]\nlisten = [\"0.0.0.0\"]\n", "smtp.listen holds \"0.0.0.0\"", "ADDRESS:PORT"),
+        (
+            "twice",
+            "[log]\nlevel = \"info\"\nlevel = \"warn\"\n",
+            "not valid TOML: duplicate key (FILE:3)",
+            "",
+        ),
+        (
+            "wide range",
+            "[smtp]\ntrust = [\"10.0.0.0/8\"]\n",
+            "smtp.trust holds 10.0.0.0/8, which is wider than /16 (FILE:2)",
+            "name the relays themselves",
+        ),
+        (
+            "everybody",
+            "[smtp]\ntrust = [\"::/0\"]\n",
+            "smtp.trust holds ::/0, which is wider than /16 (FILE:2)",
+            "",
+        ),
+        (
+            "no range",
+            "[smtp]\ntrust = [\"ten\"]\n",
+            "smtp.trust holds \"ten\": not an address range (FILE:2)",
+            "192.0.2.0/24",
+        ),
+        (
+            "address without port",
+            "[smtp]\nlisten = [\"0.0.0.0\"]\n",
+            "smtp.listen holds \"0.0.0.0\"",
+            "ADDRESS:PORT",
+        ),
         ("no listener", "[smtp]\nlisten = []\n", "smtp.listen names no address (FILE:2)", "at least one"),
-        ("out of range", "[limits]\ndrain_seconds = 31\n", "limits.drain_seconds is 31 (FILE:2)", "from 0 to 30"),
-        ("bytes in flight", "[smtp]\nbytes_in_flight = 1000000\n", "smtp.bytes_in_flight is smaller than one message", "at least 157286400"),
+        (
+            "out of range",
+            "[limits]\ndrain_seconds = 31\n",
+            "limits.drain_seconds is 31 (FILE:2)",
+            "from 0 to 30",
+        ),
+        (
+            "bytes in flight",
+            "[smtp]\nbytes_in_flight = 1000000\n",
+            "smtp.bytes_in_flight is smaller than one message",
+            "at least 157286400",
+        ),
         ("word", "[log]\nformat = \"jsn\"\n", "log.format is \"jsn\" (FILE:2)", "did you mean \"json\"?"),
         ("host name", "[server]\nhostname = \"a b\"\n", "server.hostname holds \"a b\"", "mail.example.com"),
-        ("other database", "[database]\nurl = \"mysql://u:hunter2@h/d\"\n", "database.url is no database URL that Sentra knows (FILE:2)", "postgres://"),
+        (
+            "other database",
+            "[database]\nurl = \"mysql://u:hunter2@h/d\"\n",
+            "database.url is no database URL that Sentra knows (FILE:2)",
+            "postgres://",
+        ),
         ("memory", "[database]\nurl = \"sqlite::memory:\"\n", "database.url names no file", "must outlive"),
         ("redis", "[redis]\nurl = \"hunter2\"\n", "redis.url is no Redis URL (FILE:2)", "redis://HOST:6379"),
-        ("two secrets", "[redis]\nurl = \"redis://h\"\nurl_file = \"x\"\n", "redis.url and redis.url_file are both set (FILE:2)", "keep one"),
-        ("secret file away", "[keys]\nmaster_key_file = \"nowhere\"\n", "keys.master_key_file names a file that cannot be read", "sentra init"),
-        ("master key", "[keys]\nmaster_key = \"hunter2\"\n", "keys.master_key holds no master key (FILE:2)", "openssl rand -hex 32"),
+        (
+            "two secrets",
+            "[redis]\nurl = \"redis://h\"\nurl_file = \"x\"\n",
+            "redis.url and redis.url_file are both set (FILE:2)",
+            "keep one",
+        ),
+        (
+            "secret file away",
+            "[keys]\nmaster_key_file = \"nowhere\"\n",
+            "keys.master_key_file names a file that cannot be read",
+            "sentra init",
+        ),
+        (
+            "master key",
+            "[keys]\nmaster_key = \"hunter2\"\n",
+            "keys.master_key holds no master key (FILE:2)",
+            "openssl rand -hex 32",
+        ),
         ("rules", "[rules]\nfolder = \"nowhere\"\n", "rules.folder names no folder", "built-in rules"),
-        ("client CA", "[smtp]\nclient_ca = \"keys/master.key\"\n", "smtp.client_ca cannot be used", "PEM file"),
-        ("name server", "[next_hop]\ndns_servers = [\"dns.example\"]\n", "next_hop.dns_servers holds \"dns.example\"", "IP address"),
+        (
+            "client CA",
+            "[smtp]\nclient_ca = \"keys/master.key\"\n",
+            "smtp.client_ca cannot be used",
+            "PEM file",
+        ),
+        (
+            "name server",
+            "[next_hop]\ndns_servers = [\"dns.example\"]\n",
+            "next_hop.dns_servers holds \"dns.example\"",
+            "IP address",
+        ),
     ];
     for (name, text, what, help) in rows {
         // TLS off goes last, so that line numbers count from the row's own text.
@@ -110,7 +218,10 @@ fn mistakes_are_named_with_line_and_remedy() {
 fn tls_files_are_read_and_have_to_fit() {
     let (dir, file) = folder("");
     let said = load_with(&file, &Environment::new()).unwrap_err().to_string();
-    assert!(said.contains("tls.certificate cannot be used") && said.contains("default, not set in"), "{said}");
+    assert!(
+        said.contains("tls.certificate cannot be used") && said.contains("default, not set in"),
+        "{said}"
+    );
     let pair = || {
         let key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
@@ -128,7 +239,8 @@ fn tls_files_are_read_and_have_to_fit() {
 
 #[test]
 fn all_mistakes_are_reported_at_once() {
-    let (_dir, file) = folder("[smtp]\nlisten = [\"x\"]\ntrust = [\"y\", \"0.0.0.0/0\"]\n[log]\nlevel = \"loud\"\n");
+    let (_dir, file) =
+        folder("[smtp]\nlisten = [\"x\"]\ntrust = [\"y\", \"0.0.0.0/0\"]\n[log]\nlevel = \"loud\"\n");
     let errors = load_with(&file, &Environment::new()).unwrap_err();
     assert_eq!(errors.0.len(), 5, "{errors}");
     let (_dir, file) = folder("[smtp]\na = 1\nb = 2\n[c]\n[log]\nlevel = 3\n");
@@ -157,9 +269,19 @@ fn the_environment_overrides() {
 
     let rows = [
         ("SENTRA_SMTP__LISTN", "x", "names no key", "did you mean SENTRA_SMTP__LISTEN?"),
-        ("SENTRA_SMTP__MAX_SESSIONS", "many", "(environment variable SENTRA_SMTP__MAX_SESSIONS)", "give a whole number"),
+        (
+            "SENTRA_SMTP__MAX_SESSIONS",
+            "many",
+            "(environment variable SENTRA_SMTP__MAX_SESSIONS)",
+            "give a whole number",
+        ),
         ("SENTRA_LOG__PERSONAL_DATA", "yes", "must be true or false", "give true or false"),
-        ("SENTRA_SMTP__TRUST", "10.0.0.0/8", "(environment variable SENTRA_SMTP__TRUST)", "relays themselves"),
+        (
+            "SENTRA_SMTP__TRUST",
+            "10.0.0.0/8",
+            "(environment variable SENTRA_SMTP__TRUST)",
+            "relays themselves",
+        ),
     ];
     for (variable, value, what, help) in rows {
         let said = load_with(&file, &environment_of(&[(variable, value)])).expect_err(variable).to_string();

@@ -178,13 +178,11 @@ mod tests {
         task.await.unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_dependency_that_hangs_and_a_peer_that_says_nothing_are_given_up() {
+    #[tokio::test]
+    async fn a_dependency_that_hangs_is_given_up() {
         let (address, stop, task) = started(health_routes(Arc::new(Hanging))).await;
         let answer = get(address, "/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("in time"), "{answer}");
-        let answer = exchange(address, "GET /healthz HTTP/1.1\r\n").await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
         stop.cancel();
         task.await.unwrap();
     }
