@@ -3,13 +3,14 @@
 //! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
+mod counting;
 mod readiness;
 mod start_error;
 
-use crate::act::Hostname;
 use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
-use crate::adapters::directory::{Directory, Redis};
+use crate::adapters::directory::Directory;
+use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::next_hop::{self, SmtpNextHop};
@@ -19,12 +20,13 @@ use crate::config::{self, Config};
 use crate::evidence::Sources;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{Clock, IdSource};
+use crate::ports::{Clock, Count, IdSource};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
+use counting::Counting;
 use arc_swap::ArcSwap;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
@@ -50,10 +52,10 @@ struct Parts {
     store: Arc<Store>,
     book: Arc<Book>,
     redis: Option<Redis>,
-    journal: Arc<JournalWriter>,
+    counting: Arc<dyn Count>,
     releases: Arc<Releases>,
     rules: Arc<ArcSwap<RuleSet>>,
-    tls: Option<TlsReload>,
+    tls: TlsReload,
     /// Ends what must outlive the sessions: the journal's writer.
     last: CancellationToken,
     writer: tokio::task::JoinHandle<()>,
@@ -122,7 +124,7 @@ impl App {
 
         // The journey.
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), dns)?);
-        let hostname = Hostname::from(&config.hostname);
+        let hostname = config.hostname.to_string();
         let gateway = Arc::new(Gateway {
             hostname: hostname.clone(),
             inspector: Inspector {
@@ -149,19 +151,18 @@ impl App {
         });
 
         // The doors.
-        let tls = match &config.tls {
-            Some(tls) => Some(TlsReload::load(TlsOptions {
-                certificate: tls.certificate.clone(),
-                key: tls.key.clone(),
-                client_roots: config.smtp.client_ca.clone(),
-            })?),
-            None => None,
-        };
+        let certificate = config.tls.as_ref().ok_or(StartError::NoCertificate)?;
+        let tls = TlsReload::load(TlsOptions {
+            certificate: certificate.certificate.clone(),
+            key: certificate.key.clone(),
+            client_roots: config.smtp.client_ca.clone(),
+        })?;
         let server =
             smtp::Server::bind(smtp_options(&config), tls.clone(), Arc::new(Handler(gateway))).await?;
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
-        let parts = Parts { store, book, redis, journal, releases, rules, tls, last, writer };
+        let counting = Arc::new(Counting { store: Arc::clone(&store), journal });
+        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -185,10 +186,10 @@ impl App {
         let Self { config, server, web, metrics, parts } = self;
         let tasks = TaskTracker::new();
         let jobs_stop = CancellationToken::new();
-        jobs::report_open_intents(parts.journal.as_ref(), parts.store.clock().now_ms()).await;
-        tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book), jobs_stop.clone()));
+        jobs::report_open_intents(parts.counting.as_ref(), parts.store.clock().now_ms()).await;
+        tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book) as _, jobs_stop.clone()));
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), jobs_stop.clone()));
-        tasks.spawn(jobs::measure(Arc::clone(&parts.store), jobs_stop.clone()));
+        tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
             tasks.spawn(web::serve(listener, web::health_routes(readiness), jobs_stop.clone()));
@@ -229,14 +230,12 @@ async fn reload_parts(config: &Config, parts: &Parts) {
     let done = tokio::task::spawn_blocking(move || -> Result<(), String> {
         let fresh = config::reload(&file).map_err(|errors| errors.to_string())?;
         let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
-        if let Some(tls) = tls {
-            tls.reload().map_err(|error| error.to_string())?;
-        }
+        tls.reload().map_err(|error| error.to_string())?;
         rules.store(Arc::new(set));
         Ok(())
     });
     match done.await {
-        Ok(Ok(())) => telemetry::reloaded(),
+        Ok(Ok(())) => tracing::info!("configuration, certificates and rules were read again"),
         Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
         Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
     }

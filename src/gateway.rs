@@ -10,6 +10,7 @@
 mod envelope;
 mod outcome;
 pub mod proof;
+mod stopwatch;
 
 use crate::act;
 use crate::evidence::{self, Sources};
@@ -18,21 +19,22 @@ use crate::facts;
 use crate::limits;
 use crate::message;
 use crate::model::{
-    Action, Disposition, Evidence, Facts, MailId, MailParameters, Message, Organisation, PaymentClaims, Peer,
-    ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath, StageTimings, Verdict,
+    Action, Disposition, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Organisation,
+    PaymentClaims, Peer, Places, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
+    StageTimings, SupplierId, Verdict,
 };
 use crate::ports::{
     Clock, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
     OrganisationBook, QuarantineStore,
 };
 use crate::rules::RuleSet;
-use crate::telemetry::{self, Stage};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use stopwatch::Stopwatch;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -63,22 +65,23 @@ pub struct Inspection {
 impl Inspector {
     /// The journey from octets to verdict, one stage a line. Never fails: what could not be looked at is a fact.
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
-        let mut watch = telemetry::Watch::start();
+        let mut watch = Stopwatch::start();
 
         let (message, claims) = self.read(mail, &mut watch).await;
         let evidence =
             evidence::gather(&self.sources, Arc::clone(organisation), mail, Arc::new(message), claims).await;
-        watch.lap(Stage::Gather);
+        watch.lap(|timings| &mut timings.gather);
         let facts = facts::establish(&evidence);
-        let verdict = self.rules.load().judge(&facts, organisation.mode);
-        watch.lap(Stage::Judge);
+        let places = Places::of(&evidence.claims);
+        let verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        watch.lap(|timings| &mut timings.judge);
 
         Inspection { evidence, facts, verdict, timings: watch.timings() }
     }
 
     /// Parse and extract: pure work on foreign octets. Large messages are read off the async threads, so that one
     /// invoice of many megabytes does not make every other session wait.
-    async fn read(&self, mail: &ReceivedMail, watch: &mut telemetry::Watch) -> (Message, PaymentClaims) {
+    async fn read(&self, mail: &ReceivedMail, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
         if mail.octets.len() <= limits::INLINE_INSPECTION {
             return read_now(&mail.octets, watch);
         }
@@ -100,11 +103,11 @@ impl Inspector {
     }
 }
 
-fn read_now(octets: &Bytes, watch: &mut telemetry::Watch) -> (Message, PaymentClaims) {
+fn read_now(octets: &Bytes, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
     let message = message::parse(octets);
-    watch.lap(Stage::Parse);
+    watch.lap(|timings| &mut timings.parse);
     let claims = extract::payment_claims(&message);
-    watch.lap(Stage::Extract);
+    watch.lap(|timings| &mut timings.extract);
     (message, claims)
 }
 
@@ -199,7 +202,7 @@ impl MailTransaction for Transaction {
         match AssertUnwindSafe(self.journey()).catch_unwind().await {
             Ok(disposition) => disposition,
             Err(_) => {
-                telemetry::panicked(id);
+                tracing::error!(mail_id = %id, "the message is deferred: its task panicked");
                 Disposition::Refused(RefusalReason::LocalTrouble)
             }
         }
@@ -231,8 +234,8 @@ impl Transaction {
             }
             Ok(()) => self.pass_on(&organisation, &inspection, onward).await,
         };
-        inspection.timings.act = telemetry::micros(acting.elapsed());
-        inspection.timings.total = telemetry::micros(self.started.elapsed());
+        inspection.timings.act = stopwatch::micros(acting.elapsed());
+        inspection.timings.total = stopwatch::micros(self.started.elapsed());
         self.record(&organisation, &inspection, &disposition);
         disposition
     }
@@ -269,12 +272,25 @@ impl Transaction {
     async fn hold(&self, organisation: &Arc<Organisation>, inspection: &Inspection) -> Disposition {
         let gateway = &self.gateway;
         let now_ms = gateway.clock.now_ms();
-        let held = act::held_mail(&self.mail, &inspection.evidence, &inspection.facts, &inspection.verdict);
-        let notices = act::notices(&held, organisation, &gateway.hostname, now_ms);
+        let (message, verdict) = (&inspection.evidence.message, &inspection.verdict);
+        let supplier = identified(&inspection.facts);
+        let held = act::held_mail(&self.mail, organisation, message, verdict, supplier);
+        let notices = match act::notices(&held, organisation, &gateway.hostname, now_ms) {
+            Ok(notices) => notices,
+            Err(error) => return outcome::of_local_trouble(self.mail.id, "notices", &error),
+        };
         match tokio::time::timeout(limits::STORE_TIMEOUT, gateway.quarantine.hold(held, notices)).await {
             Ok(Ok(held)) => Disposition::Held(held.id()),
             Ok(Err(error)) => outcome::of_local_trouble(self.mail.id, "quarantine", &error),
             Err(_) => outcome::of_timeout(self.mail.id, "quarantine"),
         }
     }
+}
+
+/// The supplier that a held entry is listed under.
+fn identified(facts: &Facts) -> Option<HeldSupplier> {
+    let supplier = &facts.supplier;
+    supplier
+        .identified
+        .then(|| HeldSupplier { id: SupplierId(supplier.id.clone()), name: supplier.name.clone() })
 }

@@ -138,7 +138,7 @@ pub trait NextHop: Send + Sync {
 
 /// One open onward transaction. Dropping it gives it up (the connection is reset or closed, never reused dirty).
 #[async_trait]
-pub trait OnwardTransaction: Send {
+pub trait OnwardTransaction: Send + Sync {
     /// What the next hop can do.
     fn capabilities(&self) -> NextHopCapabilities;
     /// Offers one more recipient and returns the next hop's answer.
@@ -395,6 +395,42 @@ pub trait Outbox: Send + Sync {
         result: &SendResult,
         notices: Vec<OutboxMail>,
     ) -> Result<Option<OutboxState>, PortError>;
+}
+
+// ── what background jobs need ──────────────────────────────────────────────────────────────────────────────────────
+
+/// The organisations in memory, as their refresher sees them.
+#[async_trait]
+pub trait Refresh: Send + Sync {
+    /// Compares with the database and reads anew where something changed.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer; what is in memory stands.
+    async fn refresh(&self) -> Result<(), PortError>;
+}
+
+/// Numbers for the gauges.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Entries of the quarantine that wait for a decision.
+    pub held: u64,
+    /// Outbox mails not yet sent.
+    pub outbox_pending: u64,
+}
+
+/// Whoever keeps what is counted.
+#[async_trait]
+pub trait Count: Send + Sync {
+    /// Counts, over all organisations.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn counts(&self) -> Result<Counts, PortError>;
+    /// Closes intents from before this time that never got an outcome; returns how many.
+    ///
+    /// # Errors
+    /// As [`Count::counts`].
+    async fn settle_open_intents(&self, before_ms: i64) -> Result<u64, PortError>;
 }
 
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 //! What `/readyz` asks.
 
 use super::Parts;
-use crate::adapters::directory::Redis;
+use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Book, Store};
 use crate::ports::OrganisationBook as _;
 use crate::web::{Dependencies, DependencyState, Readiness};

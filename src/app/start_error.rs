@@ -23,6 +23,9 @@ pub enum StartError {
     /// Server certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// None configured: Exchange hands mail over under TLS only.
+    #[error("no server certificate is configured (tls.certificate, tls.key); `sentra init` makes a self-signed one")]
+    NoCertificate,
     /// Roots of the next hop.
     #[error(transparent)]
     NextHop(#[from] NextHopTlsError),

@@ -70,7 +70,7 @@ pub struct SmtpConfig {
     /// Names of Exchange Online's client certificate.
     pub exchange_certificate_names: Vec<Domain>,
     /// Authorities of client certificates; empty: the public ones.
-    pub client_ca: Vec<CertificateDer<'static>>,
+    pub client_ca: Option<PathBuf>,
     /// Octets.
     pub max_message_size: u64,
     /// Count.
@@ -91,7 +91,7 @@ pub struct SmtpConfig {
 #[derive(Clone, Debug)]
 pub struct NextHopConfig {
     /// Authorities believed besides the public ones.
-    pub roots: Vec<CertificateDer<'static>>,
+    pub roots: Option<PathBuf>,
     /// Name servers; empty: the system's.
     pub dns_servers: Vec<SocketAddr>,
     /// Per organisation.
@@ -114,7 +114,7 @@ pub struct DatabaseConfig {
 /// Redis.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// `redis://…` or `rediss://…`.
+    /// `redis://…` or `rediss://…`; several nodes of a cluster comma-separated.
     pub url: SecretString,
     /// A cluster's node.
     pub cluster: bool,
@@ -618,16 +618,16 @@ impl Checker<'_> {
         }
     }
 
-    fn authorities(&mut self, key: &str, file: &str) -> Vec<CertificateDer<'static>> {
+    fn authorities(&mut self, key: &str, file: &str) -> Option<PathBuf> {
         if file.is_empty() {
-            return Vec::new();
+            return None;
         }
         let path = self.path(file);
-        tls::certificates(&path).unwrap_or_else(|why| {
+        if let Err(why) = tls::certificates(&path) {
             let what = format!("cannot be used: {}: {why}", path.display());
             self.problem(key, &what, "name a PEM file with the authority's certificate, or leave it empty");
-            Vec::new()
-        })
+        }
+        Some(path)
     }
 
     /// Others on the machine may read it: allowed (some orchestrators mount secrets so), but worth a word.

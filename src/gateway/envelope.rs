@@ -6,7 +6,7 @@ use crate::limits;
 use crate::model::{
     OrgId, Organisation, PeerStanding, Recipient, RecipientOutcome, RefusalReason,
 };
-use crate::telemetry;
+use crate::telemetry::{self, Alarm};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,7 +56,8 @@ impl Transaction {
         let Some(organisation) = book.by_recipient(&recipient.address) else {
             return Err(match book.by_domain(&recipient.address) {
                 Some(organisation) => {
-                    telemetry::alarm_unprotected_recipient(organisation.id);
+                    let detail = "mail for an address of the organisation's own domain that is not a protected mailbox";
+                    telemetry::alarm(Alarm::OwnDomainNotProtected, Some(organisation.id), detail);
                     RefusalReason::OwnDomainNotProtected
                 }
                 None if standing == PeerStanding::Unknown => RefusalReason::UnknownPeer,
@@ -82,10 +83,15 @@ impl Transaction {
 
     /// What the connection could not prove, the headers must; and no message passes us a third time.
     pub(super) fn prove(&self, organisation: &Organisation) -> Result<(), RefusalReason> {
-        proof::by_headers(self.mail.peer.standing, organisation, &self.mail.octets)?;
+        if let Err(reason) = proof::by_headers(self.mail.peer.standing, organisation, &self.mail.octets) {
+            let detail = "tenant id, originator or ingress token is missing, doubled or wrong";
+            telemetry::alarm(Alarm::ProofFailed, Some(organisation.id), detail);
+            return Err(reason);
+        }
         let too_often = self.passes(organisation) >= limits::MAX_OWN_PASSES;
         if too_often || proof::received_fields(&self.mail.octets) > limits::MAX_RECEIVED_FIELDS {
-            telemetry::alarm_loop(organisation.id);
+            let detail = "a message came a third time: the return rule does not recognise what Sentra hands back";
+            telemetry::alarm(Alarm::Loop, Some(organisation.id), detail);
             return Err(RefusalReason::Loop);
         }
         Ok(())

@@ -1,14 +1,13 @@
 //! Record and outcome: the intent before anything leaves, the outcome and the one log line after.
 
 use super::{Inspection, Transaction};
-use crate::facts;
 use crate::limits;
 use crate::model::{
-    Action, Class, Disposition, FailPolicy, Family, Finding, FindingCode, MailId, NextHopReply, Organisation,
-    RefusalReason, Severity,
+    Action, Category, Class, Disposition, FailPolicy, Family, Finding, FindingCode, MailId, NextHopReply,
+    Organisation, RefusalReason, Severity, StageTimings,
 };
 use crate::ports::{MessageRecord, OnwardError, PortError};
-use crate::telemetry::{self, MailEvent};
+use crate::telemetry::{self, Alarm, MailEvent, Personal};
 
 impl Transaction {
     /// Record before act. What changes or withholds a message is on disk first; clean mail's intent is written first
@@ -26,12 +25,15 @@ impl Transaction {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "database: no answer in time".to_owned(),
         };
-        telemetry::alarm_store(organisation.id, self.mail.id, &error);
+        let detail = format!("the intent of {} could not be written: {error}", self.mail.id);
+        telemetry::alarm(Alarm::Database, Some(organisation.id), &detail);
         let may_pass = organisation.fail_policy == FailPolicy::DeliverUnverified
             && inspection.verdict.would_be != Action::Quarantine;
         if !may_pass {
             return Err(RefusalReason::LocalTrouble);
         }
+        let detail = format!("{} passes with a warning, as the organisation wants it", self.mail.id);
+        telemetry::alarm(Alarm::DeliveredUnverified, Some(organisation.id), &detail);
         mark_unverified(inspection);
         Ok(())
     }
@@ -49,10 +51,13 @@ impl Transaction {
             codes: codes(&verdict.findings),
             ruleset: verdict.ruleset.clone(),
             size: u64::try_from(self.mail.octets.len()).unwrap_or(u64::MAX),
-            facts: facts::recorded(&inspection.facts, |account| {
-                self.gateway.keyring.fingerprint(organisation.id, account).ok()
-            }),
+            facts: self.recorded_facts(organisation, inspection),
         }
+    }
+
+    /// Facts as JSON for replay: they hold no account number, and what identifies a person is sealed by the journal.
+    fn recorded_facts(&self, _organisation: &Organisation, inspection: &Inspection) -> String {
+        serde_json::to_string(&inspection.facts).unwrap_or_default()
     }
 
     /// The outcome row, the metrics and the message's one log line.
@@ -62,28 +67,71 @@ impl Transaction {
         inspection: &Inspection,
         disposition: &Disposition,
     ) {
-        let (code, outcome) = reply_class(disposition);
-        self.gateway.journal.outcome(self.mail.id, code, outcome);
+        let (reply_code, outcome) = reply_class(disposition);
+        self.gateway.journal.outcome(self.mail.id, reply_code, outcome);
         let verdict = &inspection.verdict;
-        telemetry::mail_event(&MailEvent {
-            id: self.mail.id,
-            org: organisation.id,
-            peer: self.mail.peer.ip,
-            size: self.mail.octets.len(),
-            recipients: self.mail.envelope.recipients.len(),
-            verdict,
-            category: inspection.evidence.claims.category,
-            codes: &codes(&verdict.findings),
-            outcome,
-            reply_code: code,
-            timings: inspection.timings,
-        });
+        self.log(
+            &MailEvent {
+                action: Some(verdict.action),
+                would_be: Some(verdict.would_be),
+                severity: verdict.severity,
+                score: verdict.score,
+                codes: &codes(&verdict.findings),
+                category: inspection.evidence.claims.category,
+                outcome,
+                reply_code,
+                next_hop_code: match disposition {
+                    Disposition::Relayed(reply) | Disposition::RefusedByNextHop(reply) => Some(reply.code),
+                    Disposition::Held(_) | Disposition::Refused(_) => None,
+                },
+                timings: inspection.timings,
+                ..self.event(organisation)
+            },
+            &inspection.evidence.message.subject,
+        );
     }
 
     /// A message that was refused before it was looked at.
     pub(super) fn refused(&self, organisation: &Organisation, reason: RefusalReason) -> Disposition {
-        telemetry::mail_refused(self.mail.id, organisation.id, reason);
-        Disposition::Refused(reason)
+        let disposition = Disposition::Refused(reason);
+        let (reply_code, outcome) = reply_class(&disposition);
+        self.log(&MailEvent { reply_code, outcome, ..self.event(organisation) }, "");
+        disposition
+    }
+
+    /// What every line about this transaction says.
+    fn event(&self, organisation: &Organisation) -> MailEvent<'static> {
+        MailEvent {
+            mail_id: self.mail.id,
+            org: Some(organisation.id),
+            peer_ip: Some(self.mail.peer.ip),
+            size: u64::try_from(self.mail.octets.len()).unwrap_or(u64::MAX),
+            action: None,
+            would_be: None,
+            severity: Severity::None,
+            score: 0,
+            codes: "",
+            category: Category::Other,
+            outcome: "",
+            reply_code: 0,
+            next_hop_code: None,
+            timings: StageTimings::default(),
+            personal: None,
+        }
+    }
+
+    /// Who and what is put together only where the operator switched personal data on.
+    fn log(&self, event: &MailEvent<'_>, subject: &str) {
+        if !telemetry::personal_data() {
+            telemetry::mail_event(event);
+            return;
+        }
+        let envelope = &self.mail.envelope;
+        let mail_from = envelope.reverse_path.to_string();
+        let recipients: Vec<String> = envelope.recipients.iter().map(|to| to.address.to_string()).collect();
+        let recipients = recipients.join(",");
+        let personal = Some(Personal { mail_from: &mail_from, recipients: &recipients, subject });
+        telemetry::mail_event(&MailEvent { personal, ..*event });
     }
 }
 
@@ -100,7 +148,6 @@ fn codes(findings: &[Finding]) -> String {
 
 /// The organisation chose to receive mail while the store is away: it always carries a warning.
 fn mark_unverified(inspection: &mut Inspection) {
-    telemetry::delivered_unverified();
     let verdict = &mut inspection.verdict;
     let text = "This message could not be checked against your records.".to_owned();
     verdict.action = Action::Tag;
@@ -151,7 +198,7 @@ pub(super) fn of_onward_error(error: &OnwardError, id: MailId) -> RefusalReason 
     match error {
         OnwardError::NotExpressible(reason) => *reason,
         OnwardError::Unavailable { .. } | OnwardError::Uncertain { .. } => {
-            telemetry::alarm_next_hop(id, error);
+            telemetry::alarm(Alarm::NextHop, None, &format!("{id}: {error}"));
             RefusalReason::NextHopUnavailable
         }
     }
@@ -159,12 +206,12 @@ pub(super) fn of_onward_error(error: &OnwardError, id: MailId) -> RefusalReason 
 
 /// Store or keys failed: the sender keeps the mail.
 pub(super) fn of_local_trouble(id: MailId, stage: &'static str, error: &PortError) -> Disposition {
-    telemetry::alarm_local(id, stage, &error.to_string());
+    telemetry::alarm(Alarm::Database, None, &format!("{id}: {stage}: {error}"));
     Disposition::Refused(RefusalReason::LocalTrouble)
 }
 
 /// The same, when no answer came in time.
 pub(super) fn of_timeout(id: MailId, stage: &'static str) -> Disposition {
-    telemetry::alarm_local(id, stage, "no answer in time");
+    telemetry::alarm(Alarm::Database, None, &format!("{id}: {stage}: no answer in time"));
     Disposition::Refused(RefusalReason::LocalTrouble)
 }

@@ -1,42 +1,12 @@
 //! Background jobs: each runs until it is told to stop, and never ends for an error.
 
 use crate::limits;
-use crate::ports::PortError;
+use crate::ports::{Count, Refresh};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
-use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// The organisations in memory, as their refresher sees them.
-#[async_trait]
-pub trait Refresh: Send + Sync {
-    /// Compares with the database and reads anew where something changed.
-    ///
-    /// # Errors
-    /// [`PortError`] when the database does not answer; what is in memory stands.
-    async fn refresh(&self) -> Result<(), PortError>;
-}
-
-/// Numbers for the gauges.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
-    /// Entries of the quarantine that wait for a decision.
-    pub held: u64,
-    /// Outbox mails not yet sent.
-    pub outbox_pending: u64,
-}
-
-/// Whoever can count them.
-#[async_trait]
-pub trait Count: Send + Sync {
-    /// Counts, over all organisations.
-    ///
-    /// # Errors
-    /// [`PortError`] when the database does not answer.
-    async fn counts(&self) -> Result<Counts, PortError>;
-}
 
 /// Keeps the organisations in memory in step with the database.
 pub async fn refresh_book(book: Arc<dyn Refresh>, stop: CancellationToken) {
@@ -78,5 +48,18 @@ async fn pause(length: Duration, stop: &CancellationToken) -> bool {
     tokio::select! {
         () = stop.cancelled() => false,
         () = tokio::time::sleep(length) => true,
+    }
+}
+
+/// Messages whose outcome is unknown because the process was killed: their senders have retried or will; they are
+/// counted once and then closed.
+pub async fn report_open_intents(counting: &dyn Count, before_ms: i64) {
+    match counting.settle_open_intents(before_ms).await {
+        Ok(0) => {}
+        Ok(count) => {
+            let detail = format!("{count} messages have no outcome: the process ended while they were under way");
+            telemetry::alarm(Alarm::OpenIntents, None, &detail);
+        }
+        Err(error) => telemetry::alarm(Alarm::Database, None, &error.to_string()),
     }
 }

@@ -154,13 +154,15 @@ pub enum Alarm {
     OutboxFailed,
     /// Messages without outcome were found at start.
     OpenIntents,
+    /// A message came a third time.
+    Loop,
     /// A changed configuration, certificate or rule set was refused; the running one stays.
     ReloadRefused,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -168,6 +170,7 @@ impl Alarm {
         Self::DeliveredUnverified,
         Self::OutboxFailed,
         Self::OpenIntents,
+        Self::Loop,
         Self::ReloadRefused,
     ];
     /// The name in log and metric.
@@ -181,6 +184,7 @@ impl Alarm {
             Self::DeliveredUnverified => "delivered_unverified",
             Self::OutboxFailed => "outbox_failed",
             Self::OpenIntents => "open_intents",
+            Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
         }
     }

@@ -14,7 +14,8 @@ pub(super) const EVENTS: &str = "sentra::event";
 static PERSONAL_DATA: AtomicBool = AtomicBool::new(false);
 
 /// Whether addresses and subjects may be written.
-pub(super) fn personal_data() -> bool {
+#[must_use]
+pub fn personal_data() -> bool {
     PERSONAL_DATA.load(Ordering::Relaxed)
 }
 

@@ -10,4 +10,4 @@ pub mod metrics;
 mod writer;
 
 pub use event::{Alarm, MailEvent, Personal, Ready, alarm, mail_event, ready};
-pub use log::{Format, Level, LogGuard, Options, start};
+pub use log::{Format, Level, LogGuard, Options, personal_data, start};

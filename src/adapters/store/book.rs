@@ -4,8 +4,9 @@ use super::Store;
 use super::error::StoreError;
 use super::organisations::{Loaded, generation};
 use crate::model::{EmailAddress, OrgId, Organisation};
-use crate::ports::OrganisationBook;
+use crate::ports::{OrganisationBook, PortError, Refresh};
 use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,6 +96,14 @@ impl Snapshot {
             }
         }
         snapshot
+    }
+}
+
+#[async_trait]
+impl Refresh for Book {
+    async fn refresh(&self) -> Result<(), PortError> {
+        Self::refresh(self).await?;
+        Ok(())
     }
 }
 
