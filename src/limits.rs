@@ -48,6 +48,10 @@ pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 // ── the journey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/// Messages up to this many octets are read on the async thread: it takes well under a millisecond.
+pub const INLINE_INSPECTION: usize = 64 * 1_024;
+/// The database must answer a write within this.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From end of data to our reply, hard: then 451. Exchange keeps the mail.
 pub const VERDICT_HARD_STOP: Duration = Duration::from_secs(120);
 /// Gathering evidence (sender authentication and supplier directory), together.

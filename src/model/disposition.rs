@@ -63,6 +63,31 @@ pub enum RefusalReason {
     TooManyUnproven,
 }
 
+impl RefusalReason {
+    /// Whether the sender should give up (5xx); everything that is ours to repair is transient.
+    #[must_use]
+    pub fn is_permanent(self) -> bool {
+        match self {
+            Self::NotProtected
+            | Self::UnknownPeer
+            | Self::Loop
+            | Self::BareNewline
+            | Self::BareNewlineUndeliverable
+            | Self::Utf8Undeliverable
+            | Self::EightBitUndeliverable => true,
+            Self::OwnDomainNotProtected
+            | Self::ProofFailed
+            | Self::OtherOrganisation
+            | Self::TooManyRecipients
+            | Self::NextHopUnavailable
+            | Self::LocalTrouble
+            | Self::Overloaded
+            | Self::ShuttingDown
+            | Self::TooManyUnproven => false,
+        }
+    }
+}
+
 /// The answer to one RCPT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecipientOutcome {
