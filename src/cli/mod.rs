@@ -106,7 +106,12 @@ fn usage(error: &clap::Error, io: &mut Io<'_>) -> Status {
     let text = error.render();
     if error.use_stderr() {
         let text = if io.colour_errors { text.ansi().to_string() } else { text.to_string() };
-        io.complain(&text);
+        // Every error of this program ends with its `help:` line; clap words it otherwise.
+        let (own, pointer): (Vec<&str>, Vec<&str>) =
+            text.trim_end().lines().partition(|line| !line.starts_with("For more information"));
+        io.complain(own.join("\n").trim_end());
+        let help = if pointer.is_empty() { "\n" } else { "\nhelp: the same command with --help tells what it takes\n" };
+        io.complain(help);
         return Status::Usage;
     }
     let text = if io.colour { text.ansi().to_string() } else { text.to_string() };
