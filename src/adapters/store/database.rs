@@ -2,8 +2,9 @@
 
 use super::error::StoreError;
 use crate::limits;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::query::Query;
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
     Transaction,
@@ -128,6 +129,23 @@ impl Database {
         // IMMEDIATE: a transaction that reads first and writes later must not fail half-way for want of the lock.
         let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(WriteTransaction { transaction, _permit: permit })
+    }
+
+    /// Runs one writing statement as a transaction of its own: one round trip. Returns the rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn execute(
+        &self,
+        durability: Durability,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<u64, StoreError> {
+        let _permit = self.permit().await?;
+        let pool = match durability {
+            Durability::Durable => &self.durable,
+            Durability::Quick => &self.quick,
+        };
+        Ok(query.execute(pool).await?.rows_affected())
     }
 
     /// Whether the database answers a read right now.
