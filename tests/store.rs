@@ -16,8 +16,7 @@ use sentra::model::{
     ProtectedMailbox, QuarantineId, Recipient, ReversePath, Scheme, Severity, SupplierId,
 };
 use sentra::ports::{
-    Clock, HoldOutcome, Journal as _, MessageRecord, OrganisationBook as _, OutboxMail,
-    QuarantineStore as _,
+    Clock, HoldOutcome, Journal as _, MessageRecord, OrganisationBook as _, OutboxMail, QuarantineStore as _,
 };
 use sqlx::Row as _;
 use std::path::Path;

@@ -1,2 +1,3 @@
 //! What the tests share: servers they start, fixtures, builders.
+pub mod redis;
 pub mod sink;
