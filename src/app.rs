@@ -104,7 +104,7 @@ impl App {
 
         // What is known.
         let redis = match &config.redis {
-            Some(redis) => Some(Redis::connect(&redis.urls())?),
+            Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
             None => None,
         };
         let directory = Directory::new(database, Arc::clone(&keyring) as _, redis.clone());

@@ -13,6 +13,7 @@ mod io;
 mod notice;
 mod org;
 mod quarantine;
+pub mod suppliers;
 
 pub use database::{Installation, open};
 pub use io::{Failure, Io, Report, Status};

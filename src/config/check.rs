@@ -7,7 +7,6 @@ use super::tls::{self, ServerTls};
 use crate::limits;
 use crate::model::Domain;
 use ipnet::IpNet;
-use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -430,7 +429,7 @@ impl Checker<'_> {
         let timeout = Duration::from_millis(self.number("redis.timeout_ms", redis.timeout_ms, 10, 10_000));
         let url = self.secret("redis.url", &redis.url, &redis.url_file)?;
         let text = url.expose_secret();
-        if !["redis://", "rediss://", "unix://", "redis+unix://"]
+        if !["redis://", "rediss://", "redis-cluster://", "rediss-cluster://", "unix://", "redis+unix://"]
             .iter()
             .any(|scheme| text.starts_with(scheme))
         {

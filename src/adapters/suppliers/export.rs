@@ -8,13 +8,15 @@ use crate::model::{Account, Scheme, SupplierAccount, SupplierRecord};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Writes the header row and one row per account; a supplier without accounts gets one row.
+/// Writes the header row (where `header` says so) and one row per account; a supplier without accounts gets one row.
 ///
 /// # Errors
 /// What `out` reports.
-pub fn write(suppliers: &[SupplierRecord], out: &mut dyn Write) -> io::Result<()> {
+pub fn write(suppliers: &[SupplierRecord], header: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = ::csv::WriterBuilder::new().terminator(::csv::Terminator::CRLF).from_writer(out);
-    writer.write_record(CANONICAL).map_err(io::Error::from)?;
+    if header {
+        writer.write_record(CANONICAL).map_err(io::Error::from)?;
+    }
     for supplier in suppliers {
         if supplier.accounts.is_empty() {
             writer.write_record(row(supplier, None)).map_err(io::Error::from)?;

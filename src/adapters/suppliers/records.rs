@@ -3,7 +3,7 @@
 //! Account numbers and holders' names are sealed under the organisation's data key; what is compared is the
 //! fingerprint. [`super::import`] writes.
 
-use crate::adapters::store::{Database, StoreError, scheme_from_name};
+use crate::adapters::store::{Database, Event, StoreError, append_audit, scheme_from_name};
 use crate::limits;
 use crate::model::{
     Account, AccountState, Domain, EmailAddress, OrgId, SupplierAccount, SupplierId, SupplierRecord,
@@ -84,6 +84,19 @@ impl SupplierRecords {
         let mut read = self.database.reader().begin().await?;
         let mut stored = self.load(&mut read, org, std::slice::from_ref(&id.0)).await?;
         Ok(stored.remove(&id.0).map(Stored::into_record))
+    }
+
+    /// Notes in the audit log that all records leave with their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database: then nothing may leave.
+    pub async fn note_export(&self, org: OrgId, actor: &str) -> Result<(), StoreError> {
+        let mut write = self.database.begin().await?;
+        let (action, detail) = ("suppliers.export", serde_json::json!({}));
+        let event =
+            Event { org, at: self.clock.now_ms(), actor, action, subject: "csv", detail, sealed: None };
+        append_audit(&mut write, event).await?;
+        write.commit().await
     }
 
     /// The stored records of these ids; ids without one are absent.

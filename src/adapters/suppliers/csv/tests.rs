@@ -235,7 +235,7 @@ fn export_is_read_back_and_runs_no_formula() {
     );
     assert_eq!(parsed.errors, []);
     let mut out = Vec::new();
-    export::write(&parsed.suppliers, &mut out).expect("writes");
+    export::write(&parsed.suppliers, true, &mut out).expect("writes");
     let text = String::from_utf8(out.clone()).expect("utf-8");
     for cell in ::csv::Reader::from_reader(text.as_bytes())
         .records()
