@@ -21,14 +21,19 @@ use std::time::Duration;
 
 const MAIL: &[u8] = b"Subject: hello\r\n\r\n.\r\n..dots\r\nbody\r\n";
 
-fn quick() -> Options {
+fn options() -> Options {
+    Options { hostname: "gateway.example".to_owned(), ..Options::default() }
+}
+
+/// For tests in which the next hop is to be waited for in vain.
+fn impatient() -> Options {
+    let short = Duration::from_millis(1_500);
     Options {
-        hostname: "gateway.example".to_owned(),
-        setup_timeout: Duration::from_millis(700),
-        command_timeout: Duration::from_millis(700),
-        data_timeout: Duration::from_millis(700),
-        connection_wait: Duration::from_millis(300),
-        ..Options::default()
+        setup_timeout: short,
+        command_timeout: short,
+        data_timeout: short,
+        connection_wait: short / 5,
+        ..options()
     }
 }
 
@@ -119,7 +124,7 @@ async fn parameters_pass_through_where_advertised() {
         (little, "MAIL FROM:<billing@supplier.example> SMTPUTF8", "RCPT TO:<Accounts@contoso.com>"),
     ] {
         let sink = Sink::start(behaviour).await;
-        let hop = next_hop(quick());
+        let hop = next_hop(options());
         let (transaction, reply) = hop.open(&plain(&sink), &sender(), &all, &first).await.expect("open");
         assert_eq!((reply.code, reply.enhanced), (250, Some((2, 1, 5))));
         transaction.send(&[Bytes::from_static(MAIL)], false).await.expect("sent");
@@ -135,7 +140,7 @@ async fn octets_arrive_exactly_by_bdat_and_by_data() {
     let large = [b"Subject: large\r\n\r\n".to_vec(), b".dots and text\r\n".repeat(100_000)].concat();
     for chunking in [true, false] {
         let sink = Sink::start(Behaviour { chunking, ..Behaviour::default() }).await;
-        let (hop, org) = (next_hop(quick()), plain(&sink));
+        let (hop, org) = (next_hop(options()), plain(&sink));
         for (n, octets) in [MAIL, b".", b"", b"\r\n", &large].into_iter().enumerate() {
             let reply = deliver(&hop, &org, octets).await.expect("sent");
             assert_eq!((reply.code, reply.lines), (250, vec!["<id@sink.example> queued".to_owned()]));
@@ -159,7 +164,7 @@ async fn what_cannot_be_expressed_is_refused_before_anything_is_sent() {
         ..Behaviour::default()
     })
     .await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     for (octets, bare, reason) in [
         ("caf\u{e9}\r\n", false, RefusalReason::EightBitUndeliverable),
         ("a\nb\r\n", true, RefusalReason::BareNewlineUndeliverable),
@@ -174,7 +179,7 @@ async fn what_cannot_be_expressed_is_refused_before_anything_is_sent() {
     assert_eq!(opened, Err(OnwardError::NotExpressible(RefusalReason::Utf8Undeliverable)));
     assert!(sink.messages().is_empty());
     sink.set(|b| b.chunking = true);
-    let fresh = next_hop(quick());
+    let fresh = next_hop(options());
     deliver(&fresh, &org, b"bare\nnewline\r.\r\n").await.expect("by BDAT");
     assert_eq!(sink.wait_for(1).await[0].octets, b"bare\nnewline\r.\r\n");
     sink.assert_clean();
@@ -183,7 +188,7 @@ async fn what_cannot_be_expressed_is_refused_before_anything_is_sent() {
 #[tokio::test]
 async fn each_recipient_gets_its_own_answer() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     let (mut transaction, first) = open_to(&hop, &org, "permfail@contoso.com").await.expect("open");
     assert_eq!(
         (first.code, first.enhanced, first.lines),
@@ -203,7 +208,7 @@ async fn each_recipient_gets_its_own_answer() {
 #[tokio::test]
 async fn answers_about_configuration_become_unavailable_wherever_they_stand() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     assert!(unavailable(open_to(&hop, &org, "configfail@contoso.com").await).contains("5.7.64"));
     let (mut transaction, _) = open_to(&hop, &org, "a@contoso.com").await.expect("open");
     unavailable(transaction.recipient(&to("configfail@contoso.com")).await);
@@ -240,7 +245,7 @@ async fn answers_about_configuration_become_unavailable_wherever_they_stand() {
 #[tokio::test]
 async fn refusals_at_mail_are_configuration_except_for_size() {
     let sink = Sink::start(Behaviour { size: Some(50_000), ..Behaviour::default() }).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     for answer in ["550 5.7.1 go away\r\n", "451 4.7.500 busy\r\n", "421 4.3.2 closing\r\n", "rubbish\r\n"] {
         sink.set(|b| b.mail = Some(answer.to_owned()));
         unavailable(open_to(&hop, &org, "a@contoso.com").await);
@@ -261,7 +266,7 @@ async fn refusals_at_mail_are_configuration_except_for_size() {
 #[tokio::test]
 async fn after_the_end_of_data() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(impatient()), plain(&sink));
     for chunking in [true, false] {
         for (after, uncertain) in [
             (AfterData::Hang, true),
@@ -295,7 +300,7 @@ async fn after_the_end_of_data() {
 #[tokio::test]
 async fn data_itself_refused() {
     let sink = Sink::start(Behaviour { chunking: false, ..Behaviour::default() }).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     for (answer, passed_on) in [
         ("451 4.3.0 later\r\n", true),
         ("554 5.5.1 no\r\n", true),
@@ -317,7 +322,7 @@ async fn data_itself_refused() {
 #[tokio::test]
 async fn a_sender_who_gives_up_does_not_cut_the_data() {
     let sink = Sink::start(Behaviour { after_data: AfterData::Hang, ..Behaviour::default() }).await;
-    let (hop, org) = (next_hop(Options { data_timeout: Duration::from_secs(30), ..quick() }), plain(&sink));
+    let (hop, org) = (next_hop(Options { data_timeout: Duration::from_secs(30), ..options() }), plain(&sink));
     let (transaction, _) = open_to(&hop, &org, "a@contoso.com").await.expect("open");
     let octets = [Bytes::from(vec![b'x'; 8_000_000])];
     sink.set(|b| b.after_data = AfterData::Accept);
@@ -329,7 +334,7 @@ async fn a_sender_who_gives_up_does_not_cut_the_data() {
 #[tokio::test]
 async fn connections_are_reused_but_never_across_organisations() {
     let sink = Sink::start(Behaviour::default()).await;
-    let hop = next_hop(Options { messages_per_connection: 3, ..quick() });
+    let hop = next_hop(Options { messages_per_connection: 3, ..options() });
     let (one, other) = (plain(&sink), plain(&sink));
     for org in [&one, &one, &other, &one, &other, &one] {
         deliver(&hop, org, MAIL).await.expect("sent");
@@ -342,7 +347,7 @@ async fn connections_are_reused_but_never_across_organisations() {
 #[tokio::test]
 async fn a_changed_next_hop_takes_effect_at_once() {
     let (old, new) = (Sink::start(Behaviour::default()).await, Sink::start(Behaviour::default()).await);
-    let hop = next_hop(quick());
+    let hop = next_hop(options());
     let mut org = plain(&old);
     deliver(&hop, &org, MAIL).await.expect("to the old one");
     Arc::make_mut(&mut org).next_hop.as_mut().expect("set").port = new.port();
@@ -354,7 +359,7 @@ async fn a_changed_next_hop_takes_effect_at_once() {
 #[tokio::test]
 async fn a_connection_that_died_at_rest_is_replaced_unnoticed() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     deliver(&hop, &org, MAIL).await.expect("first");
     sink.kick().await;
     deliver(&hop, &org, MAIL).await.expect("on a fresh connection");
@@ -376,7 +381,7 @@ async fn a_connection_that_died_at_rest_is_replaced_unnoticed() {
 #[tokio::test]
 async fn dropped_closes_and_abandoned_is_reset_and_reused() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(quick()), plain(&sink));
+    let (hop, org) = (next_hop(options()), plain(&sink));
     let (transaction, _) = open_to(&hop, &org, "a@contoso.com").await.expect("open");
     drop(transaction);
     sink.wait_open(0).await;
@@ -391,7 +396,7 @@ async fn dropped_closes_and_abandoned_is_reset_and_reused() {
 #[tokio::test]
 async fn connections_rest_for_a_while_and_are_then_closed() {
     let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) = (next_hop(Options { idle: Duration::from_millis(120), ..quick() }), plain(&sink));
+    let (hop, org) = (next_hop(Options { idle: Duration::from_millis(120), ..options() }), plain(&sink));
     deliver(&hop, &org, MAIL).await.expect("sent");
     sink.wait_open(0).await;
     assert!(sink.commands().contains(&"1 QUIT".to_owned()), "with a farewell");
@@ -400,7 +405,7 @@ async fn connections_rest_for_a_while_and_are_then_closed() {
 #[tokio::test]
 async fn connections_of_an_organisation_are_bounded_and_handed_over() {
     let sink = Sink::start(Behaviour::default()).await;
-    let hop = next_hop(Options { connections_per_organisation: 2, ..quick() });
+    let hop = next_hop(Options { connections_per_organisation: 2, ..impatient() });
     let org = plain(&sink);
     let first = open_to(&hop, &org, "a@contoso.com").await.expect("open").0;
     let _second = open_to(&hop, &org, "b@contoso.com").await.expect("open").0;
@@ -412,6 +417,31 @@ async fn connections_of_an_organisation_are_bounded_and_handed_over() {
     waiting.expect("the one that became free");
     assert_eq!(sink.connections(), 2);
     deliver(&hop, &plain(&sink), MAIL).await.expect("another organisation has its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_shares_few_connections_and_nothing_is_lost_or_doubled() {
+    let sink = Sink::start(Behaviour { close_after: Some(7), ..Behaviour::default() }).await;
+    let hop = Arc::new(next_hop(Options { connections_per_organisation: 3, ..options() }));
+    let org = plain(&sink);
+    let tasks = (0..30).map(|task| {
+        let (hop, org) = (Arc::clone(&hop), Arc::clone(&org));
+        tokio::spawn(async move {
+            for n in 0..10 {
+                let text = format!("Subject: {task}-{n}\r\n\r\n.\r\n");
+                deliver(&hop, &org, text.as_bytes()).await.expect("sent");
+            }
+        })
+    });
+    for task in futures_util::future::join_all(tasks).await {
+        task.expect("no panic");
+    }
+    let got = sink.wait_for(300).await;
+    let distinct: std::collections::HashSet<Vec<u8>> =
+        got.into_iter().map(|message| message.octets).collect();
+    assert_eq!((distinct.len(), sink.messages().len()), (300, 300));
+    assert!(sink.most_open() <= 2 * 3, "{} at once; each may still be closing its last", sink.most_open());
+    sink.assert_clean();
 }
 
 #[tokio::test]
@@ -427,34 +457,37 @@ async fn failures_before_mail_are_unavailable() {
         Greeting::Say("220-without end\r\n".repeat(10_000)),
     ] {
         sink.set(|b| b.greeting = greeting.clone());
-        let hop = next_hop(quick());
+        let hop = next_hop(impatient());
         let detail = unavailable(open_to(&hop, &org, "a@contoso.com").await);
         assert!(!detail.is_empty(), "{greeting:?}");
     }
     sink.set(|b| b.greeting = Greeting::Welcome);
     for ehlo in ["550 5.7.1 no\r\n", "rubbish\r\n", "500 what\r\n"] {
         sink.set(|b| b.ehlo = Some(ehlo.to_owned()));
-        unavailable(open_to(&next_hop(quick()), &org, "a@contoso.com").await);
+        unavailable(open_to(&next_hop(impatient()), &org, "a@contoso.com").await);
     }
     sink.set(|b| b.ehlo = None);
     for address in ["closefail@contoso.com", "hangfail@contoso.com"] {
-        unavailable(open_to(&next_hop(quick()), &org, address).await);
+        unavailable(open_to(&next_hop(impatient()), &org, address).await);
     }
     let port = sink.port();
     drop(sink);
     unavailable(
-        open_to(&next_hop(quick()), &organisation("127.0.0.1", port, NextHopTls::None), "a@b.example").await,
+        open_to(&next_hop(impatient()), &organisation("127.0.0.1", port, NextHopTls::None), "a@b.example")
+            .await,
     );
     let mut nowhere = organisation("127.0.0.1", 1, NextHopTls::None);
     Arc::make_mut(&mut nowhere).next_hop = None;
-    assert!(unavailable(open_to(&next_hop(quick()), &nowhere, "a@b.example").await).contains("no next hop"));
+    assert!(
+        unavailable(open_to(&next_hop(impatient()), &nowhere, "a@b.example").await).contains("no next hop")
+    );
 }
 
 #[tokio::test]
 async fn an_endless_reply_is_cut() {
     let sink =
         Sink::start(Behaviour { rcpt: Some("250-more\r\n".repeat(100_000)), ..Behaviour::default() }).await;
-    let detail = unavailable(open_to(&next_hop(quick()), &plain(&sink), "a@contoso.com").await);
+    let detail = unavailable(open_to(&next_hop(options()), &plain(&sink), "a@contoso.com").await);
     assert!(detail.contains("without end"), "{detail}");
 }
 
@@ -531,17 +564,17 @@ fn leaf(path: &str) -> Vec<u8> {
 #[tokio::test]
 async fn tls_policies() {
     let authority = Authority::new();
-    let rooted = Options { roots: Some(authority.root_file()), ..quick() };
+    let rooted = Options { roots: Some(authority.root_file()), ..options() };
     let good = Some(authority.server("localhost"));
     let other_name = Some(authority.server("elsewhere.example"));
     for (name, offered, tls, options, encrypted) in [
         ("required, certificate fits", good.clone(), NextHopTls::Required, rooted.clone(), Some(true)),
         ("required, other name", other_name.clone(), NextHopTls::Required, rooted.clone(), None),
-        ("required, unknown root", good.clone(), NextHopTls::Required, quick(), None),
+        ("required, unknown root", good.clone(), NextHopTls::Required, options(), None),
         ("required, not offered", None, NextHopTls::Required, rooted.clone(), None),
-        ("opportunistic, any certificate", other_name, NextHopTls::Opportunistic, quick(), Some(true)),
-        ("opportunistic, not offered", None, NextHopTls::Opportunistic, quick(), Some(false)),
-        ("none, though offered", good, NextHopTls::None, quick(), Some(false)),
+        ("opportunistic, any certificate", other_name, NextHopTls::Opportunistic, options(), Some(true)),
+        ("opportunistic, not offered", None, NextHopTls::Opportunistic, options(), Some(false)),
+        ("none, though offered", good, NextHopTls::None, options(), Some(false)),
     ] {
         let sink = Sink::start(Behaviour { tls: offered, ..Behaviour::default() }).await;
         let result = deliver(&next_hop(options), &organisation("localhost", sink.port(), tls), MAIL).await;
@@ -565,7 +598,7 @@ async fn each_organisation_shows_its_own_certificate_and_renewals_take_effect() 
     let authority = Authority::new();
     let sink =
         Sink::start(Behaviour { tls: Some(authority.server("localhost")), ..Behaviour::default() }).await;
-    let options = Options { roots: Some(authority.root_file()), messages_per_connection: 1, ..quick() };
+    let options = Options { roots: Some(authority.root_file()), messages_per_connection: 1, ..options() };
     let hop = next_hop(options);
     let org = |files| with_certificate(organisation("localhost", sink.port(), NextHopTls::Required), files);
     let a_files = authority.issue("a", "a.out.example");
@@ -679,7 +712,7 @@ async fn names_lead_to_addresses_and_the_first_that_answers_is_taken() {
     assert_eq!(found("dead.test").await, Err(dns::DnsError::NoAddress));
 
     let sink = Sink::start(Behaviour::default()).await;
-    let hop = SmtpNextHop::new(quick(), resolver).expect("no roots");
+    let hop = SmtpNextHop::new(options(), resolver).expect("no roots");
     for host in ["both.test", "set.test"] {
         let org = organisation(host, sink.port(), NextHopTls::None);
         deliver(&hop, &org, MAIL).await.expect("nothing listens on the other address");
@@ -696,7 +729,7 @@ async fn names_lead_to_addresses_and_the_first_that_answers_is_taken() {
 async fn rate_on_loopback() {
     let sink = Sink::start(Behaviour::default()).await;
     let (hop, org) =
-        (Arc::new(next_hop(Options { messages_per_connection: 1_000_000, ..quick() })), plain(&sink));
+        (Arc::new(next_hop(Options { messages_per_connection: 1_000_000, ..options() })), plain(&sink));
     let octets = Bytes::from(vec![b'x'; 10_000]);
     let begun = std::time::Instant::now();
     let tasks = (0..20).map(|_| {

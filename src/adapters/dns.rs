@@ -230,6 +230,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_servers_the_hosts_file_still_answers() {
+        let resolver = serverless().expect("needs neither servers nor certificates");
+        assert_eq!(hosts_only_lookup(&resolver, "name.invalid").await, None);
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let line = hosts.lines().find(|line| line.starts_with("127.0.0.1"));
+        if let Some(name) = line.and_then(|line| line.split_ascii_whitespace().nth(1)) {
+            let found = hosts_only_lookup(&resolver, name).await.expect("the file knows it");
+            assert!(found.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_dead_name_server_is_an_error_within_the_deadline() {
         let dns = Dns::new(Options {
             servers: vec![SocketAddr::from(([127, 0, 0, 1], 1))],

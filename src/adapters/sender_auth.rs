@@ -2,8 +2,8 @@
 //!
 //! Sentra stands behind Exchange Online, so the sender's own address is out of sight: SPF can't be checked here, and
 //! Exchange has checked everything already. [`Mode::Upstream`] therefore believes the results that Exchange stamped,
-//! found by their position ([`upstream`]); [`Mode::Verify`] checks DKIM signatures and the ARC chain itself over DNS
-//! ([`verify`]). Whatever can't be found out is `known: false`, never an error and never a "no".
+//! found by their position (`upstream`); [`Mode::Verify`] checks DKIM signatures and the ARC chain itself over DNS
+//! (`verify`). Whatever can't be found out is `known: false`, never an error and never a "no".
 
 mod upstream;
 mod verify;
@@ -36,7 +36,8 @@ pub enum Mode {
 pub struct Options {
     /// Whom to believe.
     pub mode: Mode,
-    /// Believe Authentication-Results also from peers inside the configured `trust` ranges.
+    /// Believe Exchange's Authentication-Results also from peers inside the configured `trust` ranges. Their place in
+    /// the message decides all the same: a relay that puts its own `Received` above them hides them.
     pub trust_auth_results: bool,
     /// Domains whose ARC seal is believed about what they saw ([`Mode::Verify`]).
     pub trusted_sealers: Vec<Domain>,

@@ -77,8 +77,7 @@ impl<'a> DataContent<'a> {
         self.segments
             .iter()
             .flat_map(move |segment| {
-                let stuffed =
-                    Stuffed { rest: segment, dot_first: line_start && segment.first() == Some(&b'.') };
+                let stuffed = Stuffed::new(segment, line_start);
                 if let Some(last) = segment.last() {
                     line_start = *last == b'\n';
                 }
@@ -96,27 +95,32 @@ impl<'a> DataContent<'a> {
 
 /// One segment cut before every dot that starts a line, with a dot put in between.
 struct Stuffed<'a> {
-    rest: &'a [u8],
-    dot_first: bool,
+    segment: &'a [u8],
+    at: usize,
+    /// The content is proven: every LF here ends a CRLF.
+    cuts: memmem::FindIter<'a, 'static>,
+    dot: bool,
+}
+
+impl<'a> Stuffed<'a> {
+    fn new(segment: &'a [u8], line_start: bool) -> Self {
+        let dot = line_start && segment.first() == Some(&b'.');
+        Self { segment, at: 0, cuts: memmem::find_iter(segment, b"\n."), dot }
+    }
 }
 
 impl<'a> Iterator for Stuffed<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        if self.dot_first {
-            self.dot_first = false;
+        if std::mem::take(&mut self.dot) {
             return Some(b".");
         }
-        if self.rest.is_empty() {
-            return None;
-        }
-        // The content is proven: every LF here ends a CRLF.
-        let cut = memmem::find(self.rest, b"\n.").map_or(self.rest.len(), |at| at + 1);
-        let (line, rest) = self.rest.split_at_checked(cut)?;
-        self.rest = rest;
-        self.dot_first = !rest.is_empty();
-        Some(line)
+        let end = self.cuts.next().map_or(self.segment.len(), |line_end| line_end + 1);
+        let piece = self.segment.get(self.at..end).filter(|piece| !piece.is_empty())?;
+        self.at = end;
+        self.dot = end < self.segment.len();
+        Some(piece)
     }
 }
 

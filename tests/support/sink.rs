@@ -15,6 +15,7 @@
 
 use rustls::ServerConfig;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -129,6 +130,7 @@ struct Shared {
     count: watch::Sender<usize>,
     connections: watch::Sender<usize>,
     open: watch::Sender<usize>,
+    most_open: AtomicUsize,
     kicked: watch::Sender<usize>,
 }
 
@@ -164,6 +166,7 @@ impl Sink {
             count: watch::Sender::new(0),
             connections: watch::Sender::new(0),
             open: watch::Sender::new(0),
+            most_open: AtomicUsize::new(0),
             kicked: watch::Sender::new(0),
         });
         let accepting = Arc::clone(&shared);
@@ -172,6 +175,7 @@ impl Sink {
                 stream.set_nodelay(true).ok();
                 accepting.connections.send_modify(|n| *n += 1);
                 accepting.open.send_modify(|n| *n += 1);
+                accepting.most_open.fetch_max(*accepting.open.borrow(), Ordering::Relaxed);
                 let ordinal = *accepting.connections.borrow();
                 let shared = Arc::clone(&accepting);
                 tokio::spawn(async move {
@@ -214,6 +218,11 @@ impl Sink {
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
         *self.shared.connections.borrow()
+    }
+
+    /// The most connections that were open at once.
+    pub fn most_open(&self) -> usize {
+        self.shared.most_open.load(Ordering::Relaxed)
     }
 
     /// Waits until so many connections are open.

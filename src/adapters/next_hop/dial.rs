@@ -89,7 +89,7 @@ async fn set_up(
     let (stream, hello) = match connector.filter(|_| offered) {
         None => (Stream::Plain(client.stream), hello),
         Some(connector) => {
-            let name = route.host.trim_end_matches('.');
+            let name = route.host.trim_matches(['.', '[', ']']);
             let mut client = client.start_tls(connector, name).await.map_err(words)?;
             // RFC 3207 section 4.2: what was said before TLS is forgotten.
             let hello = client.ehlo(&options.hostname).await.map_err(words)?;

@@ -1,9 +1,9 @@
 //! The way on: one transaction with the organisation's next hop for each one with the sender.
 //!
-//! Read [`SmtpNextHop::open`] first, then [`transaction`]. Sessions are set up by `mail-send` ([`dial`]); commands,
-//! replies and message content are ours ([`connection`], [`reply`], `wire::data_out`), because a relay must pass on
-//! exact octets and exact codes. Connections rest in a pool of their organisation ([`pool`]) and are never shared.
-//! [`trouble`] is the table of answers that mean "repair the configuration" instead of "refuse the message".
+//! Read [`SmtpNextHop::open`] first, then `transaction`. Sessions are set up by `mail-send` (`dial`); commands,
+//! replies and message content are ours (`connection`, `reply`, `wire::data_out`), because a relay must pass on
+//! exact octets and exact codes. Connections rest in a pool of their organisation (`pool`) and are never shared.
+//! `trouble` is the table of answers that mean "repair the configuration" instead of "refuse the message".
 
 mod connection;
 mod dial;
@@ -76,7 +76,7 @@ impl Default for Options {
 /// The next hops of all organisations over SMTP.
 #[derive(Debug)]
 pub struct SmtpNextHop {
-    options: Options,
+    options: Arc<Options>,
     dns: Arc<Dns>,
     tls: Arc<TlsConfigs>,
     pools: Arc<Pools>,
@@ -90,13 +90,13 @@ impl SmtpNextHop {
     /// [`TlsError`] when the extra roots can't be read.
     pub fn new(options: Options, dns: Arc<Dns>) -> Result<Self, TlsError> {
         let tls = Arc::new(TlsConfigs::new(options.roots.as_deref())?);
-        Ok(Self { options, dns, tls, pools: Arc::default(), reaper: Once::new() })
+        Ok(Self { options: Arc::new(options), dns, tls, pools: Arc::default(), reaper: Once::new() })
     }
 
     /// The pool needs a runtime to be tidied on, which a constructor may not have.
     fn pool_of(&self, organisation: &Organisation) -> Arc<OrgPool> {
         self.reaper.call_once(|| {
-            tokio::spawn(Pools::reap(Arc::downgrade(&self.pools), self.options.clone()));
+            tokio::spawn(Pools::reap(Arc::downgrade(&self.pools), Arc::clone(&self.options)));
         });
         self.pools.of(organisation.id, self.options.connections_per_organisation)
     }
@@ -122,7 +122,7 @@ impl NextHop for SmtpNextHop {
             .next_hop
             .as_ref()
             .map_or_else(String::new, |hop| format!("{}:{}", hop.host, hop.port));
-        let owner = Owner { org: organisation.id, host, pool, options: self.options.clone() };
+        let owner = Owner { org: organisation.id, host, pool, options: Arc::clone(&self.options) };
         let Some(hop) = &organisation.next_hop else {
             return Err(owner.unavailable("the organisation has no next hop; set one with `sentra org set`"));
         };

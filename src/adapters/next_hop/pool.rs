@@ -92,7 +92,7 @@ impl Pools {
     }
 
     /// Closes what has rested too long, until the pools are gone.
-    pub(super) async fn reap(pools: Weak<Self>, options: Options) {
+    pub(super) async fn reap(pools: Weak<Self>, options: Arc<Options>) {
         loop {
             tokio::time::sleep(options.idle.max(Duration::from_millis(100)) / 4).await;
             let Some(pools) = pools.upgrade() else { return };

@@ -27,7 +27,7 @@ pub(super) struct Owner {
     /// Its connections.
     pub pool: Arc<OrgPool>,
     /// Settings.
-    pub options: Options,
+    pub options: Arc<Options>,
 }
 
 impl Owner {
@@ -100,6 +100,16 @@ pub(super) struct Opening<'a> {
     pub first: &'a Recipient,
 }
 
+impl Opening<'_> {
+    /// `MAIL`, `RCPT` and whether the transaction is an SMTPUTF8 one.
+    fn commands(&self, next_hop: NextHopCapabilities) -> Result<(String, String, bool), RefusalReason> {
+        let mail = verbs::mail(self.reverse_path, self.parameters, next_hop)?;
+        let utf8 = mail.contains(" SMTPUTF8");
+        let rcpt = verbs::rcpt(self.first, utf8, next_hop)?;
+        Ok((mail, rcpt, utf8))
+    }
+}
+
 impl Transaction {
     /// Says MAIL and the first RCPT, in one write where the next hop takes it.
     ///
@@ -111,11 +121,14 @@ impl Transaction {
         opening: Opening<'_>,
     ) -> Result<(Begun, NextHopReply), BeginError> {
         let capabilities = connection.capabilities();
-        let inexpressible = |reason| BeginError::Refused(OnwardError::NotExpressible(reason));
-        let mut commands =
-            verbs::mail(opening.reverse_path, opening.parameters, capabilities).map_err(inexpressible)?;
-        let utf8 = commands.contains(" SMTPUTF8");
-        let rcpt = verbs::rcpt(opening.first, utf8, capabilities).map_err(inexpressible)?;
+        let (mut commands, rcpt, utf8) = match opening.commands(capabilities) {
+            Ok(commands) => commands,
+            Err(reason) => {
+                // Nothing was said over it.
+                owner.pool.put(connection, &owner.options);
+                return Err(BeginError::Refused(OnwardError::NotExpressible(reason)));
+            }
+        };
         let wait = owner.options.command_timeout;
         if capabilities.pipelining {
             commands.push_str(&rcpt);

@@ -69,12 +69,16 @@ fn is_inner_hop(received: &str) -> bool {
         depth = depth.saturating_sub(word.matches(')').count());
     }
     let by = by.unwrap_or("").to_ascii_lowercase();
-    is_microsoft(&by) && !by.ends_with(".mail.protection.outlook.com") && from.is_none_or(is_microsoft)
+    is_microsoft(&by) && !by.contains(".mail.protection.") && from.is_none_or(is_microsoft)
 }
+
+/// Host names of Exchange Online's own hops, the national clouds included.
+const MICROSOFT: [&str; 5] =
+    [".outlook.com", ".office365.com", ".exchangelabs.com", ".office365.us", ".partner.outlook.cn"];
 
 fn is_microsoft(host: &str) -> bool {
     let host = host.trim_end_matches(['.', ';']).to_ascii_lowercase();
-    [".outlook.com", ".office365.com", ".exchangelabs.com"].iter().any(|suffix| host.ends_with(suffix))
+    MICROSOFT.iter().any(|suffix| host.ends_with(suffix))
 }
 
 /// One `method=result reason… ptype.property=value…` of the field.
