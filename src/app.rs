@@ -100,8 +100,7 @@ impl App {
         book.refresh().await?;
         let last = CancellationToken::new();
         let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
-        let journal = Arc::new(journal);
-
+        
         // What is known.
         let redis = match &config.redis {
             Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
@@ -134,7 +133,7 @@ impl App {
             },
             book: Arc::clone(&book) as _,
             next_hop: Arc::clone(&next_hop) as _,
-            journal: Arc::clone(&journal) as _,
+            journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
@@ -161,7 +160,7 @@ impl App {
             smtp::Server::bind(smtp_options(&config), tls.clone(), Arc::new(Handler(gateway))).await?;
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
-        let counting = Arc::new(Counting { store: Arc::clone(&store), journal });
+        let counting = Arc::new(Counting(Arc::clone(&store)));
         let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
         Ok(Self { config, server, web, metrics, parts })
     }
