@@ -2,6 +2,8 @@
 
 mod abuse;
 mod bodies;
+mod certificates;
 mod dialogs;
 mod encryption;
+mod script;
 mod world;

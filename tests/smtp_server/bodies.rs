@@ -1,6 +1,7 @@
 //! Message content by DATA and BDAT.
 
-use super::world::{Event, World, trusting};
+use super::script::Event;
+use super::world::{World, trusting};
 use sentra::smtp::Options;
 
 #[tokio::test]

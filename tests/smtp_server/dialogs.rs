@@ -1,6 +1,7 @@
 //! Commands and replies, row by row.
 
-use super::world::{Event, World, trusting};
+use super::script::Event;
+use super::world::{World, trusting};
 use sentra::model::{BodyType, DsnReturn, PeerStanding};
 use sentra::smtp::{BindError, Options, Server};
 use std::sync::Arc;

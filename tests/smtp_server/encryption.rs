@@ -1,6 +1,7 @@
 //! STARTTLS, implicit TLS, client certificates, reload.
 
-use super::world::{Authority, Client, Leaf, World, client_builder, trusting};
+use super::certificates::{Authority, Leaf};
+use super::world::{Client, World, client_builder, trusting};
 use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;

@@ -1,22 +1,16 @@
-//! What the tests of the SMTP server share: a scripted handler, certificates, a raw client.
+//! What the tests of the SMTP server share: a running server and a raw client.
 
-use async_trait::async_trait;
+use super::certificates::{Authority, Leaf};
+use super::script::{Event, Script};
 use bytes::Bytes;
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
+use rcgen::ExtendedKeyUsagePurpose;
 use rustls::ClientConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use sentra::model::{
-    Disposition, MailId, MailParameters, NextHopReply, Peer, QuarantineId, Recipient, RecipientOutcome,
-    RefusalReason, ReversePath,
-};
-use sentra::ports::{MailHandler, MailTransaction};
+use rustls_pki_types::ServerName;
+use sentra::model::Peer;
 use sentra::smtp::{Options, Server, TlsOptions, TlsReload};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,190 +20,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
-use ulid::Ulid;
 
 /// Longest that a test waits for anything before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What the handler saw.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    Opened(Peer, ReversePath, MailParameters),
-    Offered(Recipient),
-    Finishing,
-    Finished(Bytes, bool),
-    Aborted,
-}
-
-/// Does what the local part of the recipient says: `refused`, `other`, `stranger`, `panic-rcpt`, `panic`, `held`,
-/// `bounced`, `slow` (waits for a permit); anything else is accepted.
-pub struct Script {
-    events: mpsc::Sender<Event>,
-    /// Permits for `slow` messages to end.
-    pub permits: Arc<Semaphore>,
-    ids: AtomicU64,
-}
-
-struct ScriptTransaction {
-    events: mpsc::Sender<Event>,
-    permits: Arc<Semaphore>,
-    id: MailId,
-    accepted: Vec<String>,
-    finished: bool,
-}
-
-impl Script {
-    pub fn next_hop(code: u16, enhanced: (u8, u16, u16), text: &str) -> NextHopReply {
-        NextHopReply { code, enhanced: Some(enhanced), lines: vec![text.to_owned()] }
-    }
-}
-
-#[async_trait]
-impl MailHandler for Script {
-    async fn open(
-        &self,
-        peer: &Peer,
-        reverse_path: ReversePath,
-        parameters: MailParameters,
-    ) -> Result<Box<dyn MailTransaction>, RefusalReason> {
-        if reverse_path.0.as_ref().is_some_and(|address| address.local() == "panic-open") {
-            panic!("asked for");
-        }
-        self.events.try_send(Event::Opened(peer.clone(), reverse_path, parameters)).unwrap();
-        Ok(Box::new(ScriptTransaction {
-            events: self.events.clone(),
-            permits: Arc::clone(&self.permits),
-            id: MailId(Ulid(u128::from(self.ids.fetch_add(1, Ordering::Relaxed)))),
-            accepted: Vec::new(),
-            finished: false,
-        }))
-    }
-}
-
-#[async_trait]
-impl MailTransaction for ScriptTransaction {
-    fn id(&self) -> MailId {
-        self.id
-    }
-
-    async fn recipient(&mut self, recipient: Recipient) -> RecipientOutcome {
-        let local = recipient.address.local().to_owned();
-        self.events.try_send(Event::Offered(recipient)).unwrap();
-        match local.as_str() {
-            "refused" => {
-                RecipientOutcome::RefusedByNextHop(Script::next_hop(550, (5, 1, 10), "no such mailbox"))
-            }
-            "other" => RecipientOutcome::Refused(RefusalReason::OtherOrganisation),
-            "stranger" => RecipientOutcome::Refused(RefusalReason::NotProtected),
-            "panic-rcpt" => panic!("asked for"),
-            _ => {
-                self.accepted.push(local);
-                RecipientOutcome::Accepted(Script::next_hop(250, (2, 1, 5), "ok"))
-            }
-        }
-    }
-
-    fn accepted(&self) -> usize {
-        self.accepted.len()
-    }
-
-    async fn finish(mut self: Box<Self>, octets: Bytes, bare_newlines: bool) -> Disposition {
-        self.events.try_send(Event::Finishing).unwrap();
-        let is = |name: &str| self.accepted.iter().any(|local| local == name);
-        let disposition = if is("panic") {
-            panic!("asked for")
-        } else if is("held") {
-            Disposition::Held(QuarantineId(Ulid(1)))
-        } else if is("bounced") {
-            Disposition::RefusedByNextHop(Script::next_hop(554, (5, 6, 0), "content refused"))
-        } else {
-            if is("slow") {
-                self.permits.acquire().await.unwrap().forget();
-            }
-            Disposition::Relayed(Script::next_hop(250, (2, 6, 0), "queued"))
-        };
-        self.finished = true;
-        self.events.try_send(Event::Finished(octets, bare_newlines)).unwrap();
-        disposition
-    }
-}
-
-impl Drop for ScriptTransaction {
-    fn drop(&mut self) {
-        if !self.finished {
-            let _ = self.events.try_send(Event::Aborted);
-        }
-    }
-}
-
-/// A certificate authority of our own.
-pub struct Authority {
-    pub certificate: rcgen::Certificate,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// A leaf with its key.
-pub struct Leaf {
-    pub certificate: CertificateDer<'static>,
-    pub key: KeyPair,
-}
-
-impl Authority {
-    pub fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Self { certificate, issuer: Issuer::new(params, key) }
-    }
-
-    pub fn leaf(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Leaf {
-        self.leaf_with(leaf_params(name, usage))
-    }
-
-    pub fn expired_leaf(&self, name: &str) -> Leaf {
-        let mut params = leaf_params(name, ExtendedKeyUsagePurpose::ClientAuth);
-        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        self.leaf_with(params)
-    }
-
-    fn leaf_with(&self, params: CertificateParams) -> Leaf {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        Leaf { certificate, key }
-    }
-}
-
-fn leaf_params(name: &str, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.extended_key_usages = vec![usage];
-    params
-}
-
-impl Leaf {
-    /// Signed by nobody but itself.
-    pub fn self_signed(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let params = leaf_params(name, ExtendedKeyUsagePurpose::ClientAuth);
-        Self { certificate: params.self_signed(&key).unwrap().der().clone(), key }
-    }
-
-    pub fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
-    }
-
-    /// Writes certificate and key as PEM.
-    pub fn write(&self, certificate: &Path, key: &Path) {
-        use base64::Engine;
-        let body = base64::engine::general_purpose::STANDARD.encode(&self.certificate);
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
-        std::fs::write(certificate, pem).unwrap();
-        std::fs::write(key, self.key.serialize_pem()).unwrap();
-    }
-}
 
 /// A running server before the script.
 pub struct World {
@@ -275,7 +88,7 @@ impl World {
     }
 
     /// The next thing that the handler saw.
-    #[allow(clippy::await_holding_lock, reason = "each test has one reader")]
+    #[expect(clippy::await_holding_lock, reason = "each test has one reader")]
     pub async fn event(&self) -> Event {
         let mut events = self.events.lock().unwrap();
         timeout(PATIENCE, events.recv()).await.expect("an event").expect("a running server")
@@ -378,7 +191,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// A client that sends raw octets.
 pub struct Client {
     plain: Option<TcpStream>,
-    tls: Option<Box<dyn Stream>>,
+    tls: Option<Box<tokio_rustls::client::TlsStream<TcpStream>>>,
     buffer: Vec<u8>,
 }
 
@@ -393,6 +206,12 @@ impl Client {
         let name = ServerName::try_from("mx.example").unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, self.plain.unwrap()).await?;
         Ok(Self { plain: None, tls: Some(Box::new(stream)), buffer: Vec::new() })
+    }
+
+    /// Keeps the connection open without the memory of its TLS state.
+    pub fn forget_tls(&mut self) {
+        self.plain = self.tls.take().map(|stream| stream.into_inner().0);
+        self.buffer = Vec::new();
     }
 
     fn stream(&mut self) -> &mut dyn Stream {
@@ -410,7 +229,7 @@ impl Client {
 
     /// Sends what the server may refuse to read to its end.
     pub async fn send_anyway(&mut self, octets: &[u8]) {
-        let _ = timeout(PATIENCE, self.stream().write_all(octets)).await.expect("a reading server");
+        drop(timeout(PATIENCE, self.stream().write_all(octets)).await.expect("a reading server"));
     }
 
     /// One reply, all its lines; `None` when the connection ended first.
