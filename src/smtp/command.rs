@@ -64,6 +64,8 @@ pub(super) fn parse(line: &[u8], hostname: &str) -> Result<Command, Refused> {
     };
     let arguments = text.get(verb_end..).unwrap_or_default();
     match verb.as_slice() {
+        // smtp-proto would skip white space before the verb.
+        b"" => Err(Reply::unknown_command().into()),
         b"MAIL" => mail(arguments).map_err(Refused::Reply),
         b"RCPT" => recipient(arguments, hostname).map_err(Refused::Reply),
         b"BDAT" => chunk(arguments),

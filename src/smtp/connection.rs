@@ -172,9 +172,8 @@ impl Connection {
 
     /// Gives back the large buffer that content needed.
     pub(super) fn shrink(&mut self) {
-        if self.input.capacity() > limits::MAX_COMMAND_LINE + limits::COMMAND_READ {
-            self.input = BytesMut::from(self.input.as_ref());
-        }
+        // Not by `capacity()`, which counts only what is left behind the octets that were used up.
+        self.input = BytesMut::from(self.input.as_ref());
     }
 
     /// Writes what is queued, says that we are done and waits a little for the peer to see it: closing a socket with

@@ -189,7 +189,6 @@ impl Server {
         {
             return Err(BindError::Hostname(options.hostname));
         }
-        // A reservation is made in whole reads, so the largest message needs one read more than its size.
         let (in_flight, message_size) = (options.bytes_in_flight, options.max_message_size);
         if in_flight < message_size {
             return Err(BindError::NoRoomForOneMessage { in_flight, message_size });
@@ -223,7 +222,6 @@ impl Server {
         let shared = Arc::new(Shared {
             admission: Arc::new(Admission::new(&options)),
             bytes: BytesInFlight::new(options.bytes_in_flight),
-            drain: options.drain,
             options,
             tls,
             handler,
@@ -237,8 +235,8 @@ impl Server {
         shutdown.cancelled().await;
         tracker.close();
         // The last seconds are for telling those who still send content that it will not be taken.
-        let farewell = limits::LINGER.saturating_mul(2).min(shared.drain / 2);
-        if timeout(shared.drain.saturating_sub(farewell), tracker.wait()).await.is_err() {
+        let farewell = limits::LINGER.saturating_mul(2).min(shared.options.drain / 2);
+        if timeout(shared.options.drain.saturating_sub(farewell), tracker.wait()).await.is_err() {
             shared.cut.cancel();
             if timeout(farewell, tracker.wait()).await.is_err() {
                 warn!(sessions = tracker.len(), "smtp sessions still busy after the drain time");

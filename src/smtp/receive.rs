@@ -19,7 +19,7 @@ pub(super) struct Chunks {
     reader: ChunkReader,
     reservation: Reservation,
     /// For the whole message.
-    deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 impl Session<'_> {
@@ -29,14 +29,12 @@ impl Session<'_> {
             return self.refuse(&reply);
         }
         let Some(transaction) = self.transaction.take() else { return Step::Next };
-        let mut reservation = self.shared.bytes.reservation();
-        let expected = self.expected(&transaction);
         // RFC 5321 4.3.2: 451 is the answer to DATA itself when there is no room.
-        if !reservation.grow_to(expected) {
+        let Some((content, mut reservation)) = self.new_content(&transaction) else {
             return self.no_room();
-        }
+        };
         self.connection.reply(&Reply::send_data());
-        let read = Box::pin(self.read_data(expected, &mut reservation)).await;
+        let read = Box::pin(self.read_data(content, &mut reservation)).await;
         self.connection.shrink();
         match read {
             Err(ended) => self.end(ended),
@@ -50,12 +48,10 @@ impl Session<'_> {
     /// Reads to the end of the data, whatever it holds.
     async fn read_data(
         &mut self,
-        expected: usize,
+        content: Content,
         reservation: &mut Reservation,
     ) -> Result<DataReader, Ended> {
         let deadline = Instant::now() + self.shared.options.message_timeout;
-        let mut content = Content::new(self.max_message_size());
-        content.reserve(expected);
         let mut reader = DataReader::new(content);
         let mut allowed = self.most_octets_read();
         loop {
@@ -78,7 +74,8 @@ impl Session<'_> {
         }
         if let Some(reply) = self.content_refusal(false) {
             return match Box::pin(self.skip(octets)).await {
-                Ok(()) => self.refuse(&reply),
+                // No error of its own: a pipelining peer sends all its chunks before it reads the first refusal.
+                Ok(()) => self.answer(&reply),
                 Err(ended) => self.end(ended),
             };
         }
@@ -109,16 +106,27 @@ impl Session<'_> {
     }
 
     fn first_chunk(&self, transaction: &Transaction) -> Chunks {
-        let mut reservation = self.shared.bytes.reservation();
-        let mut content = Content::new(self.max_message_size());
-        let expected = self.expected(transaction);
-        if reservation.grow_to(expected) {
-            content.reserve(expected);
-        } else {
+        let (content, reservation) = self.new_content(transaction).unwrap_or_else(|| {
+            let mut content = Content::new(self.max_message_size());
             content.give_up(Fault::NoRoom);
-        }
+            (content, self.shared.bytes.reservation())
+        });
         let deadline = Instant::now() + self.shared.options.message_timeout;
         Chunks { reader: ChunkReader::new(content), reservation, deadline }
+    }
+
+    /// Empty content with memory for its beginning; `None` when what the peer declared has no room now. The declared
+    /// size itself is not reserved: a peer that declares much and sends slowly would keep others out.
+    fn new_content(&self, transaction: &Transaction) -> Option<(Content, Reservation)> {
+        let mut content = Content::new(self.max_message_size());
+        let mut reservation = self.shared.bytes.reservation();
+        let first = limits::CONTENT_READ.min(self.max_message_size());
+        let has_room = self.shared.bytes.has_room_for(transaction.declared.unwrap_or(0));
+        if !has_room || !reservation.grow_to(first) {
+            return None;
+        }
+        content.reserve(first);
+        Some((content, reservation))
     }
 
     async fn read_chunk(&mut self, octets: u64, chunks: &mut Chunks) -> Result<(), Ended> {
@@ -222,12 +230,6 @@ impl Session<'_> {
 
     fn most_octets_read(&self) -> u64 {
         self.shared.options.max_message_size.saturating_mul(limits::MAX_READ_FACTOR).saturating_add(1_024)
-    }
-
-    /// Octets to reserve at once: what the peer declared, else one read.
-    fn expected(&self, transaction: &Transaction) -> usize {
-        let declared = usize::try_from(transaction.declared.unwrap_or(0)).unwrap_or(usize::MAX);
-        declared.max(limits::CONTENT_READ).min(self.max_message_size())
     }
 }
 

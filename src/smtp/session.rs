@@ -19,7 +19,6 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +31,6 @@ pub(super) struct Shared {
     pub(super) handler: Arc<dyn MailHandler>,
     pub(super) admission: Arc<Admission>,
     pub(super) bytes: BytesInFlight,
-    pub(super) drain: Duration,
     /// No new commands.
     pub(super) shutdown: CancellationToken,
     /// No more content either.
@@ -158,7 +156,7 @@ impl Session<'_> {
     async fn dialog(&mut self) -> Step {
         loop {
             let shutdown = &self.shared.shutdown;
-            let deadline = self.usage.deadline.min(Instant::now() + self.shared.options.command_timeout);
+            let deadline = self.command_deadline();
             let line = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => Err(Ended::ShuttingDown),
@@ -171,6 +169,15 @@ impl Session<'_> {
             if step != Step::Next {
                 return step;
             }
+        }
+    }
+
+    /// A message that comes in chunks must be whole in its time, however chatty the peer is between them.
+    fn command_deadline(&self) -> Instant {
+        let deadline = self.usage.deadline.min(Instant::now() + self.shared.options.command_timeout);
+        match self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref()) {
+            Some(chunks) => deadline.min(chunks.deadline),
+            None => deadline,
         }
     }
 

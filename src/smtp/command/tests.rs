@@ -71,6 +71,7 @@ fn parameters_are_kept_verbatim() {
 fn bad_lines_get_the_right_refusal() {
     let cases = [
         ("", "500 5.5.1"),
+        (" DATA", "500 5.5.1"),
         ("HELLO", "500 5.5.1"),
         ("EHLO", "501 5.5.4"),
         ("EHLO \u{fc}", "501 5.5.4"),
