@@ -177,7 +177,10 @@ async fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<Setup, Trouble
     for text in &args.mailboxes {
         let address = EmailAddress::parse(text);
         mailboxes.push(address.map_err(|error| {
-            Trouble::usage(format!("--mailbox {text}: {error}"), "give an address such as accounts@contoso.com")
+            Trouble::usage(
+                format!("--mailbox {text}: {error}"),
+                "give an address such as accounts@contoso.com",
+            )
         })?);
     }
     Setup::new(args, &own, mailboxes, err).await
@@ -193,5 +196,9 @@ async fn annotate(args: &CheckArgs, judged: &Judged) -> Result<(), Trouble> {
 }
 
 fn print(args: &CheckArgs, name: &str, judged: &Judged, out: &mut dyn Write) -> io::Result<()> {
-    if args.json { report::json(name, judged, args.reveal, out) } else { report::table(name, judged, args.reveal, out) }
+    if args.json {
+        report::json(name, judged, args.reveal, out)
+    } else {
+        report::table(name, judged, args.reveal, out)
+    }
 }

@@ -8,9 +8,9 @@ use crate::facts;
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
 use crate::model::{
-    Account, AuthResults, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
-    Organisation, Peer, PeerStanding, Places, ProtectedMailbox, ReceivedMail, Recipient, ReversePath, StageTimings,
-    Verdict, is_free_mail,
+    Account, AuthResults, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters,
+    Message, OrgId, Organisation, Peer, PeerStanding, Places, ProtectedMailbox, ReceivedMail, Recipient,
+    ReversePath, StageTimings, Verdict, is_free_mail,
 };
 use crate::ports::{Clock, IdSource, SenderAuth};
 use crate::rules::RuleSet;
@@ -48,8 +48,9 @@ impl Setup {
         mailboxes: Vec<EmailAddress>,
         err: &mut dyn Write,
     ) -> Result<Self, Trouble> {
-        let rules = RuleSet::load(args.rules.as_deref())
-            .map_err(|error| Trouble::failed(error.to_string(), "correct the rule file, or leave --rules out"))?;
+        let rules = RuleSet::load(args.rules.as_deref()).map_err(|error| {
+            Trouble::failed(error.to_string(), "correct the rule file, or leave --rules out")
+        })?;
         let ids = UlidSource::new();
         let name = args.org.clone().unwrap_or_else(|| "check".to_owned());
         let records = match &args.suppliers {
@@ -57,8 +58,7 @@ impl Setup {
             None => Vec::new(),
         };
         let directory = MemoryDirectory::new(&records, own, &name);
-        let sources =
-            Sources { auth: Arc::new(StampedAuth(args.auth)), directory: Arc::new(directory) };
+        let sources = Sources { auth: Arc::new(StampedAuth(args.auth)), directory: Arc::new(directory) };
         let organisation = Arc::new(organisation(OrgId(ids.ulid()), name, args, mailboxes));
         Ok(Self { sources, organisation, rules, ids, clock: SystemClock })
     }
@@ -146,7 +146,10 @@ fn organisation(id: OrgId, name: String, args: &CheckArgs, mailboxes: Vec<EmailA
         mode: args.mode.into(),
         tenant_id: None,
         domains,
-        mailboxes: mailboxes.into_iter().map(|address| ProtectedMailbox { address, aliases: Vec::new() }).collect(),
+        mailboxes: mailboxes
+            .into_iter()
+            .map(|address| ProtectedMailbox { address, aliases: Vec::new() })
+            .collect(),
         executives: Vec::new(),
         admin_emails: Vec::new(),
         next_hop: None,

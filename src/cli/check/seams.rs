@@ -7,7 +7,8 @@ use crate::model::{AuthResults, Message, PaymentClaims, SupplierRecord};
 /// The supplier file as records, and what is wrong with it, one line each.
 pub(super) fn load_directory(bytes: &[u8]) -> (Vec<SupplierRecord>, Vec<String>) {
     let parsed = csv::parse(bytes, csv::ParseOptions { verified: true });
-    let complaint = |error: &csv::RowError| format!("line {}: {}: {}", error.line, error.column, error.reason);
+    let complaint =
+        |error: &csv::RowError| format!("line {}: {}: {}", error.line, error.column, error.reason);
     let complaints = parsed.errors.iter().map(complaint).collect();
     (parsed.suppliers, complaints)
 }
