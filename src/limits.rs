@@ -112,6 +112,22 @@ pub const CONNECTIONS_PER_ORGANISATION: usize = 50;
 pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
+/// Octets of a next hop's reply that are read before it counts as endless and the connection is closed.
+pub const MAX_REPLY_READ: usize = 64 * 1_024;
+/// Greeting, EHLO and TLS handshake with one address of the next hop, so that one that hangs leaves time for the next.
+pub const NEXT_HOP_SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+/// All addresses of the next hop together, name resolution included.
+pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
+pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+/// Octets added to a declared SIZE for what we prepend and the banner.
+pub const SIZE_MARGIN: u64 = 16 * 1_024;
+/// One question to one name server.
+pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// One host name: all name servers, retries and mail exchangers.
+pub const DNS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// DKIM and ARC signatures of one message that are verified; more count as an error of the sender (RFC 6376 6.1).
+pub const MAX_SIGNATURES: usize = 12;
 
 // ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
 
