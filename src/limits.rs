@@ -201,3 +201,20 @@ pub const MAX_STORED_TEXT: usize = 2_000;
 pub const STORE_PAGE: i64 = 500;
 /// An old ingress token stays valid this long after a rotation: the tenant's rule may take an hour to change.
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
+// ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.
+pub const MAX_TRACE_FIELDS: usize = 16;
+/// Recipients that one trace field names; the first ones in sorted order, so that a loop meets the same ones again.
+pub const MAX_TRACE_RECIPIENTS: usize = 48;
+/// Parts of one message that get a banner (text and HTML of each displayed alternative).
+pub const MAX_BANNER_PARTS: usize = 8;
+/// Octets of the HTML banner (Exchange's own disclaimers end at 5,000; what Outlook shows quickly is less).
+pub const MAX_BANNER: usize = 3 * 1_024;
+/// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
+pub const MAX_OLD_BANNER: usize = 4_096;
+/// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
+/// removable fields costs one buffer and not thousands of slices.
+pub const MAX_HEADER_SLICES: usize = 256;
+/// Characters of finding codes in the verdict header, so that the line stays within RFC 5322's 998.
+pub const MAX_CODES_IN_HEADER: usize = 800;
