@@ -114,6 +114,8 @@ pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
+/// Different amounts, invoice numbers or registration numbers reported of one message, each kind.
+pub const MAX_CLAIMED_VALUES: usize = 100;
 /// Keys of one directory query.
 pub const MAX_DIRECTORY_KEYS: usize = 128;
 /// Findings of one message.

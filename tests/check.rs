@@ -63,7 +63,12 @@ fn lines(out: &str) -> Vec<Value> {
 }
 
 fn codes(report: &Value) -> Vec<&str> {
-    report["findings"].as_array().expect("findings").iter().filter_map(|finding| finding["code"].as_str()).collect()
+    report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|finding| finding["code"].as_str())
+        .collect()
 }
 
 #[test]
@@ -74,8 +79,22 @@ fn every_promised_field_is_there() {
     assert_eq!((status, err.as_str()), (0, ""));
     let report = &lines(&out)[0];
     for field in [
-        "file", "message_id", "action", "severity", "score", "category", "sender", "supplier", "accounts", "amounts",
-        "invoice_numbers", "due_date", "documents", "unchecked", "findings", "timing_us",
+        "file",
+        "message_id",
+        "action",
+        "severity",
+        "score",
+        "category",
+        "sender",
+        "supplier",
+        "accounts",
+        "amounts",
+        "invoice_numbers",
+        "due_date",
+        "documents",
+        "unchecked",
+        "findings",
+        "timing_us",
     ] {
         assert!(report.get(field).is_some(), "{field}");
     }
@@ -88,15 +107,28 @@ fn every_promised_field_is_there() {
 #[test]
 fn accounts_are_judged_against_the_supplier_file() {
     let bench = Bench::new();
-    let good = bench.mail("good.eml", "billing@acmebuilding.co.uk", "Invoice. IBAN: GB29 NWBK 6016 1331 9268 19");
-    let bad = bench.mail("bad.eml", "billing@acmebuilding.co.uk", "Invoice. IBAN: FR14 2004 1010 0505 0001 3M02 606");
+    let good =
+        bench.mail("good.eml", "billing@acmebuilding.co.uk", "Invoice. IBAN: GB29 NWBK 6016 1331 9268 19");
+    let bad = bench.mail(
+        "bad.eml",
+        "billing@acmebuilding.co.uk",
+        "Invoice. IBAN: FR14 2004 1010 0505 0001 3M02 606",
+    );
     let new = bench.mail("new.eml", "x@stranger.example", "Invoice. IBAN: FR14 2004 1010 0505 0001 3M02 606");
     let (status, out, _) = bench.check(&["--json", "--exit-code"], &[&good, &bad, &new]);
     assert_eq!(status, 20);
     let reports = lines(&out);
-    let seen: Vec<_> = reports.iter().map(|report| (&report["accounts"][0]["status"], &report["action"])).collect();
-    assert_eq!(format!("{seen:?}"), format!("{:?}", [("match", "deliver"), ("mismatch", "quarantine"), ("unknown", "tag")]
-        .map(|(status, action)| (Value::from(status), Value::from(action)))).replace("Value::", ""));
+    let seen: Vec<_> =
+        reports.iter().map(|report| (&report["accounts"][0]["status"], &report["action"])).collect();
+    assert_eq!(
+        format!("{seen:?}"),
+        format!(
+            "{:?}",
+            [("match", "deliver"), ("mismatch", "quarantine"), ("unknown", "tag")]
+                .map(|(status, action)| (Value::from(status), Value::from(action)))
+        )
+        .replace("Value::", "")
+    );
     assert!(codes(&reports[1]).contains(&"BANK_DETAILS_CHANGED"));
     assert!(!out.contains("31926819"), "numbers are masked");
     let (status, out, _) = bench.check(&["--json", "--exit-code", "--reveal"], &[&new]);
@@ -104,8 +136,7 @@ fn accounts_are_judged_against_the_supplier_file() {
     assert_eq!(lines(&out)[0]["accounts"][0]["value"], "FR1420041010050500013M02606");
     let (status, out, _) = bench.check(&["--json", "--exit-code", "--mode", "monitor"], &[&bad]);
     assert_eq!((status, &lines(&out)[0]["would_be"]), (0, &Value::from("quarantine")));
-    let (_, out, _) =
-        bench.check(&["--json", "--own", "FR1420041010050500013M02606"], &[&bad]);
+    let (_, out, _) = bench.check(&["--json", "--own", "FR1420041010050500013M02606"], &[&bad]);
     assert_eq!(lines(&out)[0]["accounts"][0]["status"], "own");
 }
 

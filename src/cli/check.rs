@@ -136,7 +136,7 @@ pub async fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
         let printed = match setup.judge_file(file).await {
             Ok(judged) => {
                 worst = worst.max(judged.verdict.action);
-                if let Err(trouble) = annotate(args, &judged).await {
+                if let Err(trouble) = annotate(args, &judged, err).await {
                     writeln!(err, "error: {}\nhelp: {}", trouble.what, trouble.help).ok();
                     failed = true;
                 }
@@ -177,21 +177,33 @@ async fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<Setup, Trouble
     for text in &args.mailboxes {
         let address = EmailAddress::parse(text);
         mailboxes.push(address.map_err(|error| {
-            Trouble::usage(format!("--mailbox {text}: {error}"), "give an address such as accounts@contoso.com")
+            Trouble::usage(
+                format!("--mailbox {text}: {error}"),
+                "give an address such as accounts@contoso.com",
+            )
         })?);
     }
     Setup::new(args, &own, mailboxes, err).await
 }
 
-async fn annotate(args: &CheckArgs, judged: &Judged) -> Result<(), Trouble> {
+/// Writes what would be delivered; of a message that would be held nothing is.
+async fn annotate(args: &CheckArgs, judged: &Judged, err: &mut dyn Write) -> Result<(), Trouble> {
     let Some(path) = &args.annotate else { return Ok(()) };
-    let octets = seams::annotate(judged)
-        .map_err(|reason| Trouble::failed(format!("--annotate: {reason}"), "leave --annotate out"))?;
-    tokio::fs::write(path, octets).await.map_err(|error| {
+    if judged.verdict.action == Action::Quarantine {
+        writeln!(err, "warning: {} not written: the message would be held", path.display()).ok();
+        return Ok(());
+    }
+    let segments = seams::annotate(judged)
+        .map_err(|error| Trouble::failed(format!("--annotate: {error}"), "leave --annotate out"))?;
+    tokio::fs::write(path, segments.concat()).await.map_err(|error| {
         Trouble::failed(format!("{}: {error}", path.display()), "choose a file that can be written")
     })
 }
 
 fn print(args: &CheckArgs, name: &str, judged: &Judged, out: &mut dyn Write) -> io::Result<()> {
-    if args.json { report::json(name, judged, args.reveal, out) } else { report::table(name, judged, args.reveal, out) }
+    if args.json {
+        report::json(name, judged, args.reveal, out)
+    } else {
+        report::table(name, judged, args.reveal, out)
+    }
 }

@@ -2,8 +2,8 @@
 
 use crate::limits::MAX_DIRECTORY_KEYS;
 use crate::model::{
-    DirectoryKey, DirectoryQuery, Domain, EmailAddress, Mailbox, Message, PaymentClaims, ReceivedMail, fold_name,
-    is_free_mail,
+    DirectoryKey, DirectoryQuery, Domain, EmailAddress, Mailbox, Message, PaymentClaims, ReceivedMail,
+    fold_name, is_free_mail,
 };
 use std::collections::HashSet;
 

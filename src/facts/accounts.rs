@@ -8,8 +8,8 @@
 
 use super::supplier::Suppliers;
 use crate::model::{
-    AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer, PartKind,
-    PaymentClaims, Place, SupplierHit,
+    AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer,
+    PartKind, PaymentClaims, Place, SupplierHit,
 };
 
 pub(super) fn compare(
@@ -21,7 +21,12 @@ pub(super) fn compare(
     claims.accounts.iter().map(|claim| fact(claim, suppliers, answer, available)).collect()
 }
 
-fn fact(claim: &AccountClaim, suppliers: &Suppliers, answer: &DirectoryAnswer, available: bool) -> AccountFact {
+fn fact(
+    claim: &AccountClaim,
+    suppliers: &Suppliers,
+    answer: &DirectoryAnswer,
+    available: bool,
+) -> AccountFact {
     let hits = answer.accounts.get(&claim.account.comparison_key()).map(Vec::as_slice).unwrap_or_default();
     let status = if available { status(hits, suppliers) } else { AccountStatus::Unavailable };
     let on_record = !hits.is_empty();
@@ -47,7 +52,9 @@ fn status(hits: &[AccountHit], suppliers: &Suppliers) -> AccountStatus {
     if any(AccountState::Own) {
         return AccountStatus::Own;
     }
-    let held_by = |hit: &AccountHit, of: &dyn Fn(&crate::model::SupplierId) -> bool| hit.supplier.as_ref().is_some_and(of);
+    let held_by = |hit: &AccountHit, of: &dyn Fn(&crate::model::SupplierId) -> bool| {
+        hit.supplier.as_ref().is_some_and(of)
+    };
     if suppliers.identified.is_empty() {
         let elsewhere = hits.iter().any(|hit| !held_by(hit, &|id| suppliers.is_claimed(id)));
         let theirs = hits.iter().any(|hit| held_by(hit, &|id| suppliers.is_claimed(id)));
@@ -115,7 +122,8 @@ fn body_document_conflict(claims: &[&AccountClaim]) -> bool {
         (scheme, claim.account.country().to_owned())
     };
     let only_body: Vec<_> = claims.iter().filter(|claim| in_body(claim) && !in_document(claim)).collect();
-    let only_documents: Vec<_> = claims.iter().filter(|claim| in_document(claim) && !in_body(claim)).collect();
+    let only_documents: Vec<_> =
+        claims.iter().filter(|claim| in_document(claim) && !in_body(claim)).collect();
     only_body.iter().any(|body| only_documents.iter().any(|document| kind(body) == kind(document)))
 }
 

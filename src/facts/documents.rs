@@ -7,7 +7,12 @@ use std::collections::BTreeSet;
 /// one name stay apart by their reason: a second `invoice.pdf` must not hide behind the first.
 pub(super) fn documents(evidence: &Evidence) -> DocumentFacts {
     let claims = &evidence.claims;
-    let gaps = evidence.message.gaps.iter().chain(&claims.unchecked).map(|gap| (gap.what.as_str(), gap.why.as_str()));
+    let gaps = evidence
+        .message
+        .gaps
+        .iter()
+        .chain(&claims.unchecked)
+        .map(|gap| (gap.what.as_str(), gap.why.as_str()));
     let reports = claims.documents.iter().filter(|report| !report.read);
     let reported = reports.map(|report| (report.name.as_str(), report.error.as_deref().unwrap_or("format")));
     let mut named = BTreeSet::new();

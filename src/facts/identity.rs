@@ -111,7 +111,8 @@ fn goes_elsewhere(author: &EmailAddress, answer_to: &EmailAddress) -> bool {
 }
 
 pub(super) fn reply_to(evidence: &Evidence, senders: &Senders, answer: &DirectoryAnswer) -> ReplyToFacts {
-    let elsewhere = |address: &&EmailAddress| senders.author().is_some_and(|author| goes_elsewhere(author, address));
+    let elsewhere =
+        |address: &&EmailAddress| senders.author().is_some_and(|author| goes_elsewhere(author, address));
     let differing = senders.reply_to.iter().find(elsewhere);
     let Some(address) = differing.or_else(|| senders.reply_to.first()) else {
         return ReplyToFacts::default();

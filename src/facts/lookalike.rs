@@ -15,11 +15,58 @@ const MAX_KNOWN: usize = 100_000;
 const MIN_LABEL: usize = 4;
 /// Words that are put before or after a company's name to make a new domain.
 const AFFIXES: &[&str] = &[
-    "ltd", "limited", "group", "accounts", "account", "accounting", "payments", "payment", "pay", "billing", "bill",
-    "invoice", "invoices", "invoicing", "finance", "financial", "ar", "uk", "us", "usa", "eu", "au", "int", "intl",
-    "international", "global", "co", "company", "corp", "inc", "llc", "plc", "gmbh", "ag", "online", "mail", "email",
-    "secure", "office", "hq", "team", "support", "service", "services", "portal", "the", "my", "remittance", "credit",
-    "treasury", "bank", "banking",
+    "ltd",
+    "limited",
+    "group",
+    "accounts",
+    "account",
+    "accounting",
+    "payments",
+    "payment",
+    "pay",
+    "billing",
+    "bill",
+    "invoice",
+    "invoices",
+    "invoicing",
+    "finance",
+    "financial",
+    "ar",
+    "uk",
+    "us",
+    "usa",
+    "eu",
+    "au",
+    "int",
+    "intl",
+    "international",
+    "global",
+    "co",
+    "company",
+    "corp",
+    "inc",
+    "llc",
+    "plc",
+    "gmbh",
+    "ag",
+    "online",
+    "mail",
+    "email",
+    "secure",
+    "office",
+    "hq",
+    "team",
+    "support",
+    "service",
+    "services",
+    "portal",
+    "the",
+    "my",
+    "remittance",
+    "credit",
+    "treasury",
+    "bank",
+    "banking",
 ];
 
 /// How a domain imitates another, clearest first.
@@ -72,7 +119,9 @@ pub(super) fn find(evidence: &Evidence, senders: &Senders, answer: &DirectoryAns
     }
     let found = domains
         .into_iter()
-        .filter_map(|(field, domain)| imitates(evidence, domain, answer).map(|imitation| (imitation, field, domain)))
+        .filter_map(|(field, domain)| {
+            imitates(evidence, domain, answer).map(|imitation| (imitation, field, domain))
+        })
         .min_by(|left, right| left.0.cmp(&right.0));
     let Some((imitation, field, domain)) = found else {
         return LookalikeFacts::default();
@@ -135,11 +184,20 @@ impl<'a> Candidate<'a> {
         if ascii.starts_with('[') {
             return None;
         }
-        let label = if ascii.starts_with("xn--") { idna::domain_to_unicode(ascii).0 } else { ascii.to_owned() };
+        let label =
+            if ascii.starts_with("xn--") { idna::domain_to_unicode(ascii).0 } else { ascii.to_owned() };
         let mut skeleton = String::new();
         skeleton_into(&label, &mut skeleton);
         let (length, letters) = (label.chars().count(), letters(&label));
-        Some(Self { full: domain.as_str(), registrable, label, length, letters, skeleton, scratch: String::new() })
+        Some(Self {
+            full: domain.as_str(),
+            registrable,
+            label,
+            length,
+            letters,
+            skeleton,
+            scratch: String::new(),
+        })
     }
 
     fn resembles(&mut self, known: &str) -> Option<Kind> {
@@ -182,7 +240,8 @@ impl<'a> Candidate<'a> {
 
     fn has_affix(&self, known: &str) -> bool {
         let is_affix = |rest: &str| AFFIXES.contains(&rest.trim_matches('-'));
-        self.label.strip_prefix(known).is_some_and(is_affix) || self.label.strip_suffix(known).is_some_and(is_affix)
+        self.label.strip_prefix(known).is_some_and(is_affix)
+            || self.label.strip_suffix(known).is_some_and(is_affix)
     }
 
     /// Edit distance with transpositions: at most 1 from 6 letters on, at most 2 from 11 on.

@@ -3,8 +3,9 @@
 use crate::model::{Category, Evidence, MailFacts, Message, PaymentClaims, PhraseFacts};
 
 /// What programs and languages put before the subject of an answer.
-const REPLY_PREFIXES: &[&str] =
-    &["re", "aw", "antw", "antwort", "sv", "vs", "rif", "res", "odp", "fw", "fwd", "wg", "tr", "rv", "doorst"];
+const REPLY_PREFIXES: &[&str] = &[
+    "re", "aw", "antw", "antwort", "sv", "vs", "rif", "res", "odp", "fw", "fwd", "wg", "tr", "rv", "doorst",
+];
 
 pub(super) fn mail(evidence: &Evidence) -> MailFacts {
     let message = &evidence.message;
@@ -47,7 +48,8 @@ fn protection(message: &Message) -> (bool, bool) {
         "multipart/signed" => (true, false),
         "multipart/encrypted" => (false, true),
         "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
-            let signed = root.parameter("smime-type").is_some_and(|kind| kind.eq_ignore_ascii_case("signed-data"));
+            let signed =
+                root.parameter("smime-type").is_some_and(|kind| kind.eq_ignore_ascii_case("signed-data"));
             (signed, !signed)
         }
         _ => (false, false),

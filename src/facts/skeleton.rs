@@ -14,7 +14,8 @@ pub(super) fn skeleton_into(label: &str, out: &mut String) {
         label.bytes().for_each(|b| push(out, ascii(b.to_ascii_lowercase())));
     } else {
         for c in label.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
-            let seen = if c.is_ascii() { u8::try_from(c).map_or(Some(c), ascii) } else { Some(confusable(c)) };
+            let seen =
+                if c.is_ascii() { u8::try_from(c).map_or(Some(c), ascii) } else { Some(confusable(c)) };
             push(out, seen);
         }
     }

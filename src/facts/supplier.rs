@@ -6,8 +6,8 @@
 
 use super::identity::Senders;
 use crate::model::{
-    DirectoryAnswer, DirectoryKey, Domain, EmailAddress, Evidence, MatchedBy, SupplierFacts, SupplierHit, SupplierId,
-    fold_name, is_free_mail,
+    DirectoryAnswer, DirectoryKey, Domain, EmailAddress, Evidence, MatchedBy, SupplierFacts, SupplierHit,
+    SupplierId, fold_name, is_free_mail,
 };
 
 /// The suppliers that keys led to.
@@ -32,7 +32,11 @@ impl Suppliers {
             suppliers.identify(answer, &DirectoryKey::TaxNumber(number.clone()), MatchedBy::VatNumber);
         }
         for number in &evidence.claims.company_numbers {
-            suppliers.identify(answer, &DirectoryKey::CompanyNumber(number.clone()), MatchedBy::CompanyNumber);
+            suppliers.identify(
+                answer,
+                &DirectoryKey::CompanyNumber(number.clone()),
+                MatchedBy::CompanyNumber,
+            );
         }
         for name in evidence.message.from.iter().take(1).filter_map(|mailbox| mailbox.name.as_deref()) {
             let short: String = name.chars().take(200).collect();

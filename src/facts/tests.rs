@@ -1,8 +1,9 @@
 use super::*;
 use crate::model::test_support::{address, domain, mail, mailbox, message, organisation};
 use crate::model::{
-    Account, AccountClaim, AccountHit, AccountState, AccountStatus, AuthResults, DirectoryKey, DocumentReport, Gap,
-    MatchedBy, Message, PartKind, PaymentClaims, Place, Scheme, SupplierHit, SupplierId, fold_name,
+    Account, AccountClaim, AccountHit, AccountState, AccountStatus, AuthResults, DirectoryKey,
+    DocumentReport, Gap, MatchedBy, Message, PartKind, PaymentClaims, Place, Scheme, SupplierHit, SupplierId,
+    fold_name,
 };
 use std::sync::Arc;
 
@@ -23,7 +24,12 @@ fn place(part: PartKind, hidden: bool) -> Place {
 }
 
 fn claim(canonical: &str, part: PartKind, hidden: bool) -> AccountClaim {
-    AccountClaim { account: account(canonical), valid: Some(true), place: place(part, hidden), also_at: vec![] }
+    AccountClaim {
+        account: account(canonical),
+        valid: Some(true),
+        place: place(part, hidden),
+        also_at: vec![],
+    }
 }
 
 /// Acme has a domain, a gmail address, a tax number and three accounts; Bolt a domain and an account; Empty has none.
@@ -35,8 +41,11 @@ fn directory() -> DirectoryAnswer {
         has_accounts,
         matched_by: MatchedBy::Domain,
     };
-    let (acme, bolt, empty) =
-        (hit("A", "Acme Building Supplies", true), hit("B", "Bolt Ltd", true), hit("E", "Empty Works", false));
+    let (acme, bolt, empty) = (
+        hit("A", "Acme Building Supplies", true),
+        hit("B", "Bolt Ltd", true),
+        hit("E", "Empty Works", false),
+    );
     for (key, hit) in [
         (DirectoryKey::Domain(domain("acmebuilding.co.uk")), &acme),
         (DirectoryKey::Address(address("acme.supplies@gmail.com")), &acme),
@@ -104,11 +113,18 @@ fn accounts_compare_with_the_identified_suppliers_record() {
         ("unknown sender", "a@stranger.example", NOBODYS, Unknown, true),
         ("unknown sender, account on a record", "a@stranger.example", ACME, Unknown, false),
         ("only the name claims", "Acme Building Supplies Ltd <a@stranger.example>", NOBODYS, Unknown, true),
-        ("claims Acme, pays Bolt", "Acme Building Supplies Ltd <a@stranger.example>", BOLT, OtherSupplier, false),
+        (
+            "claims Acme, pays Bolt",
+            "Acme Building Supplies Ltd <a@stranger.example>",
+            BOLT,
+            OtherSupplier,
+            false,
+        ),
         ("blocked from anybody", "a@stranger.example", FRAUD, Blocked, false),
         ("another mailbox of a free provider", "somebody@gmail.com", NOBODYS, Unknown, true),
     ] {
-        let claims = PaymentClaims { accounts: vec![claim(number, PartKind::Body, false)], ..Default::default() };
+        let claims =
+            PaymentClaims { accounts: vec![claim(number, PartKind::Body, false)], ..Default::default() };
         let facts = establish(&evidence(message(sender, None), claims));
         assert_eq!((facts.accounts[0].status, facts.accounts[0].new_payee), (status, new_payee), "{name}");
     }
@@ -195,8 +211,10 @@ fn a_domain_on_a_record_is_nobodys_lookalike() {
 #[test]
 fn a_hundred_thousand_known_domains_are_searched() {
     let mut answer = directory();
-    let many = (0..99_999).map(|number| (domain(&format!("supplier{number:05}works.example")), SupplierId("S".into())));
-    answer.known_domains = Arc::new(many.chain([(domain("acmebuilding.co.uk"), SupplierId("A".into()))]).collect());
+    let many = (0..99_999)
+        .map(|number| (domain(&format!("supplier{number:05}works.example")), SupplierId("S".into())));
+    answer.known_domains =
+        Arc::new(many.chain([(domain("acmebuilding.co.uk"), SupplierId("A".into()))]).collect());
     answer.suppliers.clear();
     let mut evidence = evidence(message("a@acmebui1ding.co.uk", None), PaymentClaims::default());
     evidence.directory = Lookup::Found(answer);
@@ -250,7 +268,10 @@ fn answers_that_go_elsewhere_are_seen() {
     }
     let mut two = message("a@acmebuilding.co.uk", Some("a@acmebuilding.co.uk"));
     two.reply_to.push(mailbox("thief@gmail.com"));
-    assert!(establish(&evidence(two, PaymentClaims::default())).reply_to.differs, "the second address counts");
+    assert!(
+        establish(&evidence(two, PaymentClaims::default())).reply_to.differs,
+        "the second address counts"
+    );
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub use envelope::{
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
 pub use facts::{
-    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts, MailFacts,
-    PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
+    MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
 };
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
 pub use free_mail::is_free_mail;

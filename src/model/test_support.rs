@@ -1,8 +1,8 @@
 //! Organisations, mails and messages for tests.
 
 use super::{
-    Domain, EmailAddress, Envelope, Executive, FailPolicy, MailId, MailParameters, Mailbox, Message, Mode, OrgId,
-    Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
+    Domain, EmailAddress, Envelope, Executive, FailPolicy, MailId, MailParameters, Mailbox, Message, Mode,
+    OrgId, Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
 };
 use ulid::Ulid;
 
@@ -32,7 +32,10 @@ pub(crate) fn organisation() -> Organisation {
         tenant_id: None,
         domains: vec![domain("contoso.example")],
         mailboxes: vec![ProtectedMailbox { address: address("accounts@contoso.example"), aliases: vec![] }],
-        executives: vec![Executive { name: "Jane Doe".into(), addresses: vec![address("jane.private@gmail.com")] }],
+        executives: vec![Executive {
+            name: "Jane Doe".into(),
+            addresses: vec![address("jane.private@gmail.com")],
+        }],
         admin_emails: vec![],
         next_hop: None,
         ingress_tokens: vec![],

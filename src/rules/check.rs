@@ -4,13 +4,14 @@
 //! complete sample facts, lists and their elements included, and every part of the expression is evaluated on its own:
 //! a misspelt field or a text compared with a number is found here, whatever the values of the sample are.
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr};
 use cel::{Context, Value};
 
 use super::text::member;
 
 /// Functions that rules may call, beside operators and macros.
-const FUNCTIONS: &[&str] = &["size", "contains", "startsWith", "endsWith", "matches", "int", "string", "double"];
+const FUNCTIONS: &[&str] =
+    &["size", "contains", "startsWith", "endsWith", "matches", "int", "string", "double"];
 /// Nesting of an expression: rules are short, and the walk is recursive.
 const MAX_NESTING: usize = 64;
 
@@ -53,7 +54,11 @@ fn walk(expr: &IdedExpr, scope: &Scope<'_>, sample: &Context, depth: usize) -> R
         Expr::Call(call) => {
             let operator = !call.func_name.starts_with(|c: char| c.is_ascii_alphabetic());
             if !operator && !FUNCTIONS.contains(&call.func_name.as_str()) {
-                return Err(format!("there is no function `{}` (known: {})", call.func_name, FUNCTIONS.join(", ")));
+                return Err(format!(
+                    "there is no function `{}` (known: {})",
+                    call.func_name,
+                    FUNCTIONS.join(", ")
+                ));
             }
             let mut element = None;
             for part in call.target.iter().map(AsRef::as_ref).chain(&call.args) {
@@ -69,25 +74,7 @@ fn walk(expr: &IdedExpr, scope: &Scope<'_>, sample: &Context, depth: usize) -> R
             }
             Ok(element.filter(|_| call.func_name == "_[_]"))
         }
-        Expr::Comprehension(comprehension) => {
-            let range = walk(&comprehension.iter_range, scope, sample, next)?;
-            let element = match range {
-                Some(Value::List(list)) => list.first().cloned(),
-                _ => None,
-            };
-            let mut inner = Scope { bound: scope.bound.clone() };
-            let mut inner_sample = sample.new_inner_scope();
-            if let Some(element) = &element {
-                inner_sample.add_variable_from_value(comprehension.iter_var.as_str(), element.clone());
-            }
-            inner.bound.push((&comprehension.accu_var, None));
-            inner.bound.push((&comprehension.iter_var, element));
-            walk(&comprehension.accu_init, scope, sample, next)?;
-            walk(&comprehension.loop_cond, &inner, &inner_sample, next)?;
-            walk(&comprehension.loop_step, &inner, &inner_sample, next)?;
-            walk(&comprehension.result, &inner, &inner_sample, next)?;
-            Ok(None)
-        }
+        Expr::Comprehension(comprehension) => walk_macro(comprehension, scope, sample, next),
         Expr::List(list) => {
             for element in &list.elements {
                 walk(element, scope, sample, next)?;
@@ -97,6 +84,31 @@ fn walk(expr: &IdedExpr, scope: &Scope<'_>, sample: &Context, depth: usize) -> R
         Expr::Map(_) | Expr::Struct(_) => Err("maps and structures are not for rules".to_owned()),
         Expr::Literal(_) | Expr::Unspecified => Ok(None),
     }
+}
+
+/// `exists`, `all`, `filter` …: the loop's variable stands for an element of the list it runs over.
+fn walk_macro(
+    comprehension: &ComprehensionExpr,
+    scope: &Scope<'_>,
+    sample: &Context,
+    depth: usize,
+) -> Result<Option<Value>, String> {
+    let element = match walk(&comprehension.iter_range, scope, sample, depth)? {
+        Some(Value::List(list)) => list.first().cloned(),
+        _ => None,
+    };
+    let mut inner = Scope { bound: scope.bound.clone() };
+    let mut inner_sample = sample.new_inner_scope();
+    if let Some(element) = &element {
+        inner_sample.add_variable_from_value(comprehension.iter_var.as_str(), element.clone());
+    }
+    inner.bound.push((&comprehension.accu_var, None));
+    inner.bound.push((&comprehension.iter_var, element));
+    walk(&comprehension.accu_init, scope, sample, depth)?;
+    for part in [&comprehension.loop_cond, &comprehension.loop_step, &comprehension.result] {
+        walk(part, &inner, &inner_sample, depth)?;
+    }
+    Ok(None)
 }
 
 /// Macros keep their state in a variable whose name begins with `@`; it has no value outside the macro.

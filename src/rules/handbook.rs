@@ -24,7 +24,13 @@ fn write(set: &RuleSet, out: &mut String) -> std::fmt::Result {
     out.push_str("\n| code | says | class | family | severity |\n|---|---|---|---|---|\n");
     for rule in &set.rules {
         let (code, class, family) = (&rule.code, rule.class.as_str(), rule.family.as_str());
-        writeln!(out, "| [{code}](#{}) | {} | {class} | {family} | {} |", anchor(rule), rule.title, rule.severity.as_str())?;
+        writeln!(
+            out,
+            "| [{code}](#{}) | {} | {class} | {family} | {} |",
+            anchor(rule),
+            rule.title,
+            rule.severity.as_str()
+        )?;
     }
     for rule in &set.rules {
         entry(rule, out)?;

@@ -22,8 +22,17 @@ struct Raised<'a> {
 /// The names of the facts and their values.
 pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
     const NAMES: &[&str] = &[
-        "mail", "sender", "reply_to", "lookalike", "display_name", "supplier", "accounts", "documents", "phrases",
-        "claims", "directory",
+        "mail",
+        "sender",
+        "reply_to",
+        "lookalike",
+        "display_name",
+        "supplier",
+        "accounts",
+        "documents",
+        "phrases",
+        "claims",
+        "directory",
     ];
     NAMES.iter().filter_map(|name| member(facts, name).map(|value| (*name, value.clone()))).collect()
 }

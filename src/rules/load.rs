@@ -61,7 +61,9 @@ struct Source {
 }
 
 pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
-    let shipped = SHIPPED.iter().map(|(name, content)| Source { name: (*name).to_owned(), content: (*content).to_owned() });
+    let shipped = SHIPPED
+        .iter()
+        .map(|(name, content)| Source { name: (*name).to_owned(), content: (*content).to_owned() });
     let mut files: Vec<Source> = shipped.collect();
     let own = folder.map(read_folder).transpose()?.unwrap_or_default();
     let (policies, own): (Vec<Source>, Vec<Source>) =
@@ -76,7 +78,11 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
     let mut set = RuleSet {
         env: Arc::new(Env::stdlib()),
         rules: Vec::new(),
-        policy: Policy { rows: Vec::new(), score: parse::<PolicyFile>(&policy)?.score, file: policy.name.clone() },
+        policy: Policy {
+            rows: Vec::new(),
+            score: parse::<PolicyFile>(&policy)?.score,
+            file: policy.name.clone(),
+        },
         hash: hash(files.iter().chain([&policy])),
     };
     for (index, file) in files.iter().enumerate() {
@@ -155,7 +161,8 @@ fn add_file(set: &mut RuleSet, file: &Source, own: bool) -> Result<(), RuleError
         };
         well_formed(&source).map_err(|reason| refuse(at, reason))?;
         let known = set.rules.iter().position(|rule| rule.code.0 == source.code);
-        let replaces = known.filter(|index| own && set.rules.get(*index).is_some_and(|rule| rule.file != file.name));
+        let replaces =
+            known.filter(|index| own && set.rules.get(*index).is_some_and(|rule| rule.file != file.name));
         if known.is_some() && replaces.is_none() {
             return Err(refuse(at, "this code is already taken: codes are unique".to_owned()));
         }
@@ -164,12 +171,13 @@ fn add_file(set: &mut RuleSet, file: &Source, own: bool) -> Result<(), RuleError
         }
         let enabled = source.enabled;
         let tests_at = at;
-        let (rule, tests) = compile(set, source, &file.name).map_err(|(code, on_when, reason)| RuleError::Rule {
-            file: file.name.clone(),
-            line: if on_when { when_at } else { tests_at },
-            rule: code,
-            reason,
-        })?;
+        let (rule, tests) =
+            compile(set, source, &file.name).map_err(|(code, on_when, reason)| RuleError::Rule {
+                file: file.name.clone(),
+                line: if on_when { when_at } else { tests_at },
+                rule: code,
+                reason,
+            })?;
         run_tests(set, &rule, &tests).map_err(|reason| RuleError::Rule {
             file: file.name.clone(),
             line: tests_at,
@@ -203,7 +211,9 @@ fn well_formed(source: &RuleSource) -> Result<(), String> {
     let decisive = source.class == Class::Decisive;
     match source.action {
         None if decisive => Err("a decisive rule needs `action = \"tag\"` or `\"quarantine\"`".to_owned()),
-        Some(Action::Deliver) => Err("no rule can ask for delivery: a good sign never cancels a bad one".to_owned()),
+        Some(Action::Deliver) => {
+            Err("no rule can ask for delivery: a good sign never cancels a bad one".to_owned())
+        }
         Some(_) if !decisive => Err("only a decisive rule has an `action`".to_owned()),
         _ if source.advice.chars().count() > 200 => Err("`advice` has at most 200 characters".to_owned()),
         _ => Ok(()),
@@ -227,7 +237,8 @@ fn compile(
     }
     check::check(when.expression(), &bound, &bind(set, &bound))
         .map_err(|reason| (code.clone(), true, format!("`when`: {reason}")))?;
-    let text = Template::parse(&source.text).map_err(|reason| (code.clone(), false, format!("`text` {reason}")))?;
+    let text =
+        Template::parse(&source.text).map_err(|reason| (code.clone(), false, format!("`text` {reason}")))?;
     if text.needs_account() && !each_account {
         return Err((code, false, "`text` speaks of `account` without `each = \"accounts\"`".to_owned()));
     }
@@ -313,7 +324,9 @@ fn add_policy(set: &mut RuleSet, file: &Source) -> Result<(), RuleError> {
 fn unknown_code(set: &RuleSet, when: &Program) -> Option<String> {
     let source = &when.source_info().source;
     let quoted = source.split(['"', '\'']).skip(1).step_by(2);
-    let is_code = |text: &&str| text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit());
+    let is_code = |text: &&str| {
+        text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
+    };
     quoted
         .filter(is_code)
         .find(|text| *text != RULE_FAILED && !set.rules.iter().any(|rule| rule.code.0 == **text))

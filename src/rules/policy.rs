@@ -54,7 +54,8 @@ impl Summary {
     }
 
     pub(super) fn variables(&self) -> Vec<(&'static str, Value)> {
-        let texts = |set: &BTreeSet<&'static str>| set.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
+        let texts =
+            |set: &BTreeSet<&'static str>| set.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
         let codes: Vec<Value> = self.codes.iter().map(|code| Value::String(Arc::new(code.clone()))).collect();
         vec![
             ("codes", codes.into()),

@@ -71,8 +71,18 @@ fn the_combination_table_holds() {
     let set = shipped();
     let known = || SupplierFacts { identified: true, name: "Acme".into(), ..SupplierFacts::default() };
     let payment = || MailFacts { has_payment_content: true, ..MailFacts::default() };
-    let unread = |documents: DocumentFacts| Facts { documents, mail: payment(), supplier: known(), ..Facts::default() };
-    let with_status = |status| Facts { accounts: vec![account(status)], mail: payment(), supplier: known(), ..Facts::default() };
+    let unread = |documents: DocumentFacts| Facts {
+        documents,
+        mail: payment(),
+        supplier: known(),
+        ..Facts::default()
+    };
+    let with_status = |status| Facts {
+        accounts: vec![account(status)],
+        mail: payment(),
+        supplier: known(),
+        ..Facts::default()
+    };
     let rows: Vec<(&str, Facts, Action, Severity)> = vec![
         ("plain", Facts::default(), Action::Deliver, Severity::None),
         ("match", with_status(AccountStatus::Match), Action::Deliver, Severity::Info),
@@ -107,7 +117,10 @@ fn the_combination_table_holds() {
         ),
         (
             "lookalike alone",
-            Facts { lookalike: LookalikeFacts { found: true, ..LookalikeFacts::default() }, ..Facts::default() },
+            Facts {
+                lookalike: LookalikeFacts { found: true, ..LookalikeFacts::default() },
+                ..Facts::default()
+            },
             Action::Tag,
             Severity::Caution,
         ),
@@ -234,7 +247,13 @@ fn broken_rules_are_refused_with_place_and_reason() {
         ("syntax", "mail.list &&", "x", "", "own.toml:8: OWN_RULE:"),
         ("unknown fact", "weather.fine", "x", "", "no fact `weather`"),
         ("unknown field", "false && sender.domian == \"x\"", "x", "", "no fact `domian` in `sender`"),
-        ("unknown field of an element", "accounts.exists(a, a.state == \"x\")", "x", "", "no fact `state` in `a`"),
+        (
+            "unknown field of an element",
+            "accounts.exists(a, a.state == \"x\")",
+            "x",
+            "",
+            "no fact `state` in `a`",
+        ),
         ("account without each", "account.hidden", "x", "", "no fact `account`"),
         ("wrong type behind a short cut", "mail.list && sender.domain > 3", "x", "", "_>_"),
         ("no truth value", "mail.recipients", "x", "", "gives int"),
@@ -263,7 +282,8 @@ fn an_own_folder_adds_overrides_and_switches_off() {
     assert_eq!(added.codes().count(), shipped.codes().count() + 1);
     assert_ne!(added.hash(), shipped.hash());
     let folder = tempfile::tempdir().expect("folder");
-    let off = RULE.replace("OWN_RULE", "MANY_AUTHORS").replace("WHEN", "false").replace("EXTRA", "enabled = false");
+    let off =
+        RULE.replace("OWN_RULE", "MANY_AUTHORS").replace("WHEN", "false").replace("EXTRA", "enabled = false");
     fs::write(folder.path().join("own.toml"), off).expect("file");
     let without = RuleSet::load(Some(folder.path())).expect("valid");
     assert!(!without.codes().any(|code| code.0 == "MANY_AUTHORS"));

@@ -8,8 +8,14 @@ use cel::Value;
 use cel::objects::KeyRef;
 
 /// Facts that a sentence may name.
-pub(super) const PLACEHOLDERS: &[&str] =
-    &["supplier.name", "sender.domain", "reply_to.domain", "lookalike.domain", "display_name.of", "account.country"];
+pub(super) const PLACEHOLDERS: &[&str] = &[
+    "supplier.name",
+    "sender.domain",
+    "reply_to.domain",
+    "lookalike.domain",
+    "display_name.of",
+    "account.country",
+];
 /// Characters of one placeholder's value: what the sender wrote must not push the reason out of sight.
 const VALUE_CHARS: usize = 60;
 /// Characters of a sentence as written in a rule file.
@@ -38,7 +44,10 @@ impl Template {
             let (path, otherwise) = inside.split_once('|').unwrap_or((inside, ""));
             let (root, field) = path.split_once('.').ok_or_else(|| format!("`{{{path}}}` is no fact"))?;
             if !PLACEHOLDERS.contains(&path) {
-                return Err(format!("`{{{path}}}` may not stand in a sentence (allowed: {})", PLACEHOLDERS.join(", ")));
+                return Err(format!(
+                    "`{{{path}}}` may not stand in a sentence (allowed: {})",
+                    PLACEHOLDERS.join(", ")
+                ));
             }
             segments.push(Segment::Words(words.to_owned()));
             segments.push(Segment::Fact {
@@ -88,7 +97,8 @@ pub(super) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 /// One line, bounded, without control, invisible or direction-changing characters and braces of our own.
 fn tame(value: &str) -> String {
     let harmless = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     value.chars().filter(harmless).take(VALUE_CHARS).collect::<String>().trim().to_owned()
 }

@@ -1,8 +1,8 @@
 //! A directory held in memory: the suppliers of one file, for offline checks and tests.
 
 use crate::model::{
-    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, Lookup,
-    MatchedBy, Organisation, SupplierHit, SupplierId, SupplierRecord, fold_name, is_free_mail,
+    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain,
+    Lookup, MatchedBy, Organisation, SupplierHit, SupplierId, SupplierRecord, fold_name, is_free_mail,
 };
 use crate::ports::SupplierDirectory;
 use async_trait::async_trait;
@@ -41,21 +41,31 @@ impl MemoryDirectory {
     }
 
     fn add(&mut self, record: &SupplierRecord) {
-        let emails = record.emails.iter().map(|email| (DirectoryKey::Address(email.clone()), MatchedBy::Address));
+        let emails =
+            record.emails.iter().map(|email| (DirectoryKey::Address(email.clone()), MatchedBy::Address));
         // A free mail provider's domain would make everybody there this supplier.
         let domains = record.domains.iter().filter(|domain| !is_free_mail(domain));
         let domains = domains.map(|domain| (DirectoryKey::Domain(domain.clone()), MatchedBy::Domain));
-        let tax = record.vat_number.iter().map(|number| (DirectoryKey::TaxNumber(number.clone()), MatchedBy::VatNumber));
+        let tax = record
+            .vat_number
+            .iter()
+            .map(|number| (DirectoryKey::TaxNumber(number.clone()), MatchedBy::VatNumber));
         let company = record.company_number.iter();
         let company =
             company.map(|number| (DirectoryKey::CompanyNumber(number.clone()), MatchedBy::CompanyNumber));
         let names = std::iter::once(&record.name).chain(&record.aliases).map(|name| fold_name(name));
-        let names = names.filter(|name| !name.is_empty()).map(|name| (DirectoryKey::Name(name), MatchedBy::Name));
+        let names =
+            names.filter(|name| !name.is_empty()).map(|name| (DirectoryKey::Name(name), MatchedBy::Name));
         let has_accounts = record.accounts.iter().any(|account| account.state != AccountState::Pending);
         for (key, matched_by) in emails.chain(domains).chain(tax).chain(company).chain(names) {
             let hits = self.suppliers.entry(key).or_default();
             if !hits.iter().any(|hit| hit.id == record.id) {
-                hits.push(SupplierHit { id: record.id.clone(), name: record.name.clone(), has_accounts, matched_by });
+                hits.push(SupplierHit {
+                    id: record.id.clone(),
+                    name: record.name.clone(),
+                    has_accounts,
+                    matched_by,
+                });
             }
         }
         for entry in &record.accounts {
@@ -118,7 +128,8 @@ mod tests {
             DirectoryKey::Address(EmailAddress::parse("ACME@gmail.com").unwrap()),
             DirectoryKey::Name("acme".into()),
         ];
-        let answer = directory.look_up(&organisation, DirectoryQuery { keys: keys.clone() }, Instant::now()).await;
+        let answer =
+            directory.look_up(&organisation, DirectoryQuery { keys: keys.clone() }, Instant::now()).await;
         let Lookup::Found(answer) = answer else { panic!("memory always answers") };
         let found: Vec<bool> = keys.iter().map(|key| answer.suppliers.contains_key(key)).collect();
         assert_eq!(found, [true, false, true, true]);

@@ -1,6 +1,6 @@
 //! One file through the stages.
 
-use super::{AuthSource, CheckArgs, Trouble, seams};
+use super::{CheckArgs, Trouble, seams};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::memory::MemoryDirectory;
 use crate::evidence::{self, Sources};
@@ -8,13 +8,12 @@ use crate::facts;
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
 use crate::model::{
-    Account, AuthResults, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
-    Organisation, Peer, PeerStanding, Places, ProtectedMailbox, ReceivedMail, Recipient, ReversePath, StageTimings,
-    Verdict, is_free_mail,
+    Account, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
+    Organisation, Peer, PeerStanding, Places, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
+    StageTimings, Verdict, is_free_mail,
 };
-use crate::ports::{Clock, IdSource, SenderAuth};
+use crate::ports::{Clock, IdSource};
 use crate::rules::RuleSet;
-use async_trait::async_trait;
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,8 +47,9 @@ impl Setup {
         mailboxes: Vec<EmailAddress>,
         err: &mut dyn Write,
     ) -> Result<Self, Trouble> {
-        let rules = RuleSet::load(args.rules.as_deref())
-            .map_err(|error| Trouble::failed(error.to_string(), "correct the rule file, or leave --rules out"))?;
+        let rules = RuleSet::load(args.rules.as_deref()).map_err(|error| {
+            Trouble::failed(error.to_string(), "correct the rule file, or leave --rules out")
+        })?;
         let ids = UlidSource::new();
         let name = args.org.clone().unwrap_or_else(|| "check".to_owned());
         let records = match &args.suppliers {
@@ -57,8 +57,7 @@ impl Setup {
             None => Vec::new(),
         };
         let directory = MemoryDirectory::new(&records, own, &name);
-        let sources =
-            Sources { auth: Arc::new(StampedAuth(args.auth)), directory: Arc::new(directory) };
+        let sources = Sources { auth: seams::sender_auth(args.auth), directory: Arc::new(directory) };
         let organisation = Arc::new(organisation(OrgId(ids.ulid()), name, args, mailboxes));
         Ok(Self { sources, organisation, rules, ids, clock: SystemClock })
     }
@@ -146,7 +145,10 @@ fn organisation(id: OrgId, name: String, args: &CheckArgs, mailboxes: Vec<EmailA
         mode: args.mode.into(),
         tenant_id: None,
         domains,
-        mailboxes: mailboxes.into_iter().map(|address| ProtectedMailbox { address, aliases: Vec::new() }).collect(),
+        mailboxes: mailboxes
+            .into_iter()
+            .map(|address| ProtectedMailbox { address, aliases: Vec::new() })
+            .collect(),
         executives: Vec::new(),
         admin_emails: Vec::new(),
         next_hop: None,
@@ -186,17 +188,4 @@ async fn read_bounded(reader: impl AsyncRead + Unpin) -> io::Result<Bytes> {
         return Err(io::Error::other(format!("is larger than {MAX_MESSAGE_SIZE} octets")));
     }
     Ok(octets.into())
-}
-
-/// Sender authentication without a connection: what the file itself holds, or nothing.
-struct StampedAuth(AuthSource);
-
-#[async_trait]
-impl SenderAuth for StampedAuth {
-    async fn authenticate(&self, mail: &ReceivedMail, message: &Message, _deadline: Instant) -> AuthResults {
-        match self.0 {
-            AuthSource::Exchange => seams::upstream_results(message, &mail.octets),
-            AuthSource::Verify | AuthSource::None => AuthResults::default(),
-        }
-    }
 }

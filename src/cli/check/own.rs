@@ -5,7 +5,8 @@ use crate::model::{Account, Scheme};
 /// Reads an IBAN or the canonical form of another scheme. Six digits, a hyphen and an account are a UK and an
 /// Australian form alike: both are meant then. `None` when the text is no account.
 pub(super) fn parse(text: &str) -> Option<Vec<Account>> {
-    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
+    let compact: String =
+        text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
     let digits: String = compact.chars().filter(char::is_ascii_digit).collect();
     let only = |extra: &[char]| compact.chars().all(|c| c.is_ascii_digit() || extra.contains(&c));
     let account = |scheme, country: &[u8; 2], canonical: &str| {

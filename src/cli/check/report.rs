@@ -134,7 +134,11 @@ fn report<'a>(file: &'a str, judged: &'a Judged, reveal: bool) -> Report<'a> {
             matched_by: &facts.supplier.matched_by,
         }),
         accounts: accounts(judged).map(|(claim, fact)| account_row(claim, fact, reveal)).collect(),
-        amounts: claims.amounts.iter().map(|money| Amount { value: money.decimal(), currency: &money.currency }).collect(),
+        amounts: claims
+            .amounts
+            .iter()
+            .map(|money| Amount { value: money.decimal(), currency: &money.currency })
+            .collect(),
         invoice_numbers: &claims.invoice_numbers,
         due_date: claims.due_date.as_deref(),
         documents: &claims.documents,
@@ -189,7 +193,14 @@ fn unchecked(judged: &Judged) -> Vec<String> {
 /// For people. The layout may change; scripts use `--json`.
 pub(super) fn table(file: &str, judged: &Judged, reveal: bool, out: &mut dyn Write) -> io::Result<()> {
     let (facts, verdict) = (&judged.facts, &judged.verdict);
-    writeln!(out, "{}: {} ({}, score {})", plain(file), verdict.action.as_str(), verdict.severity.as_str(), verdict.score)?;
+    writeln!(
+        out,
+        "{}: {} ({}, score {})",
+        plain(file),
+        verdict.action.as_str(),
+        verdict.severity.as_str(),
+        verdict.score
+    )?;
     let mut rows = new_table();
     let proven = if facts.sender.authenticated { "proven by" } else { "not proven," };
     let sender = format!("{} ({proven} {})", facts.sender.address, facts.sender.method.as_str());
@@ -202,7 +213,8 @@ pub(super) fn table(file: &str, judged: &Judged, reveal: bool, out: &mut dyn Wri
     for (claim, fact) in accounts(judged) {
         let number = if reveal { claim.account.reveal() } else { &fact.masked };
         let place = claim.place.name.as_deref().unwrap_or(&fact.part);
-        let text = format!("{number} {} {}: {} ({place})", fact.country, fact.scheme.as_str(), fact.status.as_str());
+        let text =
+            format!("{number} {} {}: {} ({place})", fact.country, fact.scheme.as_str(), fact.status.as_str());
         rows.add_row(["account", &plain(&text)]);
     }
     for text in unchecked(judged) {
