@@ -193,11 +193,7 @@ impl Reader {
     fn comment(&mut self, text: &str) {
         if text.trim_start().starts_with("[if") {
             self.out.hidden.push('\n');
-            for piece in text.split('<') {
-                let inner = piece.split_once('>').map_or("", |(_, inner)| inner);
-                self.out.hidden.push_str(&entities::decode(inner));
-                self.out.hidden.push(' ');
-            }
+            strip_tags(text, &mut self.out.hidden);
         }
     }
 }
@@ -236,7 +232,7 @@ fn has_content(tag: &str) -> bool {
 pub(super) fn read(html: &str) -> HtmlText {
     let cut = super::floor(html, MAX_HTML);
     let reader = Rc::new(RefCell::new(Reader::default()));
-    let mut complete = cut == html.len();
+    let failed;
     {
         let (elements, texts, comments) = (Rc::clone(&reader), Rc::clone(&reader), Rc::clone(&reader));
         let on_element = move |element: &mut Element<'_, '_>| {
@@ -279,14 +275,30 @@ pub(super) fn read(html: &str) -> HtmlText {
             .with_strict(false);
         let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
         let head = html.get(..cut).unwrap_or_default();
-        complete &= rewriter.write(head.as_bytes()).and_then(|()| rewriter.end()).is_ok();
+        failed = rewriter.write(head.as_bytes()).and_then(|()| rewriter.end()).is_err();
     }
     let mut reader = reader.borrow_mut();
     let rest = std::mem::take(&mut reader.pending);
     reader.push(&entities::decode(&rest));
     let mut out = std::mem::take(&mut reader.out);
-    out.incomplete = !complete;
+    if failed {
+        // Too deeply nested for the memory limit, but perhaps not for the recipient's mail client.
+        out.visible.push('\n');
+        strip_tags(html.get(..cut).unwrap_or_default(), &mut out.visible);
+    }
+    out.incomplete = failed || cut < html.len();
     out
+}
+
+/// The text between tags, a space for every tag: coarse, but it needs no memory.
+fn strip_tags(html: &str, out: &mut String) {
+    for piece in html.split('<') {
+        let text = piece.split_once('>').map_or("", |(_, text)| text);
+        out.push_str(&entities::decode(text));
+        if !out.ends_with(' ') {
+            out.push(' ');
+        }
+    }
 }
 
 #[cfg(test)]

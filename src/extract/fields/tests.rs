@@ -16,7 +16,10 @@ fn accounts(text: &str) -> Vec<(String, Option<bool>)> {
     claims(text).accounts.iter().map(|c| (c.account.reveal().to_owned(), c.valid)).collect()
 }
 
-fn check(rows: &[(&str, &str, &[(&str, Option<bool>)])]) {
+/// Name, text, the accounts in it with their validity.
+type Row<'a> = (&'a str, &'a str, &'a [(&'a str, Option<bool>)]);
+
+fn check(rows: &[Row<'_>]) {
     for (name, text, expected) in rows {
         let expected: Vec<(String, Option<bool>)> =
             expected.iter().map(|(a, v)| ((*a).to_owned(), *v)).collect();

@@ -67,3 +67,9 @@ fn hostile_markup_ends() {
 fn a_part_over_the_limit_is_incomplete() {
     assert!(read(&"x".repeat(crate::limits::MAX_HTML + 1)).incomplete);
 }
+
+#[test]
+fn text_behind_too_much_nesting_is_read_all_the_same() {
+    let text = read(&format!("{}<p>IBAN GB29</p>", "<div>".repeat(100_000)));
+    assert!(text.incomplete && text.visible.contains("IBAN GB29"));
+}
