@@ -213,6 +213,11 @@ impl<'a> Io<'a> {
         &mut self.out
     }
 
+    /// Results and complaints at once, for a command that writes both itself.
+    pub fn streams(&mut self) -> (&mut dyn Write, &mut dyn Write) {
+        (&mut *self.out, &mut *self.err)
+    }
+
     /// Writes text to standard output.
     ///
     /// # Errors

@@ -6,13 +6,16 @@
 mod account;
 mod certificate;
 pub mod check;
+mod adapt;
 mod config;
 mod database;
+mod demo;
 mod init;
 mod io;
 mod notice;
 mod org;
 mod quarantine;
+mod serve;
 pub mod suppliers;
 
 pub use database::{Installation, open};
@@ -70,7 +73,14 @@ enum Command {
     /// Held mail
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    // serve, demo, check, suppliers and rules stand here, one line each.
+    /// Run the gateway: SMTP, health pages, background jobs
+    Serve,
+    /// The whole product in a temporary folder: sends sample mail and prints the verdicts
+    Demo(demo::DemoArgs),
+    /// Judge .eml files offline: no mail is sent, nothing is stored
+    Check(check::CheckArgs),
+    /// Suppliers: import, list, show, export
+    Suppliers(suppliers::SuppliersArgs),
 }
 
 /// Runs the program with this process's arguments and streams.
@@ -99,6 +109,10 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => runtime()?.block_on(org::run(globals, command, io)),
         Command::Quarantine(command) => runtime()?.block_on(quarantine::run(globals, command, io)),
+        Command::Serve => serve::run(globals, io),
+        Command::Demo(args) => demo::run(&args, io),
+        Command::Check(args) => runtime()?.block_on(adapt::check(globals, args, io)),
+        Command::Suppliers(args) => runtime()?.block_on(adapt::suppliers(globals, &args.command, io)),
     }
 }
 

@@ -55,3 +55,21 @@ pub(super) fn message_id(octets: &[u8]) -> String {
         .map(|value| value.trim().to_owned())
         .unwrap_or_default()
 }
+
+/// Markup taken away, roughly: enough for the table's one line of a banner that we wrote ourselves.
+pub(super) fn text_of(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut inside = false;
+    for c in html.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                text.push(' ');
+            }
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}

@@ -36,7 +36,9 @@ pub fn payment_claims(message: &Message) -> PaymentClaims {
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
-    reader.claims
+    let mut claims = reader.claims;
+    claims.category = category::category(&claims, message);
+    claims
 }
 
 struct Reader {

@@ -3,7 +3,8 @@
 use super::{CheckArgs, Trouble, seams};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::memory::MemoryDirectory;
-use crate::evidence::{self, Sources};
+use crate::evidence::Sources;
+use crate::gateway::{Inspection, Inspector};
 use crate::facts;
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
@@ -24,9 +25,8 @@ use tokio::time::Instant;
 
 /// What all files of a run share.
 pub(super) struct Setup {
-    sources: Sources,
+    inspector: Inspector,
     organisation: Arc<Organisation>,
-    rules: RuleSet,
     ids: UlidSource,
     clock: SystemClock,
 }
@@ -59,7 +59,12 @@ impl Setup {
         let directory = MemoryDirectory::new(&records, own, &name);
         let sources = Sources { auth: seams::sender_auth(args.auth), directory: Arc::new(directory) };
         let organisation = Arc::new(organisation(OrgId(ids.ulid()), name, args, mailboxes));
-        Ok(Self { sources, organisation, rules, ids, clock: SystemClock })
+        let inspector = Inspector {
+            sources,
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            blocking: Arc::new(Semaphore::new(1)),
+        };
+        Ok(Self { inspector, organisation, ids, clock: SystemClock })
     }
 
     /// Reads and judges one file.
@@ -73,22 +78,11 @@ impl Setup {
     }
 
     async fn judge(&self, octets: Bytes) -> Judged {
-        let start = Instant::now();
-        let message = Arc::new(message::parse(&octets));
-        let parse = micros(start);
-        let begun = Instant::now();
-        let claims = seams::payment_claims(&message);
-        let extract = micros(begun);
+        // A file has no envelope: its header section stands for it.
+        let message = message::parse(&octets);
         let mail = self.receive(octets, &message);
-        let begun = Instant::now();
-        let organisation = Arc::clone(&self.organisation);
-        let evidence = evidence::gather(&self.sources, organisation, &mail, message, claims).await;
-        let gather = micros(begun);
-        let begun = Instant::now();
-        let facts = facts::establish(&evidence);
-        let verdict = self.rules.judge(&facts, &Places::of(&evidence.claims), self.organisation.mode);
-        let judge = micros(begun);
-        let timings = StageTimings { parse, extract, gather, judge, act: 0, total: micros(start) };
+        let Inspection { evidence, facts, verdict, timings } =
+            self.inspector.inspect(&self.organisation, &mail).await;
         Judged { mail, evidence, facts, verdict, timings }
     }
 
@@ -118,10 +112,6 @@ impl Setup {
             bare_newlines: false,
         }
     }
-}
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Return-Path where the file has one (RFC 5321 4.4), else the author.

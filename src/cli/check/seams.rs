@@ -6,7 +6,7 @@ use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::sender_auth::{Mode, Options, SenderAuthentication};
 use crate::adapters::suppliers::csv;
-use crate::model::{Message, PaymentClaims, SupplierRecord};
+use crate::model::SupplierRecord;
 use crate::ports::{PortError, SenderAuth};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -29,11 +29,6 @@ pub(super) fn sender_auth(source: AuthSource) -> Arc<dyn SenderAuth> {
     };
     let options = Options { mode, trust_auth_results: true, ..Options::default() };
     Arc::new(SenderAuthentication::new(options, Arc::new(Dns::new(dns::Options::default()))))
-}
-
-/// What the message says about payment.
-pub(super) fn payment_claims(_message: &Message) -> PaymentClaims {
-    PaymentClaims::default()
 }
 
 /// What would be delivered, signed with a key made for this run: nobody else's, so no other gateway believes it.
