@@ -266,7 +266,9 @@ fn strip_text(text: &str) -> String {
     }
     let (_, rest) = text.split_once("**** End of notice from Sentra ").expect("closed");
     let rest = rest.trim_start_matches('*');
-    rest.strip_prefix("\r\n\r\n").or_else(|| rest.strip_prefix("\n\n")).expect("empty line").to_owned()
+    // In an empty part the last line end belongs to the delimiter that follows.
+    let ends = ["\r\n\r\n", "\n\n", "\r\n", "\n"];
+    ends.iter().find_map(|end| rest.strip_prefix(end)).unwrap_or(rest).to_owned()
 }
 
 /// The octets that are slices of the received ones, in order.

@@ -82,11 +82,8 @@ fn edit(octets: &[u8], part: &Part, words: &Words<'_>) -> Result<Edit, LeaveReas
     let raw = octets.get(part.body.clone()).ok_or(LeaveReason::Damaged)?;
     let (start, _) = decode_start(raw, part.encoding, COMPARED_WITHIN);
     let charset = charset(part, &start)?;
-    let is_html = match &part.content {
-        PartContent::Html(_) => true,
-        PartContent::Text(_) => false,
-        _ => return Err(LeaveReason::Damaged),
-    };
+    // Undecodable HTML may have been read as plain text; a client still shows it as what it says it is.
+    let is_html = part.media_type == "text/html";
     let range = if agrees(part, &start) {
         if is_html { html_range(raw, part.encoding, charset)? } else { text_range(raw, part.encoding) }
     } else if agrees(part, raw.get(..COMPARED_WITHIN).unwrap_or(raw)) {
