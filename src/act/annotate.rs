@@ -82,7 +82,8 @@ fn edit(octets: &[u8], part: &Part, words: &Words<'_>) -> Result<Edit, LeaveReas
     let raw = octets.get(part.body.clone()).ok_or(LeaveReason::Damaged)?;
     // Without an empty line before it the banner would be read as header lines.
     let before = octets.get(..part.body.start).unwrap_or_default();
-    if !(before.ends_with(b"\n\r\n") || before.ends_with(b"\n\n")) && !matches!(before, b"\r\n" | b"\n") {
+    let whole = matches!(before, b"\r\n" | b"\n");
+    if !(whole || before.ends_with(b"\n\r\n") || before.ends_with(b"\n\n")) {
         return Err(LeaveReason::Damaged);
     }
     let (start, _) = decode_start(raw, part.encoding, COMPARED_WITHIN);
