@@ -10,8 +10,6 @@ mod formats;
 mod html;
 mod lexicon;
 mod normalise;
-#[cfg(test)]
-mod scratch;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::sender_auth::{Mode, Options, SenderAuthentication};
 use crate::adapters::suppliers::csv;
+use crate::extract;
 use crate::model::{Message, PaymentClaims, SupplierRecord};
 use crate::ports::{PortError, SenderAuth};
 use bytes::Bytes;
@@ -31,9 +32,11 @@ pub(super) fn sender_auth(source: AuthSource) -> Arc<dyn SenderAuth> {
     Arc::new(SenderAuthentication::new(options, Arc::new(Dns::new(dns::Options::default()))))
 }
 
-/// What the message says about payment.
-pub(super) fn payment_claims(_message: &Message) -> PaymentClaims {
-    PaymentClaims::default()
+/// What the message says about payment, and what kind of business mail that makes it.
+pub(super) fn payment_claims(message: &Message) -> PaymentClaims {
+    let mut claims = extract::payment_claims(message);
+    claims.category = extract::category(&claims, message);
+    claims
 }
 
 /// What would be delivered, signed with a key made for this run: nobody else's, so no other gateway believes it.
