@@ -118,17 +118,17 @@ fn accounts_are_judged_against_the_supplier_file() {
     let (status, out, _) = bench.check(&["--json", "--exit-code"], &[&good, &bad, &new]);
     assert_eq!(status, 20);
     let reports = lines(&out);
-    let seen: Vec<_> =
-        reports.iter().map(|report| (&report["accounts"][0]["status"], &report["action"])).collect();
-    assert_eq!(
-        format!("{seen:?}"),
-        format!(
-            "{:?}",
-            [("match", "deliver"), ("mismatch", "quarantine"), ("unknown", "tag")]
-                .map(|(status, action)| (Value::from(status), Value::from(action)))
-        )
-        .replace("Value::", "")
-    );
+    for (report, status, action) in [
+        (&reports[0], "match", "deliver"),
+        (&reports[1], "mismatch", "quarantine"),
+        (&reports[2], "unknown", "tag"),
+    ] {
+        assert_eq!(
+            (&report["accounts"][0]["status"], &report["action"]),
+            (&status.into(), &action.into()),
+            "{report}"
+        );
+    }
     assert!(codes(&reports[1]).contains(&"BANK_DETAILS_CHANGED"));
     assert!(!out.contains("31926819"), "numbers are masked");
     let (status, out, _) = bench.check(&["--json", "--exit-code", "--reveal"], &[&new]);
@@ -138,6 +138,24 @@ fn accounts_are_judged_against_the_supplier_file() {
     assert_eq!((status, &lines(&out)[0]["would_be"]), (0, &Value::from("quarantine")));
     let (_, out, _) = bench.check(&["--json", "--own", "FR1420041010050500013M02606"], &[&bad]);
     assert_eq!(lines(&out)[0]["accounts"][0]["status"], "own");
+}
+
+#[test]
+fn what_would_be_delivered_is_written_with_its_banner() {
+    let bench = Bench::new();
+    let target = bench.path("out.eml");
+    let flag = target.display().to_string();
+    let new = bench.mail("new.eml", "x@stranger.example", "Invoice. IBAN: FR14 2004 1010 0505 0001 3M02 606");
+    let (status, _, err) = bench.check(&["--annotate", &flag], &[&new]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    let written = fs::read_to_string(&target).expect("annotated");
+    assert!(written.contains("X-Sentra-Verdict:") && written.contains("Unknown supplier"), "{written}");
+    fs::remove_file(&target).expect("remove");
+    let held =
+        bench.mail("held.eml", "a@acmebuilding.co.uk", "Invoice. IBAN: FR14 2004 1010 0505 0001 3M02 606");
+    let (status, _, err) = bench.check(&["--annotate", &flag, "--exit-code"], &[&held]);
+    assert_eq!((status, target.exists()), (20, false));
+    assert!(err.contains("would be held"), "{err}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Which supplier a message belongs to.
 //!
-//! Address, domain, tax number and company number identify; a name alone only claims. Whoever owns the sender's
-//! domain is the supplier even when the document bears another's tax number, so identification goes by the strongest
-//! kind of key and keeps every supplier which that kind leads to.
+//! Address, domain, tax number and company number identify; a name alone only claims. Several suppliers may be
+//! identified at once (a shared domain, a tax number of another company of the group): all of their records count for
+//! comparing accounts, and the one with the strongest kind of key is shown.
 
 use super::identity::Senders;
 use crate::model::{

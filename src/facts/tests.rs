@@ -194,7 +194,7 @@ fn lookalikes_are_told_from_honest_neighbours() {
         let facts = from(sender);
         assert_eq!(facts.lookalike.kind, kind, "{sender}: {:?}", facts.lookalike);
         assert_eq!(facts.lookalike.found, !kind.is_empty(), "{sender}");
-        assert_eq!(facts.lookalike.of_own, sender.contains("ontos") && !kind.is_empty(), "{sender}");
+        assert_eq!(facts.lookalike.of_own, sender.contains("ntos") && !kind.is_empty(), "{sender}");
     }
 }
 
