@@ -146,6 +146,9 @@ mod tests {
             "All future payments should be made to our new bank account",
             "we are changing our bank details with immediate effect",
             "Please disregard the previous bank details",
+            "we've changed our banking provider",
+            "Bank details change",
+            "kindly pay into the new account",
             "Unsere Bankverbindung hat sich geändert.",
             "Bitte verwenden Sie ab sofort unsere neue Bankverbindung",
             "Nos coordonnées bancaires ont changé",
@@ -174,6 +177,10 @@ mod tests {
             "Nuestros datos bancarios no han cambiado",
             "The bank said. Details have changed",
             "Please find attached invoice 1001",
+            "Please make payment to the following account: IBAN",
+            "Bitte überweisen Sie auf folgendes Konto",
+            "Your new account has been created",
+            "Meet the new account manager",
         ] {
             assert!(!families(text).contains(&"bank_change"), "{text}: {:?}", scan(text));
         }

@@ -51,8 +51,7 @@ struct Reader {
 
 impl Reader {
     fn part(&mut self, message: &Message, index: usize, part: &Part) {
-        let name =
-            part.name.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| format!("part-{}", index + 1));
+        let name = name_of(message, index);
         let body = is_body(part);
         let mut error = match &part.content {
             PartContent::Multipart => return,
@@ -134,6 +133,23 @@ impl Reader {
             self.claims.unchecked.push(gap);
         }
     }
+}
+
+/// The name under which a part is reported: its own, that of the forwarded message whose text it is, or `part-N`.
+fn name_of(message: &Message, index: usize) -> String {
+    let part = |at: usize| message.parts.get(at);
+    let mut at = index;
+    // Parents stand before their children, so this ends.
+    while part(at).is_some_and(|p| {
+        is_text_of_attached_message(p) || (p.in_attached_message && p.content == PartContent::Multipart)
+    }) {
+        match part(at).and_then(|p| p.parent) {
+            Some(parent) => at = parent,
+            None => break,
+        }
+    }
+    let given = part(at).and_then(|p| p.name.clone()).filter(|name| !name.is_empty());
+    given.unwrap_or_else(|| format!("part-{}", at + 1))
 }
 
 /// Whether a part is text of the message itself, not an attachment.

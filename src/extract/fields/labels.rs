@@ -64,6 +64,7 @@ const WORDS: &[(Label, &[&str])] = &[
         Label::SortCode,
         &[
             "sort code",
+            "sort",
             "sortcode",
             "sort-code",
             "sort code number",

@@ -153,6 +153,11 @@ fn what_is_no_sort_code() {
         ("date", "20-10-24 account 55779911", &[]),
         ("no account", "Sort code 20-00-00", &[]),
         ("phone", "Sort code 20-00-00 Tel: 020 7946 0018", &[]),
+        (
+            "signature",
+            "Tel: 020 7946 0018 | Company No. 01234567 | VAT No. GB980780684 | Account manager 07700 900123",
+            &[],
+        ),
         ("vat", "Sort code 20-00-00. VAT no 980780684", &[]),
         ("invoice number", "Sort code 20-00-00, invoice 10023456", &[]),
         ("no sort code", "Your account number with us is 12345678", &[]),
