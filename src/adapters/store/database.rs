@@ -329,6 +329,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_database_of_a_newer_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (9999, 'later', TRUE, x'00', 0)";
+        database.execute(Durability::Durable, sqlx::query(newer)).await.unwrap();
+        let error = database.migrate().await.unwrap_err();
+        assert!(error.to_string().contains("a newer sentra wrote this database"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_changes_nothing_and_the_next_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let set = "UPDATE generations SET value = 77 WHERE name = 'config'";
+        let mut write = database.begin().await.unwrap();
+        sqlx::query(set).execute(&mut *write).await.unwrap();
+        drop(write);
+        let value = "SELECT value FROM generations WHERE name = 'config'";
+        let mut write = database.begin_as(Durability::Quick).await.unwrap();
+        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *write).await.unwrap(), 1);
+        sqlx::query(set).execute(&mut *write).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(database.reader()).await.unwrap(), 77);
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_opened_is_named_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing/a.db");

@@ -8,23 +8,27 @@
 mod audit;
 mod book;
 mod database;
+mod decisions;
 mod error;
 mod journal;
 mod members;
 mod organisations;
 mod outbox;
 mod quarantine;
+mod settings;
 mod users;
 
 pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
 pub use book::Book;
 pub use database::{Database, Durability, WriteTransaction};
+pub use decisions::ReleaseOrder;
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
-pub use organisations::{CreatedOrganisation, NewOrganisation, OrgSetting};
+pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::{OutboxItem, OutboxState, OutboxStatus, SendResult};
-pub use quarantine::{HeldEntry, OPEN_STATES, ReleaseOrder};
+pub use quarantine::{HeldEntry, OPEN_STATES};
+pub use settings::OrgSetting;
 
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;
