@@ -123,7 +123,7 @@ impl Directory {
 
         let missing: Vec<&Asked> = asked.iter().filter(|a| !found.contains_key(&a.fingerprint)).collect();
         if !missing.is_empty() {
-            let read = self.from_database(organisation.id, &missing, generation, stored).await?;
+            let read = self.ask_database(organisation.id, &missing, generation, stored).await?;
             for (fingerprint, hits) in read.found {
                 let hits = Arc::new(hits);
                 self.keep(organisation.id, fingerprint, read.generation, epoch, &hits).await;
@@ -150,7 +150,7 @@ impl Directory {
     }
 
     /// Asks the database for what no cache had, and hands it to Redis.
-    async fn from_database(
+    async fn ask_database(
         &self,
         org: OrgId,
         missing: &[&Asked],

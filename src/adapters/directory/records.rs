@@ -27,6 +27,11 @@ pub(super) async fn read(
     let mut hits = BTreeMap::new();
     accounts(&mut snapshot, org, keys, &mut hits).await?;
     suppliers(&mut snapshot, org, keys, &mut hits).await?;
+    // Sorted here: an ORDER BY over the union makes SQLite walk all suppliers in that order.
+    for hits in hits.values_mut() {
+        hits.suppliers.sort_by(|a, b| a.id.cmp(&b.id));
+        hits.accounts.sort_by(|a, b| a.supplier.cmp(&b.supplier));
+    }
     Ok(Read { generation, hits })
 }
 
@@ -81,8 +86,7 @@ async fn accounts(
          JOIN suppliers s ON s.org_id = a.org_id AND s.id = a.supplier_id \
          WHERE a.org_id = $1 AND a.fingerprint IN ({list}) \
          UNION ALL SELECT w.fingerprint, NULL, o.name, 'own' FROM own_accounts w \
-         JOIN organisations o ON o.id = w.org_id WHERE w.org_id = $1 AND w.fingerprint IN ({list}) \
-         ORDER BY 1, 2 LIMIT {}",
+         JOIN organisations o ON o.id = w.org_id WHERE w.org_id = $1 AND w.fingerprint IN ({list}) LIMIT {}",
         limits::MAX_DIRECTORY_ROWS
     );
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string());
@@ -148,7 +152,7 @@ async fn suppliers(
         ));
         values.extend(texts);
     }
-    let sql = format!("{} ORDER BY 3, 1, 2 LIMIT {}", parts.join(" UNION ALL "), limits::MAX_DIRECTORY_ROWS);
+    let sql = format!("{} LIMIT {}", parts.join(" UNION ALL "), limits::MAX_DIRECTORY_ROWS);
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string());
     for value in values {
         query = query.bind(value);

@@ -241,14 +241,15 @@ impl Shared {
     }
 
     /// Asks whether Redis answers commands.
-    async fn probe(&self) {
+    async fn probe(&self) -> bool {
         let mut link = self.link.clone();
         let ping = ::redis::cmd("PING");
-        if let Ok(Ok(())) = timeout(limits::REDIS_CONNECT_TIMEOUT, ping.exec_async(&mut link)).await
-            && !self.answers.swap(true, Ordering::AcqRel)
-        {
+        let answers =
+            matches!(timeout(limits::REDIS_CONNECT_TIMEOUT, ping.exec_async(&mut link)).await, Ok(Ok(())));
+        if answers && !self.answers.swap(true, Ordering::AcqRel) {
             tracing::info!("redis answers");
         }
+        answers
     }
 }
 
@@ -258,8 +259,8 @@ async fn listen(shared: Arc<Shared>) {
     loop {
         if let Ok(Ok(mut subscription)) =
             timeout(limits::REDIS_CONNECT_TIMEOUT, shared.urls.subscribe(number, CHANNEL)).await
+            && shared.probe().await
         {
-            shared.probe().await;
             number = number.wrapping_add(1).max(1);
             shared.epoch.store(number, Ordering::Release);
             pause = limits::REDIS_RETRY_FIRST;

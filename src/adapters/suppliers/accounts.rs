@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn every_scheme_and_its_written_forms() {
-        let rows: &[(&str, &[&str], &[&str], Option<&str>, &[&str])] = &[
+        type Good<'a> = (&'a str, &'a [&'a str], &'a [&'a str], Option<&'a str>, &'a [&'a str]);
+        let rows: &[Good<'_>] = &[
             ("iban", &["iban"], &["GB29 NWBK 6016 1331 9268 19"], None, &["iban GB29NWBK60161331926819"]),
             ("uk", &["sort_code", "account_number"], &["60-16-13", "31926819"], None, &["uk 60161331926819"]),
             (
@@ -369,7 +370,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_without_the_number() {
         let uk: &[&str] = &["sort_code", "account_number"];
-        let rows: &[(&str, &[&str], &[&str], &str, &str)] = &[
+        type Bad<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a str, &'a str);
+        let rows: &[Bad<'_>] = &[
             (
                 "typo in iban",
                 &["iban"],

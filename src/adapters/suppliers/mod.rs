@@ -11,6 +11,7 @@ pub mod csv;
 pub mod export;
 mod fold;
 pub mod import;
+mod plan;
 pub mod records;
 mod row;
 mod text;

@@ -175,26 +175,14 @@ async fn load_lists(
     ids: &[String],
     out: &mut BTreeMap<String, Stored>,
 ) -> Result<(), StoreError> {
-    const LISTS: [(&str, &str); 4] = [
-        (
-            "SELECT supplier_id, alias FROM supplier_aliases WHERE org_id = $1 AND supplier_id",
-            " ORDER BY folded",
-        ),
-        (
-            "SELECT supplier_id, domain FROM supplier_domains WHERE org_id = $1 AND supplier_id",
-            " ORDER BY domain",
-        ),
-        (
-            "SELECT supplier_id, email FROM supplier_emails WHERE org_id = $1 AND supplier_id",
-            " ORDER BY folded",
-        ),
-        (
-            "SELECT supplier_id, phone FROM supplier_phones WHERE org_id = $1 AND supplier_id",
-            " ORDER BY phone",
-        ),
+    const LISTS: [&str; 4] = [
+        "SELECT supplier_id, alias FROM supplier_aliases WHERE org_id = $1 AND supplier_id",
+        "SELECT supplier_id, domain FROM supplier_domains WHERE org_id = $1 AND supplier_id",
+        "SELECT supplier_id, email FROM supplier_emails WHERE org_id = $1 AND supplier_id",
+        "SELECT supplier_id, phone FROM supplier_phones WHERE org_id = $1 AND supplier_id",
     ];
-    for (list, (head, tail)) in LISTS.into_iter().enumerate() {
-        for row in rows_in(read, head, org, ids, tail).await? {
+    for (list, head) in LISTS.into_iter().enumerate() {
+        for row in rows_in(read, head, org, ids, "").await? {
             let (supplier, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let Some(Stored { record, .. }) = out.get_mut(&supplier) else { continue };
             match list {
@@ -204,6 +192,13 @@ async fn load_lists(
                 _ => record.phones.push(value),
             }
         }
+    }
+    // Sorted here: an ORDER BY makes SQLite walk all of the organisation's values in that order.
+    for Stored { record, .. } in out.values_mut() {
+        record.aliases.sort();
+        record.domains.sort();
+        record.emails.sort();
+        record.phones.sort();
     }
     Ok(())
 }

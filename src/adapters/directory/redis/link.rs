@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn urls() {
-        let rows: [(&str, &[&str], Option<(&[&str], bool)>); 6] = [
+        type Row<'a> = (&'a str, &'a [&'a str], Option<(&'a [&'a str], bool)>);
+        let rows: [Row<'_>; 6] = [
             ("one", &["redis://a:1"], Some((&["redis://a:1"], false))),
             ("tls", &["rediss://u:p@a:1"], Some((&["rediss://u:p@a:1"], false))),
             (
