@@ -9,6 +9,7 @@ mod config;
 mod database;
 mod init;
 mod io;
+mod m365;
 mod notice;
 mod org;
 mod quarantine;
@@ -68,6 +69,9 @@ enum Command {
     /// Held mail
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Microsoft 365
+    #[command(subcommand)]
+    M365(m365::M365Command),
     // serve, demo, check, suppliers and rules stand here, one line each.
 }
 
@@ -96,6 +100,7 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
         Command::Migrate => runtime()?.block_on(database::migrate(globals, io)),
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => runtime()?.block_on(org::run(globals, command, io)),
+        Command::M365(command) => runtime()?.block_on(m365::run(globals, command, io)),
         Command::Quarantine(command) => runtime()?.block_on(quarantine::run(globals, command, io)),
     }
 }
@@ -109,7 +114,11 @@ fn usage(error: &clap::Error, io: &mut Io<'_>) -> Status {
         let (own, pointer): (Vec<&str>, Vec<&str>) =
             text.trim_end().lines().partition(|line| !line.starts_with("For more information"));
         io.complain(own.join("\n").trim_end());
-        let help = if pointer.is_empty() { "\n" } else { "\nhelp: the same command with --help tells what it takes\n" };
+        let help = if pointer.is_empty() {
+            "\n"
+        } else {
+            "\nhelp: the same command with --help tells what it takes\n"
+        };
         io.complain(help);
         return Status::Usage;
     }
