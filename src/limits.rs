@@ -177,8 +177,13 @@ pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Intents waiting for the journal's writer; more wait in line at the sender's side.
 pub const JOURNAL_QUEUE: usize = 4_096;
-/// Intents or outcomes in one statement (each takes up to 11 of SQLite's 32,766 parameters).
-pub const JOURNAL_BATCH: usize = 256;
+/// Intents or outcomes in one statement. Each size is a prepared statement of its own, of which a connection keeps
+/// 100.
+pub const JOURNAL_BATCH: usize = 64;
+/// Intents whose outcome is awaited; beyond it the oldest is left open.
+pub const JOURNAL_OPEN: usize = 65_536;
+/// Outcomes are written at least this often.
+pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
 /// Outcomes waiting to be written; beyond it they are dropped and counted: such a message shows as open intent.
 pub const JOURNAL_OUTCOMES: usize = 65_536;
 /// Clean-mail intents are fsynced at least this often: what a power cut can take.

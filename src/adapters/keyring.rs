@@ -8,23 +8,20 @@
 //! `organisation id | context` as associated data: a value moved to another organisation, table or row does not open.
 //! Nonces are random; 2^32 values per key is the bound of NIST SP 800-38D, which key rotation keeps far away.
 
+mod sealing;
+
 use crate::model::{AccountKey, Fingerprint, OrgId};
 use crate::ports::{Keyring, PortError};
 use arc_swap::ArcSwap;
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use aws_lc_rs::{hmac, rand};
+use sealing::{cipher, fresh, open, parse, seal};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
-/// First octet of everything sealed.
-const VERSION: u8 = 1;
-/// Octets before the ciphertext: version, key id, nonce.
-const PREFIX: usize = 1 + 4 + NONCE_LEN;
-/// Octets of the authentication tag.
-const TAG: usize = 16;
 /// Octets of every key.
 const KEY: usize = 32;
 
@@ -135,13 +132,15 @@ struct OrgKeys {
     data: BTreeMap<u32, LessSafeKey>,
     fingerprint: hmac::Key,
     signing: Ed25519KeyPair,
+    /// Wrapped keys that these came from.
+    count: usize,
 }
 
 /// The master key and what it unwrapped. Reading takes no lock.
 pub struct LocalKeyring {
     master: LessSafeKey,
     organisations: ArcSwap<BTreeMap<OrgId, Arc<OrgKeys>>>,
-    /// Serialises [`LocalKeyring::load`] and [`LocalKeyring::replace`]; never held by readers.
+    /// Serialises changes; never held by readers.
     writing: Mutex<()>,
 }
 
@@ -184,24 +183,43 @@ impl LocalKeyring {
     /// [`PortError::Permanent`] when the master key is not the one that wrapped them, or a purpose is missing.
     pub fn load(&self, org: OrgId, wrapped: &[WrappedKey]) -> Result<(), PortError> {
         let keys = Arc::new(self.unwrap(org, wrapped)?);
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = BTreeMap::clone(&self.organisations.load());
-        next.insert(org, keys);
-        self.organisations.store(Arc::new(next));
+        self.change(|organisations| {
+            organisations.insert(org, keys);
+        });
         Ok(())
     }
 
-    /// Takes up the keys of exactly these organisations, and forgets all others.
+    /// Takes up what is new among these: organisations not yet known, and those with more keys than are known. Keys only
+    /// ever grow here, so that a reader with an older view of the database takes none away.
     ///
     /// # Errors
     /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
-    pub fn replace(&self, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Result<(), PortError> {
+    pub fn take_up(&self, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Result<(), PortError> {
+        let known = self.organisations.load();
+        let is_new = |(org, wrapped): &(&OrgId, &Vec<WrappedKey>)| {
+            known.get(*org).is_none_or(|keys| keys.count < wrapped.len())
+        };
         let one =
             |(org, wrapped): (&OrgId, &Vec<WrappedKey>)| Ok((*org, Arc::new(self.unwrap(*org, wrapped)?)));
-        let next = all.iter().map(one).collect::<Result<BTreeMap<_, _>, PortError>>()?;
-        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.organisations.store(Arc::new(next));
+        let new = all.iter().filter(is_new).map(one).collect::<Result<Vec<_>, PortError>>()?;
+        if !new.is_empty() {
+            self.change(|organisations| organisations.extend(new));
+        }
         Ok(())
+    }
+
+    /// Forgets an organisation that was erased.
+    pub fn forget(&self, org: OrgId) {
+        self.change(|organisations| {
+            organisations.remove(&org);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<OrgId, Arc<OrgKeys>>)) {
+        let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = BTreeMap::clone(&self.organisations.load());
+        change(&mut next);
+        self.organisations.store(Arc::new(next));
     }
 
     /// The organisation's Ed25519 public key, for whoever verifies headers elsewhere.
@@ -240,7 +258,7 @@ impl LocalKeyring {
         let signing = Ed25519KeyPair::from_seed_unchecked(take(KeyPurpose::Signing)?)
             .map_err(|_| permanent("a signing key is damaged"))?;
         let fingerprint = hmac::Key::new(hmac::HMAC_SHA256, take(KeyPurpose::Fingerprint)?);
-        Ok(OrgKeys { data, fingerprint, signing })
+        Ok(OrgKeys { data, fingerprint, signing, count: wrapped.len() })
     }
 
     fn keys(&self, org: OrgId) -> Result<Arc<OrgKeys>, PortError> {
@@ -292,50 +310,6 @@ impl Keyring for LocalKeyring {
     }
 }
 
-/// A sealed value, taken apart.
-struct Sealed<'a> {
-    key_id: u32,
-    nonce: [u8; NONCE_LEN],
-    cipher_text: &'a [u8],
-    tag: &'a [u8],
-}
-
-fn parse(octets: &[u8]) -> Result<Sealed<'_>, PortError> {
-    let damaged = || permanent("a sealed value is too short or of an unknown version");
-    let (version, rest) = octets.split_first_chunk::<1>().ok_or_else(damaged)?;
-    let (key_id, rest) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
-    let (nonce, rest) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(damaged)?;
-    let (cipher_text, tag) = rest.split_last_chunk::<TAG>().ok_or_else(damaged)?;
-    if *version != [VERSION] {
-        return Err(damaged());
-    }
-    Ok(Sealed { key_id: u32::from_be_bytes(*key_id), nonce: *nonce, cipher_text, tag })
-}
-
-fn open(key: &LessSafeKey, associated: &str, sealed: &Sealed<'_>) -> Result<Vec<u8>, PortError> {
-    let mut plain = vec![0_u8; sealed.cipher_text.len()];
-    let nonce = Nonce::assume_unique_for_key(sealed.nonce);
-    key.open_separate_gather(nonce, Aad::from(associated), sealed.cipher_text, sealed.tag, &mut plain)
-        .map_err(|_| permanent("a sealed value does not open"))?;
-    Ok(plain)
-}
-
-fn seal(key: &LessSafeKey, key_id: u32, associated: &str, plain: &[u8]) -> Result<Vec<u8>, PortError> {
-    let nonce: [u8; NONCE_LEN] = fresh()?;
-    let mut out = Vec::with_capacity(PREFIX.saturating_add(plain.len()).saturating_add(TAG));
-    out.push(VERSION);
-    out.extend_from_slice(&key_id.to_be_bytes());
-    out.extend_from_slice(&nonce);
-    out.resize(PREFIX.saturating_add(plain.len()), 0);
-    let mut tag = [0_u8; TAG];
-    let cipher_text = out.get_mut(PREFIX..).unwrap_or_default();
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    key.seal_out_of_place_scatter(nonce, Aad::from(associated), plain, cipher_text, &[], &mut tag)
-        .map_err(|_| permanent("sealing failed"))?;
-    out.extend_from_slice(&tag);
-    Ok(out)
-}
-
 fn tag(key: &hmac::Key, parts: &[&str]) -> Fingerprint {
     let mut context = hmac::Context::with_key(key);
     for (index, part) in parts.iter().enumerate() {
@@ -356,22 +330,8 @@ fn wrapping_context(org: OrgId, purpose: KeyPurpose, key_id: u32) -> String {
     format!("{org}|org_keys|{}|{key_id}", purpose.as_str())
 }
 
-fn cipher(key: &[u8]) -> Result<LessSafeKey, PortError> {
-    let key = UnboundKey::new(&AES_256_GCM, key).map_err(|_| permanent("a key has the wrong length"))?;
-    Ok(LessSafeKey::new(key))
-}
-
 fn random() -> Result<Zeroizing<[u8; KEY]>, PortError> {
     fresh().map(Zeroizing::new)
-}
-
-fn fresh<const N: usize>() -> Result<[u8; N], PortError> {
-    let mut bytes = [0_u8; N];
-    rand::fill(&mut bytes).map_err(|_| PortError::Transient {
-        what: "keys",
-        detail: "the system's random source failed".to_owned(),
-    })?;
-    Ok(bytes)
 }
 
 fn permanent(detail: &str) -> PortError {
@@ -379,106 +339,4 @@ fn permanent(detail: &str) -> PortError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Account, Scheme};
-    use proptest::prelude::*;
-    use ulid::Ulid;
-
-    fn ring() -> (LocalKeyring, OrgId, OrgId) {
-        let ring = LocalKeyring::new(&MasterKey::from_bytes([7; 32])).unwrap();
-        let (a, b) = (OrgId(Ulid::from_bytes([1; 16])), OrgId(Ulid::from_bytes([2; 16])));
-        for org in [a, b] {
-            ring.load(org, &ring.generate(org).unwrap()).unwrap();
-        }
-        (ring, a, b)
-    }
-
-    #[test]
-    fn a_sealed_value_opens_only_where_it_belongs() {
-        let (ring, a, b) = ring();
-        let sealed = ring.seal(a, "quarantine.row", b"subject").unwrap();
-        assert_eq!(ring.open(a, "quarantine.row", &sealed).unwrap(), b"subject");
-        assert!(ring.open(a, "quarantine.detail", &sealed).is_err(), "another column");
-        assert!(ring.open(b, "quarantine.row", &sealed).is_err(), "another organisation");
-        for index in 0..sealed.len() {
-            let mut altered = sealed.clone();
-            altered[index] ^= 1;
-            assert!(ring.open(a, "quarantine.row", &altered).is_err(), "octet {index} altered");
-        }
-        assert_ne!(sealed, ring.seal(a, "quarantine.row", b"subject").unwrap(), "nonces are fresh");
-    }
-
-    #[test]
-    fn the_wrong_master_key_is_named() {
-        let (ring, a, _) = ring();
-        let wrapped = ring.generate(a).unwrap();
-        let other = LocalKeyring::new(&MasterKey::generate().unwrap()).unwrap();
-        let error = other.load(a, &wrapped).unwrap_err();
-        assert!(error.to_string().contains("master key does not open"), "{error}");
-        assert!(!error.is_transient());
-        let missing = other.seal(a, "x", b"y").unwrap_err();
-        assert!(missing.to_string().contains("not loaded"), "{missing}");
-    }
-
-    #[test]
-    fn a_newer_data_key_seals_and_the_older_still_opens() {
-        let (ring, a, _) = ring();
-        let mut wrapped = ring.generate(a).unwrap();
-        ring.load(a, &wrapped).unwrap();
-        let old = ring.seal(a, "c", b"old").unwrap();
-        let context = wrapping_context(a, KeyPurpose::Data, 2);
-        let second = seal(&ring.master, 0, &context, &[9; 32]).unwrap();
-        wrapped.push(WrappedKey { purpose: KeyPurpose::Data, key_id: 2, wrapped: second });
-        ring.load(a, &wrapped).unwrap();
-        assert_eq!(ring.open(a, "c", &old).unwrap(), b"old");
-        let new = ring.seal(a, "c", b"new").unwrap();
-        assert_eq!(parse(&new).unwrap().key_id, 2);
-        assert_eq!(ring.open(a, "c", &new).unwrap(), b"new");
-    }
-
-    #[test]
-    fn fingerprints_are_the_organisations_own() {
-        let (ring, a, b) = ring();
-        let key = Account::from_canonical(Scheme::Uk, *b"GB", "60161331926819").unwrap().comparison_key();
-        assert_eq!(ring.fingerprint(a, &key).unwrap(), ring.fingerprint(a, &key).unwrap());
-        assert_ne!(ring.fingerprint(a, &key).unwrap(), ring.fingerprint(b, &key).unwrap());
-        let name = ring.fingerprint_text(a, "name", "acme").unwrap();
-        assert_ne!(name, ring.fingerprint_text(a, "domain", "acme").unwrap());
-    }
-
-    #[test]
-    fn signatures_verify_under_the_same_organisation_only() {
-        let (ring, a, b) = ring();
-        let signature = ring.sign(a, b"message").unwrap();
-        assert!(ring.verify(a, b"message", &signature));
-        assert!(!ring.verify(a, b"massage", &signature));
-        assert!(!ring.verify(b, b"message", &signature));
-        assert_eq!(ring.public_key(a).unwrap().len(), 32);
-    }
-
-    #[test]
-    fn master_keys_are_read_from_hex_only() {
-        let key = MasterKey::generate().unwrap();
-        assert_eq!(
-            MasterKey::from_hex(&format!(" {}\n", *key.to_hex())).unwrap().0.as_slice(),
-            key.0.as_slice()
-        );
-        for (name, text) in [("empty", String::new()), ("short", "ab".repeat(31)), ("sign", "+1".repeat(32))]
-        {
-            assert!(MasterKey::from_hex(&text).is_err(), "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_sealed_opens_and_noise_never_panics(
-            plain in proptest::collection::vec(any::<u8>(), 0..300),
-        ) {
-            let (ring, a, _) = ring();
-            let sealed = ring.seal(a, "c", &plain).unwrap();
-            prop_assert_eq!(ring.open(a, "c", &sealed).unwrap(), plain.clone());
-            prop_assert!(ring.open(a, "c", &plain).is_err());
-        }
-    }
-}
+mod tests;

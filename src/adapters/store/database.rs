@@ -2,8 +2,9 @@
 
 use super::error::StoreError;
 use crate::limits;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::query::Query;
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
     Transaction,
@@ -128,6 +129,23 @@ impl Database {
         // IMMEDIATE: a transaction that reads first and writes later must not fail half-way for want of the lock.
         let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
         Ok(WriteTransaction { transaction, _permit: permit })
+    }
+
+    /// Runs one writing statement as a transaction of its own: one round trip. Returns the rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn execute(
+        &self,
+        durability: Durability,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<u64, StoreError> {
+        let _permit = self.permit().await?;
+        let pool = match durability {
+            Durability::Durable => &self.durable,
+            Durability::Quick => &self.quick,
+        };
+        Ok(query.execute(pool).await?.rows_affected())
     }
 
     /// Whether the database answers a read right now.
@@ -308,6 +326,37 @@ mod tests {
         }
         let refused = sqlx::query("UPDATE generations SET value = 2").execute(database.reader()).await;
         assert!(refused.is_err(), "readers cannot write");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (9999, 'later', TRUE, x'00', 0)";
+        database.execute(Durability::Durable, sqlx::query(newer)).await.unwrap();
+        let error = database.migrate().await.unwrap_err();
+        assert!(error.to_string().contains("a newer sentra wrote this database"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_changes_nothing_and_the_next_writer_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let database = Database::open(&url).await.unwrap();
+        database.migrate().await.unwrap();
+        let set = "UPDATE generations SET value = 77 WHERE name = 'config'";
+        let mut write = database.begin().await.unwrap();
+        sqlx::query(set).execute(&mut *write).await.unwrap();
+        drop(write);
+        let value = "SELECT value FROM generations WHERE name = 'config'";
+        let mut write = database.begin_as(Durability::Quick).await.unwrap();
+        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *write).await.unwrap(), 1);
+        sqlx::query(set).execute(&mut *write).await.unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(database.reader()).await.unwrap(), 77);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What belongs to an organisation: mailboxes, domains, executives, administrators, own accounts, tokens.
 
 use super::error::{StoreError, damaged};
-use super::organisations::taken;
+use super::settings::taken;
 use super::{Store, config_changed, directory_changed, users};
 use crate::limits;
 use crate::model::{

@@ -2,27 +2,33 @@
 //!
 //! [`Database`] opens the file and gives out transactions; [`Store`] adds the keys, the clock and the folder of bodies
 //! and carries the operations on organisations, quarantine, outbox and audit. [`Book`] is the organisations in memory,
-//! the journal the record of every message. Whatever tells of a message's content is sealed under the
+//! [`JournalWriter`] the record of every message. Whatever tells of a message's content is sealed under the
 //! organisation's data key before it becomes a column. Every statement about an organisation's rows names it.
 
 mod audit;
 mod book;
 mod database;
+mod decisions;
 mod error;
+mod journal;
 mod members;
 mod organisations;
 mod outbox;
 mod quarantine;
+mod settings;
 mod users;
 
 pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
 pub use book::Book;
 pub use database::{Database, Durability, WriteTransaction};
+pub use decisions::ReleaseOrder;
 pub use error::StoreError;
+pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
-pub use organisations::{CreatedOrganisation, NewOrganisation, OrgSetting};
+pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::{OutboxItem, OutboxState, OutboxStatus, SendResult};
-pub use quarantine::{HeldEntry, OPEN_STATES, ReleaseOrder};
+pub use quarantine::{HeldEntry, OPEN_STATES};
+pub use settings::OrgSetting;
 
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;

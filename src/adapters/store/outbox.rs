@@ -5,7 +5,7 @@
 //! without our knowing, `maybe_twice` stays on the row: the visible price of never losing one.
 
 use super::error::{StoreError, damaged};
-use super::{Store, bounded, quarantine, to_rfc3339};
+use super::{Store, bounded, decisions, to_rfc3339};
 use crate::limits;
 use crate::model::{Envelope, HeldState, OrgId, QuarantineId};
 use crate::ports::{Keyring as _, OutboxMail};
@@ -257,7 +257,15 @@ impl Store {
             }
         }
         let (Some(id), "release") = (item.quarantine_id, item.kind.as_str()) else { return Ok(()) };
-        quarantine::step(write, item.org, id, released, now).await?;
+        match decisions::step(write, item.org, id, released, now).await {
+            Ok(_) => {}
+            // Never a reason to send again: what was sent stays noted as sent.
+            Err(StoreError::Transition { from, to }) => {
+                tracing::error!(quarantine = %id, from = from.as_str(), to = to.as_str(), "state moved during a release");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
         let action =
             if state == OutboxState::Sent { "quarantine.released" } else { "quarantine.release_failed" };
         let detail = json!({ "attempts": item.attempt, "maybe_twice": item.maybe_twice });
