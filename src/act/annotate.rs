@@ -80,13 +80,15 @@ fn edit(octets: &[u8], part: &Part, words: &Words<'_>) -> Result<Edit, LeaveReas
         return Err(LeaveReason::TransferEncoding);
     }
     let raw = octets.get(part.body.clone()).ok_or(LeaveReason::Damaged)?;
+    // Without an empty line before it the banner would be read as header lines.
+    let before = octets.get(..part.body.start).unwrap_or_default();
+    if !(before.ends_with(b"\n\r\n") || before.ends_with(b"\n\n")) && !matches!(before, b"\r\n" | b"\n") {
+        return Err(LeaveReason::Damaged);
+    }
     let (start, _) = decode_start(raw, part.encoding, COMPARED_WITHIN);
     let charset = charset(part, &start)?;
-    let is_html = match &part.content {
-        PartContent::Html(_) => true,
-        PartContent::Text(_) => false,
-        _ => return Err(LeaveReason::Damaged),
-    };
+    // Undecodable HTML may have been read as plain text; a client still shows it as what it says it is.
+    let is_html = part.media_type == "text/html";
     let range = if agrees(part, &start) {
         if is_html { html_range(raw, part.encoding, charset)? } else { text_range(raw, part.encoding) }
     } else if agrees(part, raw.get(..COMPARED_WITHIN).unwrap_or(raw)) {
@@ -295,6 +297,13 @@ mod tests {
         assert!(text.contains("<body>\r\n<!-- sentra:banner -->"), "{text}");
         let (_, delivered, _) = run(b"\x1b$B<body>\x1b(B", "", Some("iso-2022-jp"), true);
         assert!(delivered.starts_with(b"A: 1\r\n\r\n<!-- sentra:banner -->"));
+    }
+
+    #[test]
+    fn a_body_that_no_empty_line_precedes_takes_no_banner() {
+        let octets = Bytes::from_static(b"A: 1\r\nB: 2\r\n");
+        let part = part(PartContent::Text(String::new()), None, TransferEncoding::Identity, 12..12);
+        assert_eq!(edit(&octets, &part, &WORDS), Err(LeaveReason::Damaged));
     }
 
     #[test]

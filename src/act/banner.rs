@@ -12,10 +12,11 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// First characters of the text banner's opening rule.
-const TEXT_BEGIN: &str = "==== Sentra: ";
+/// First characters of the text banner's opening rule. No hyphens, which could make a MIME delimiter, and no equals
+/// signs, which quoted-printable would triple.
+const TEXT_BEGIN: &str = "**** Sentra: ";
 /// First characters of the text banner's closing rule.
-const TEXT_END: &str = "==== End of notice from Sentra ";
+const TEXT_END: &str = "**** End of notice from Sentra ";
 /// Columns of a rule and of wrapped text.
 const COLUMNS: usize = 72;
 /// Lines of wording in the text banner.
@@ -107,18 +108,19 @@ pub(super) fn text(words: &Words<'_>, newline: &str, extra: usize) -> String {
     let mut out = String::with_capacity(512);
     let open = format!("{TEXT_BEGIN}{label} ");
     out.push_str(&open);
-    out.push_str(&"=".repeat(COLUMNS.saturating_sub(open.len())));
+    out.push_str(&"*".repeat(COLUMNS.saturating_sub(open.len())));
     out.push_str(newline);
     for line in lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
-        // What a format=flowed reader (RFC 3676) would take for quoting or unstuff, and a mailbox file for its mark.
-        if line.starts_with('>') || line.starts_with("From ") {
+        // What a format=flowed reader (RFC 3676) would take for quoting or unstuff, a mailbox file for its mark, and a
+        // MIME reader for a delimiter, which the sender chooses.
+        if line.starts_with(['>', '-']) || line.starts_with("From ") {
             out.push(' ');
         }
         out.push_str(line);
         out.push_str(newline);
     }
     out.push_str(TEXT_END);
-    out.push_str(&"=".repeat(COLUMNS.saturating_sub(TEXT_END.len()) + extra));
+    out.push_str(&"*".repeat(COLUMNS.saturating_sub(TEXT_END.len()) + extra));
     out.push_str(newline);
     out.push_str(newline);
     out
@@ -208,6 +210,8 @@ fn escape(text: &str) -> String {
             }
             let before = out.len();
             match c {
+                // At a line's start it could make a MIME delimiter, which the sender chooses.
+                '-' if column == 0 => out.push_str("&#45;"),
                 '&' | '<' | '>' | '"' | '\'' | '\u{7f}'.. => {
                     // Writing into a String cannot fail.
                     write!(out, "&#{};", u32::from(c)).ok();
@@ -284,11 +288,11 @@ mod tests {
         let banner = text(&WORDS, "\r\n", 0);
         assert_eq!(
             banner,
-            "==== Sentra: Warning ===================================================\r\n\
+            "**** Sentra: Warning ***************************************************\r\n\
              Warning: Bank details differ from your records for \"Muller & Sohne\"\r\n\
              (account ****6819).\r\n\
              Do not reply to confirm. Call the number in your records.\r\n\
-             ==== End of notice from Sentra =========================================\r\n\r\n"
+             **** End of notice from Sentra *****************************************\r\n\r\n"
         );
         let long = "word ".repeat(300);
         let banner = text(&Words { severity: Severity::Info, headline: &long, advice: &long }, "\n", 2);
@@ -297,8 +301,11 @@ mod tests {
 
     #[test]
     fn words_cannot_break_out() {
-        let nasty = "a\r\nb\u{202e}c <!-- /sentra:banner --> ==== End";
+        let nasty = "a\r\nb\u{202e}c <!-- /sentra:banner --> **** End";
         let words = Words { severity: Severity::Info, headline: nasty, advice: "From here\n> x" };
+        let hyphens = Words { severity: Severity::Info, headline: "a", advice: "--x --y" };
+        assert!(super::text(&hyphens, "\n", 0).lines().all(|line| !line.starts_with('-')));
+        assert!(html(&hyphens, "\n", 0).lines().all(|line| !line.starts_with('-')));
         assert_eq!(html(&words, "\r\n", 0).matches(END).count(), 1);
         let text = text(&words, "\r\n", 0);
         assert!(text.contains("\r\n From here > x\r\n"), "{text}");

@@ -203,7 +203,8 @@ mod tests {
         assert_eq!(
             rendered("Received", &tokens),
             "Received: from mail.example ([IPv6:2001:db8::1])\r\n\
-             \t(using TLSv1.3 with TLS13_AES_256_GCM_SHA384) by mx.sentra.example (Sentra)\r\n\
+             \t(using TLSv1.3 with TLS13_AES_256_GCM_SHA384)\r\n\
+             \tby mx.sentra.example (Sentra)\r\n\
              \twith ESMTPS id 00000000000000000000000007\r\n\
              \tfor <accounts@contoso.example>; Thu, 01 Jan 1970 00:00:00 +0000\r\n"
         );

@@ -5,7 +5,7 @@ use super::annotate::{BannerOutcome, Edit, plan, weave};
 use super::banner::Words;
 use super::block::{Block, authentication_results, received, return_token};
 use super::displayed::LeaveReason;
-use super::fields::{Fields, body_start, first_value, newline};
+use super::fields::{Fields, first_value, newline};
 use super::trace;
 use super::verdict_header::{self, body_hash, codes, signed_text, state};
 use crate::limits::MAX_HEADER_SLICES;
@@ -105,9 +105,13 @@ pub fn compose(
 
 /// Composes from a draft.
 pub(super) fn assemble(draft: &Draft<'_>, stamp: &Stamp<'_>) -> Result<Outgoing, PortError> {
-    let body_start = body_start(draft.octets);
+    let mut fields = Fields::new(draft.octets);
+    fields.by_ref().for_each(drop);
+    let body_start = fields.body_start();
     let (edits, banner) = match draft.words {
         None => (Vec::new(), BannerOutcome::NotWanted),
+        // All octets are header section: a banner behind them would be read as header lines.
+        Some(_) if !fields.has_body() => (Vec::new(), BannerOutcome::LeftAlone(LeaveReason::NoText)),
         Some((headline, advice)) => {
             let words = Words { severity: draft.severity, headline, advice };
             plan(draft.octets, draft.message, draft.reverse_path, &words, body_start)

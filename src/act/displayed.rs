@@ -130,7 +130,7 @@ impl Walk<'_> {
             "multipart/alternative" => {
                 // Every alternative may be the one that is shown.
                 let children: Vec<usize> = self.children(index).collect();
-                children.into_iter().fold(false, |seen, child| self.visit(child) || seen)
+                children.into_iter().filter(|child| self.visit(*child)).count() > 0
             }
             "multipart/related" => {
                 let start = part.parameter("start").map(|id| id.trim_matches(['<', '>']).to_owned());

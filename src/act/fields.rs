@@ -74,17 +74,23 @@ pub(super) struct Fields<'a> {
     at: usize,
     after_lf: bool,
     ended: bool,
+    empty_line: bool,
 }
 
 impl<'a> Fields<'a> {
     pub(super) fn new(octets: &'a [u8]) -> Self {
-        Self { octets, at: 0, after_lf: true, ended: false }
+        Self { octets, at: 0, after_lf: true, ended: false, empty_line: false }
     }
 
     /// Offset after the empty line that ends the header section; the length when there is none. Only once the
     /// iterator is used up.
     pub(super) fn body_start(&self) -> usize {
         self.at
+    }
+
+    /// Whether an empty line ends the header section: without one there is no body. Only once the iterator is used up.
+    pub(super) fn has_body(&self) -> bool {
+        self.empty_line
     }
 
     /// End of the line at `at` and whether a line feed ends it.
@@ -113,6 +119,7 @@ impl Iterator for Fields<'_> {
         if self.after_lf && matches!(self.octets.get(start..end), Some(b"\n" | b"\r\n")) {
             self.at = end;
             self.ended = true;
+            self.empty_line = true;
             return None;
         }
         while matches!(self.octets.get(end), Some(b' ' | b'\t')) {
