@@ -6,6 +6,7 @@
 
 mod check;
 mod checked;
+mod checker;
 mod error;
 mod read;
 mod settings;
