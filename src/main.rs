@@ -1,5 +1,7 @@
 //! The `sentra` binary.
 
-fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
     sentra::cli::main()
 }

@@ -453,6 +453,64 @@ async fn held_mail_is_listed_shown_exported_and_decided() {
     assert!(audit.iter().all(|entry| entry.actor == "operator" || entry.actor == "system"), "{audit:?}");
 }
 
+#[tokio::test]
+async fn verdict_headers_are_verified() {
+    use sentra::model::{Action, AuthResults, MailId, Message, Peer, PeerStanding, ReceivedMail, Verdict};
+    let at = Installed::new();
+    let store = at.store().await;
+    let organisation = store.organisation(at.org()).await.unwrap().unwrap();
+    let address = EmailAddress::parse("accounts@contoso.example").unwrap();
+    let mail = ReceivedMail {
+        id: MailId(UlidSource::new().ulid()),
+        envelope: Envelope {
+            reverse_path: ReversePath(None),
+            parameters: MailParameters::default(),
+            recipients: vec![Recipient { address, notify: None, orcpt: None }],
+        },
+        peer: Peer {
+            ip: "127.0.0.1".parse().unwrap(),
+            helo: "x".into(),
+            esmtp: true,
+            tls: None,
+            standing: PeerStanding::Trusted,
+        },
+        received_at_ms: SystemClock.now_ms(),
+        octets: EML.into(),
+        bare_newlines: false,
+    };
+    let verdict = Verdict { action: Action::Deliver, score: 7, ..Verdict::default() };
+    let stamp = sentra::act::Stamp {
+        hostname: "gw.contoso.example",
+        now_ms: SystemClock.now_ms(),
+        organisation: &organisation,
+        keyring: store.keyring().as_ref(),
+        auth: &AuthResults::default(),
+        passes: 0,
+        include_return_token: false,
+    };
+    let outgoing = sentra::act::compose(&mail, &Message::default(), &verdict, &stamp).unwrap();
+    let delivered = outgoing.segments.concat();
+    let verify = |octets: &[u8]| {
+        run(at.command(&["m365", "verify-header", "-", "--json"]).write_stdin(octets.to_vec()))
+    };
+    let stated = verify(&delivered).json();
+    assert_eq!((&stated["result"], &stated["score"]), (&"valid".into(), &7.into()));
+    assert_eq!(stated["recipients"], serde_json::json!(["accounts@contoso.example"]));
+    let file = at.dir.join("delivered.eml");
+    fs::write(&file, &delivered).unwrap();
+    assert!(
+        run(at.command(&["m365", "verify-header"]).arg(&file)).done().out.contains("message is unchanged")
+    );
+    let altered = [&delivered[..], b"One more line.\r\n"].concat();
+    for (name, octets, result) in [("altered", &altered[..], "mismatch"), ("never passed", EML, "absent")] {
+        let ran = verify(octets);
+        assert_eq!(ran.status, 1, "{name}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(&format!("\"result\":\"{result}\"")), "{name}: {}", ran.out);
+    }
+    let ran = at.run(&["m365", "verify-header", "/nowhere.eml"]);
+    assert!(ran.status == 1 && ran.err.contains("(/nowhere.eml)"), "{}", ran.err);
+}
+
 #[test]
 fn migrate_makes_a_database_where_there_is_none() {
     let at = Installed::new();

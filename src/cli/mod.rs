@@ -12,6 +12,7 @@ mod database;
 mod demo;
 mod init;
 mod io;
+mod m365;
 mod notice;
 mod org;
 mod quarantine;
@@ -81,6 +82,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Suppliers: import, list, show, export
     Suppliers(suppliers::SuppliersArgs),
+    /// Microsoft 365
+    #[command(subcommand)]
+    M365(m365::M365Command),
 }
 
 /// Runs the program with this process's arguments and streams.
@@ -104,15 +108,35 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> St
 
 fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
     match command {
-        Command::Init(args) => runtime()?.block_on(init::run(globals, *args, io)),
-        Command::Migrate => runtime()?.block_on(database::migrate(globals, io)),
-        Command::Config(command) => config::run(globals, &command, io),
-        Command::Org(command) => runtime()?.block_on(org::run(globals, command, io)),
-        Command::Quarantine(command) => runtime()?.block_on(quarantine::run(globals, command, io)),
         Command::Serve => serve::run(globals, io),
         Command::Demo(args) => demo::run(&args, io),
-        Command::Check(args) => runtime()?.block_on(adapt::check(globals, args, io)),
-        Command::Suppliers(args) => runtime()?.block_on(adapt::suppliers(globals, &args.command, io)),
+        command => runtime()?.block_on(execute(globals, command, io)),
+    }
+}
+
+/// Runs a command that ends by itself on the runtime of the caller: the demo makes its installation so.
+///
+/// # Errors
+/// The command's own.
+pub(crate) async fn run_within<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
+    execute(&cli.globals, cli.command, io).await
+}
+
+async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(globals, *args, io).await,
+        Command::Migrate => database::migrate(globals, io).await,
+        Command::Config(command) => config::run(globals, &command, io),
+        Command::Org(command) => org::run(globals, command, io).await,
+        Command::M365(command) => m365::run(globals, command, io).await,
+        Command::Quarantine(command) => quarantine::run(globals, command, io).await,
+        Command::Check(args) => adapt::check(globals, args, io).await,
+        Command::Suppliers(args) => adapt::suppliers(globals, &args.command, io).await,
+        Command::Serve | Command::Demo(_) => Err(Failure::usage("serve and demo make a runtime of their own")),
     }
 }
 
@@ -125,7 +149,11 @@ fn usage(error: &clap::Error, io: &mut Io<'_>) -> Status {
         let (own, pointer): (Vec<&str>, Vec<&str>) =
             text.trim_end().lines().partition(|line| !line.starts_with("For more information"));
         io.complain(own.join("\n").trim_end());
-        let help = if pointer.is_empty() { "\n" } else { "\nhelp: the same command with --help tells what it takes\n" };
+        let help = if pointer.is_empty() {
+            "\n"
+        } else {
+            "\nhelp: the same command with --help tells what it takes\n"
+        };
         io.complain(help);
         return Status::Usage;
     }

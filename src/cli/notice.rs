@@ -8,6 +8,7 @@ use crate::ports::OutboxMail;
 use bytes::Bytes;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::raw::Raw;
+use secrecy::ExposeSecret;
 
 /// One mail per administrator: which entry, by whom, why. Nothing of the held message is quoted.
 pub(super) fn released(
@@ -35,6 +36,11 @@ pub(super) fn released(
             .subject("A held message was released from the command line")
             .header("Auto-Submitted", Raw::new("auto-generated"))
             .text_body(text.clone());
+        // Without it the tenant's routing rule would send the notice round again.
+        let message = match &org.return_token {
+            Some(token) => message.header("X-Sentra-Return", Raw::new(token.expose_secret())),
+            None => message,
+        };
         // Writing into a Vec cannot fail.
         let octets = Bytes::from(message.write_to_vec().unwrap_or_default());
         let recipient = Recipient { address: email.clone(), notify: None, orcpt: None };

@@ -97,8 +97,8 @@ pub async fn run(
     command: &SuppliersCommand,
     context: &SuppliersContext,
     json: bool,
-    out: &mut (dyn Write + Send),
-    err: &mut (dyn Write + Send),
+    out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> u8 {
     let records = SupplierRecords::new(
         context.database.clone(),
@@ -136,8 +136,8 @@ async fn import(
     records: &SupplierRecords,
     context: &SuppliersContext,
     how: &How<'_>,
-    out: &mut (dyn Write + Send),
-    err: &mut (dyn Write + Send),
+    out: &mut dyn Write,
+    err: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let bytes = read(how.file).await?;
     let options = ParseOptions { verified: how.verified };
@@ -232,7 +232,7 @@ fn summary(
     how: &How<'_>,
     parsed: &ParsedSuppliers,
     report: &ImportReport,
-    out: &mut (dyn Write + Send),
+    out: &mut dyn Write,
 ) -> io::Result<()> {
     if !report.changes.is_empty() {
         let mut table = table(&["Supplier", "Name", "Account", "Before", "After", "Note"]);
@@ -292,7 +292,7 @@ async fn list(
     records: &SupplierRecords,
     org: OrgId,
     json: bool,
-    out: &mut (dyn Write + Send),
+    out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let mut rows = table(&["Id", "Name", "Domains", "Verified", "Pending", "Retired", "Blocked"]);
     let mut after: Option<SupplierId> = None;
@@ -331,7 +331,7 @@ async fn show(
     org: OrgId,
     id: &str,
     json: bool,
-    out: &mut (dyn Write + Send),
+    out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let found = records.get(org, &SupplierId(id.to_owned())).await?;
     let supplier = found.ok_or_else(|| Failure {
@@ -388,7 +388,7 @@ async fn show(
 async fn write_export(
     records: &SupplierRecords,
     org: OrgId,
-    out: &mut (dyn Write + Send),
+    out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     // Noted before the first number leaves.
     records.note_export(org, "operator").await?;

@@ -1,8 +1,12 @@
 //! [`Settings`](super::Settings) to [`Config`]: every value gets its meaning, or a problem with place and remedy.
 
-use super::error::{ConfigErrors, Problem, nearest};
-use super::read::{Origin, Sourced, read_bounded};
-use super::settings::Secret;
+use super::checked::{
+    CacheConfig, Config, DatabaseConfig, JourneyConfig, KeysConfig, LogConfig, LogFormat, LogLevel,
+    NextHopConfig, RedisConfig, SmtpConfig,
+};
+use super::checker::Checker;
+use super::error::ConfigErrors;
+use super::read::Sourced;
 use super::tls::{self, ServerTls};
 use crate::limits;
 use crate::model::Domain;
@@ -15,169 +19,6 @@ use std::time::Duration;
 
 /// A range of trusted peers must name at least so many bits.
 pub const NARROWEST_TRUST: u8 = 16;
-
-/// What we run with.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The file it was read from, absolute.
-    pub file: PathBuf,
-    /// Name in greeting, EHLO and trace lines.
-    pub hostname: Domain,
-    /// The SMTP front door.
-    pub smtp: SmtpConfig,
-    /// Our certificate; `None`: no TLS is offered.
-    pub tls: Option<ServerTls>,
-    /// The way on.
-    pub next_hop: NextHopConfig,
-    /// The database.
-    pub database: DatabaseConfig,
-    /// Redis, if any.
-    pub redis: Option<RedisConfig>,
-    /// The master key.
-    pub keys: KeysConfig,
-    /// Folder below which `objects/` holds the bodies of held mail.
-    pub objects: PathBuf,
-    /// Health pages and web interface.
-    pub web: Option<SocketAddr>,
-    /// Prometheus.
-    pub metrics: Option<SocketAddr>,
-    /// The log.
-    pub log: LogConfig,
-    /// Folder of own rules.
-    pub rules: Option<PathBuf>,
-    /// In-process cache.
-    pub cache: CacheConfig,
-    /// Times of the journey.
-    pub journey: JourneyConfig,
-    /// What is allowed and yet unwise, each with its remedy.
-    pub warnings: Vec<Problem>,
-}
-
-/// The SMTP front door.
-#[derive(Clone, Debug)]
-pub struct SmtpConfig {
-    /// With STARTTLS.
-    pub listen: Vec<SocketAddr>,
-    /// With TLS at once.
-    pub implicit_tls_listen: Vec<SocketAddr>,
-    /// Ranges believed without proof.
-    pub trust: Vec<IpNet>,
-    /// Whether their Authentication-Results are believed.
-    pub trust_auth_results: bool,
-    /// Exchange Online's ranges.
-    pub exchange_ranges: Vec<IpNet>,
-    /// Names of Exchange Online's client certificate.
-    pub exchange_certificate_names: Vec<Domain>,
-    /// Authorities of client certificates; empty: the public ones.
-    pub client_ca: Option<PathBuf>,
-    /// Octets.
-    pub max_message_size: u64,
-    /// Count.
-    pub max_recipients: usize,
-    /// Count.
-    pub max_sessions: usize,
-    /// Count.
-    pub max_sessions_per_peer: usize,
-    /// Octets.
-    pub bytes_in_flight: u64,
-    /// Next command.
-    pub command_timeout: Duration,
-    /// Next octets of a message.
-    pub data_timeout: Duration,
-}
-
-/// The way on.
-#[derive(Clone, Debug)]
-pub struct NextHopConfig {
-    /// Authorities believed besides the public ones.
-    pub roots: Option<PathBuf>,
-    /// Name servers; empty: the system's.
-    pub dns_servers: Vec<SocketAddr>,
-    /// Per organisation.
-    pub connections: usize,
-    /// Messages over one connection.
-    pub messages_per_connection: usize,
-    /// TCP connect.
-    pub connect_timeout: Duration,
-}
-
-/// The database.
-#[derive(Clone, Debug)]
-pub struct DatabaseConfig {
-    /// `sqlite:/absolute/path` or `postgres://…`.
-    pub url: SecretString,
-    /// For `migrate`; `None`: `url` serves.
-    pub owner_url: Option<SecretString>,
-}
-
-/// Redis.
-#[derive(Clone, Debug)]
-pub struct RedisConfig {
-    /// `redis://…` or `rediss://…`; several nodes of a cluster comma-separated.
-    pub url: SecretString,
-    /// A cluster's node.
-    pub cluster: bool,
-    /// Before the database is asked.
-    pub timeout: Duration,
-}
-
-/// The master key.
-#[derive(Clone, Debug)]
-pub struct KeysConfig {
-    /// 64 hexadecimal digits.
-    pub master_key: SecretString,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One object a line.
-    Json,
-    /// For people.
-    Text,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-/// The log.
-#[derive(Clone, Copy, Debug)]
-pub struct LogConfig {
-    /// Form.
-    pub format: LogFormat,
-    /// How much.
-    pub level: LogLevel,
-    /// Whether addresses and subjects may be written.
-    pub personal_data: bool,
-}
-
-/// In-process cache.
-#[derive(Clone, Copy, Debug)]
-pub struct CacheConfig {
-    /// Lifetime of an entry.
-    pub ttl: Duration,
-    /// Entries.
-    pub entries: u64,
-}
-
-/// Times of the journey.
-#[derive(Clone, Copy, Debug)]
-pub struct JourneyConfig {
-    /// Sender authentication and supplier lookup together.
-    pub gather: Duration,
-    /// End of data to reply.
-    pub verdict: Duration,
-    /// SIGTERM.
-    pub drain: Duration,
-}
 
 /// Gives every value its meaning.
 ///
@@ -192,14 +33,6 @@ pub(super) fn check(file: &Path, sourced: Sourced) -> Result<Config, ConfigError
         Some(config) if checker.problems.is_empty() => Ok(Config { warnings: checker.warnings, ..config }),
         _ => Err(ConfigErrors(checker.problems)),
     }
-}
-
-struct Checker<'a> {
-    file: &'a Path,
-    base: PathBuf,
-    sourced: Sourced,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
 }
 
 impl Checker<'_> {
@@ -491,160 +324,9 @@ impl Checker<'_> {
         }
         Some(path)
     }
-
-    // ── small checks ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    fn place(&self, key: &str) -> String {
-        self.sourced.origin(key).place(self.file)
-    }
-
-    fn problem(&mut self, key: &str, what: &str, help: &str) {
-        let place = self.place(key);
-        self.problems.push(Problem { what: format!("{key} {what}"), place, help: help.to_owned() });
-    }
-
-    fn path(&self, text: &str) -> PathBuf {
-        self.base.join(text)
-    }
-
-    fn parsed<T, E: std::fmt::Display>(
-        &mut self,
-        key: &str,
-        text: &str,
-        parse: impl Fn(&str) -> Result<T, E>,
-        help: &str,
-    ) -> Option<T> {
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problem(key, &format!("holds {text:?}: {error}"), help);
-                None
-            }
-        }
-    }
-
-    fn each<T, E: std::fmt::Display>(
-        &mut self,
-        key: &str,
-        texts: &[String],
-        parse: impl Fn(&str) -> Result<T, E>,
-        help: &str,
-    ) -> Vec<T> {
-        if texts.len() > limits::MAX_CONFIG_LIST {
-            let what = format!("has more than {} entries", limits::MAX_CONFIG_LIST);
-            self.problem(key, &what, "join ranges, or leave some out");
-            return Vec::new();
-        }
-        texts.iter().filter_map(|text| self.parsed(key, text.trim(), &parse, help)).collect()
-    }
-
-    fn listen(&mut self, key: &str, text: &str) -> Option<SocketAddr> {
-        if text.is_empty() {
-            return None;
-        }
-        self.parsed(key, text, SocketAddr::from_str, LISTEN_HELP)
-    }
-
-    fn number(&mut self, key: &str, value: u64, least: u64, most: u64) -> u64 {
-        if !(least..=most).contains(&value) {
-            self.problem(key, &format!("is {value}"), &format!("choose a number from {least} to {most}"));
-        }
-        value.clamp(least, most)
-    }
-
-    fn count(&mut self, key: &str, value: u64, least: u64, most: u64) -> usize {
-        usize::try_from(self.number(key, value, least, most)).unwrap_or(usize::MAX)
-    }
-
-    fn seconds(&mut self, key: &str, value: u64, most: u64) -> Duration {
-        Duration::from_secs(self.number(key, value, 1, most))
-    }
-
-    fn one_of<T: Copy>(&mut self, key: &str, text: &str, values: &[(&str, T)]) -> Option<T> {
-        if let Some((_, value)) = values.iter().find(|(name, _)| *name == text) {
-            return Some(*value);
-        }
-        let names = || values.iter().map(|(name, _)| *name);
-        let listed = names().collect::<Vec<_>>().join(", ");
-        let help = match nearest(text, names()) {
-            Some(near) => format!("did you mean \"{near}\"? It is one of {listed}"),
-            None => format!("it is one of {listed}"),
-        };
-        self.problem(key, &format!("is {text:?}"), &help);
-        None
-    }
-
-    /// A secret given as itself or by file. The environment beats the file; both at the same level is a mistake.
-    fn secret(&mut self, key: &str, own: &Secret, file: &str) -> Option<SecretString> {
-        let file_key = format!("{key}_file");
-        let rank = |origin: Origin| match origin {
-            Origin::Default => 0,
-            Origin::File(_) => 1,
-            Origin::Environment(_) => 2,
-        };
-        let (own_rank, file_rank) = (rank(self.sourced.origin(key)), rank(self.sourced.origin(&file_key)));
-        let (has_own, has_file) = (!own.is_empty(), !file.is_empty());
-        if has_own && has_file && own_rank == file_rank && own_rank > 0 {
-            self.problem(key, &format!("and {file_key} are both set"), "keep one of them");
-            return None;
-        }
-        if has_own && (!has_file || own_rank >= file_rank) {
-            return Some(own.reveal().clone());
-        }
-        if !has_file || (file_rank < own_rank) {
-            return None;
-        }
-        let path = self.path(file);
-        match read_bounded(&path, limits::MAX_SECRET_FILE) {
-            Ok(text) if text.trim().is_empty() => {
-                let what = format!("names an empty file: {}", path.display());
-                self.problem(&file_key, &what, "write the secret into it");
-                None
-            }
-            Ok(text) => {
-                self.warn_if_readable(&file_key, &path);
-                Some(text.trim().to_owned().into())
-            }
-            Err(error) => {
-                let what = format!("names a file that cannot be read: {}: {error}", path.display());
-                self.problem(
-                    &file_key,
-                    &what,
-                    "check path and permissions; `sentra init` makes keys for a new installation",
-                );
-                None
-            }
-        }
-    }
-
-    fn authorities(&mut self, key: &str, file: &str) -> Option<PathBuf> {
-        if file.is_empty() {
-            return None;
-        }
-        let path = self.path(file);
-        if let Err(why) = tls::certificates(&path) {
-            let what = format!("cannot be used: {}: {why}", path.display());
-            self.problem(key, &what, "name a PEM file with the authority's certificate, or leave it empty");
-        }
-        Some(path)
-    }
-
-    /// Others on the machine may read it: allowed (some orchestrators mount secrets so), but worth a word.
-    fn warn_if_readable(&mut self, key: &str, path: &Path) {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path).map_or(0, |data| data.permissions().mode());
-        if mode & 0o077 != 0 {
-            let place = self.place(key);
-            self.warnings.push(Problem {
-                what: format!("{key}: others on this machine may read {}", path.display()),
-                place,
-                help: format!("chmod 600 {}", path.display()),
-            });
-        }
-    }
 }
 
-const LISTEN_HELP: &str = "write ADDRESS:PORT, like \"0.0.0.0:25\" or \"[::1]:2525\"";
+pub(super) const LISTEN_HELP: &str = "write ADDRESS:PORT, like \"0.0.0.0:25\" or \"[::1]:2525\"";
 const RANGE_HELP: &str = "write an address or a range, like \"192.0.2.10\" or \"192.0.2.0/24\"";
 const HOSTNAME_HELP: &str = "write a host name, like \"mail.example.com\"";
 

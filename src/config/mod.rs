@@ -5,6 +5,8 @@
 //! once. This module alone reads the environment, and no module it configures imports it.
 
 mod check;
+mod checked;
+mod checker;
 mod error;
 mod read;
 mod settings;
@@ -14,9 +16,10 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use check::{
+pub use check::NARROWEST_TRUST;
+pub use checked::{
     CacheConfig, Config, DatabaseConfig, JourneyConfig, KeysConfig, LogConfig, LogFormat, LogLevel,
-    NARROWEST_TRUST, NextHopConfig, RedisConfig, SmtpConfig,
+    NextHopConfig, RedisConfig, SmtpConfig,
 };
 pub use error::{ConfigErrors, Problem, nearest};
 pub use read::{Environment, Origin, Sourced, environment, read_bounded};

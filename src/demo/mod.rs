@@ -9,9 +9,10 @@ mod receiver;
 mod samples;
 mod show;
 
-use crate::adapters::clock::{SystemClock, UlidSource};
-use crate::adapters::suppliers::{self, csv};
-use crate::app::{App, Addresses};
+use crate::adapters::suppliers::csv;
+use crate::adapters::suppliers::import::ImportOptions;
+use crate::adapters::suppliers::records::SupplierRecords;
+use crate::app::{Addresses, App};
 use crate::cli::{self, Failure, Globals, Io};
 use crate::config::{self, Environment};
 use mail_send::SmtpClient;
@@ -112,9 +113,16 @@ async fn initialise(dir: &Path, next_hop: SocketAddr) -> Result<Globals, Failure
 async fn import(globals: &Globals) -> Result<(), Failure> {
     let at = cli::open(globals).await?;
     let organisation = at.organisation(globals).await?;
+    let (store, keyring) = (&at.store, Arc::clone(at.store.keyring()));
+    let records = SupplierRecords::new(
+        store.database().clone(),
+        keyring as _,
+        Arc::clone(store.clock()),
+        Arc::clone(store.ids()),
+    );
     let parsed = csv::parse(SUPPLIERS.as_bytes(), csv::ParseOptions { verified: true });
-    suppliers::records::import_verified(at.store.database(), at.store.keyring(), organisation.id, parsed).await?;
-    let _ = (SystemClock, UlidSource::new(), Arc::new(()));
+    let options = ImportOptions { verified: true, dry_run: false, actor: "demo", source: "suppliers.csv" };
+    records.import(organisation.id, &parsed, &options).await?;
     Ok(())
 }
 

@@ -196,3 +196,91 @@ pub fn alarm(kind: Alarm, org: Option<OrgId>, detail: &str) {
     let org = org.map(tracing::field::display);
     tracing::error!(target: EVENTS, event = "alarm", alarm = kind.as_str(), org, "{detail}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::MakeWriter;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    impl<'a> MakeWriter<'a> for Captured {
+        type Writer = Self;
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn captured(event: impl FnOnce()) -> serde_json::Value {
+        let lines = Captured::default();
+        let subscriber = super::super::log::json_layer(lines.clone());
+        tracing::subscriber::with_default(subscriber, event);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_one_line_without_personal_data() {
+        let (mail_id, org) = (MailId(ulid::Ulid::from_parts(1, 2)), OrgId(ulid::Ulid::from_parts(3, 4)));
+        let mail = MailEvent {
+            mail_id,
+            org: Some(org),
+            peer_ip: Some(IpAddr::from([192, 0, 2, 1])),
+            size: 4_096,
+            action: Some(Action::Tag),
+            would_be: Some(Action::Quarantine),
+            severity: Severity::Caution,
+            score: 55,
+            codes: "FIRST_CONTACT,SUPPLIER_UNKNOWN",
+            category: Category::Invoice,
+            outcome: "relayed",
+            reply_code: 250,
+            next_hop_code: Some(250),
+            timings: StageTimings { parse: 100, judge: 70, total: 12_345, ..StageTimings::default() },
+            personal: Some(Personal {
+                mail_from: "eve@evil.example",
+                recipients: "ap@x.example",
+                subject: "Pay",
+            }),
+        };
+        let line = captured(|| mail_event(&mail));
+        for (field, value) in [
+            ("event", serde_json::json!("mail")),
+            ("mail_id", mail_id.to_string().into()),
+            ("org", org.to_string().into()),
+            ("peer_ip", "192.0.2.1".into()),
+            ("action", "tag".into()),
+            ("would_be", "quarantine".into()),
+            ("reply_code", 250.into()),
+            ("duration_ms", 12.into()),
+            ("judge_us", 70.into()),
+        ] {
+            assert_eq!(line[field], value, "{field} in {line}");
+        }
+        let text = line.to_string();
+        assert!(!text.contains("evil.example") && !text.contains("Pay") && !text.contains("ap@"), "{text}");
+    }
+
+    #[test]
+    fn ready_names_what_was_bound() {
+        let smtp = ["127.0.0.1:2525".parse().unwrap(), "[::1]:2525".parse().unwrap()];
+        let line = captured(|| ready(&Ready { smtp: &smtp, web: Some(smtp[0]), ..Ready::default() }));
+        assert_eq!(line["event"], "ready");
+        assert_eq!(line["smtp"], "127.0.0.1:2525,[::1]:2525");
+        assert_eq!(line["web"], "127.0.0.1:2525");
+        assert!(line.get("smtps").is_none(), "{line}");
+    }
+}

@@ -103,6 +103,15 @@ fn targets(level: Level) -> Targets {
     Targets::new().with_default(others).with_target("sentra", ours).with_target(EVENTS, LevelFilter::INFO)
 }
 
+/// A subscriber with the JSON form over any writer, for the tests of the events.
+#[cfg(test)]
+pub(super) fn json_layer<W>(writer: W) -> impl tracing::Subscriber
+where
+    W: for<'a> fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::registry().with(fmt::layer().with_writer(writer).json().flatten_event(true))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,23 +5,23 @@ use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::memory::MemoryDirectory;
 use crate::evidence::Sources;
 use crate::gateway::{Inspection, Inspector};
-use crate::facts;
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
 use crate::model::{
     Account, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
-    Organisation, Peer, PeerStanding, Places, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
+    Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
     StageTimings, Verdict, is_free_mail,
 };
 use crate::ports::{Clock, IdSource};
 use crate::rules::RuleSet;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
 
 /// What all files of a run share.
 pub(super) struct Setup {
