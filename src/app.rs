@@ -26,8 +26,8 @@ use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
-use counting::Counting;
 use arc_swap::ArcSwap;
+use counting::Counting;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -80,6 +80,7 @@ impl App {
     /// # Errors
     /// [`StartError`] names the part and the remedy; nothing keeps running.
     pub async fn build(config: Config) -> Result<Self, StartError> {
+        telemetry::metrics::install();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn IdSource> = Arc::new(UlidSource::new());
 
@@ -100,7 +101,7 @@ impl App {
         book.refresh().await?;
         let last = CancellationToken::new();
         let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
-        
+
         // What is known.
         let redis = match &config.redis {
             Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
@@ -189,6 +190,7 @@ impl App {
         tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book) as _, jobs_stop.clone()));
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), jobs_stop.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
+        let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
             tasks.spawn(web::serve(listener, web::health_routes(readiness), jobs_stop.clone()));
@@ -212,6 +214,7 @@ impl App {
             () = server.run(shutdown) => {}
             () = reloading => {}
         }
+        folding.abort();
         jobs_stop.cancel();
         tasks.close();
         tasks.wait().await;
@@ -289,4 +292,3 @@ fn next_hop_options(config: &Config) -> next_hop::Options {
         ..next_hop::Options::default()
     }
 }
-

@@ -9,7 +9,8 @@ use crate::act::{self, Stamp};
 use crate::message;
 use crate::model::{AuthResults, NextHopReply, Organisation};
 use crate::ports::{
-    Clock, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState, PortError, SendResult,
+    Clock, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState, PortError,
+    SendResult,
 };
 use crate::telemetry::{self, Alarm};
 use bytes::Bytes;
@@ -78,7 +79,12 @@ impl Releases {
             keyring: self.keyring.as_ref(),
             // What was known of the sender when it came is in the record; nothing is claimed anew.
             auth: &AuthResults::default(),
-            passes: act::passes(&source.octets, organisation, &item.envelope.recipients, self.keyring.as_ref()),
+            passes: act::passes(
+                &source.octets,
+                organisation,
+                &item.envelope.recipients,
+                self.keyring.as_ref(),
+            ),
             include_return_token: true,
         };
         let release = act::Release {
@@ -94,7 +100,12 @@ impl Releases {
         act::compose_release(&release, &stamp).map(|mail| Some(mail.octets))
     }
 
-    async fn hand_on(&self, item: &OutboxItem, organisation: &Arc<Organisation>, octets: Bytes) -> SendResult {
+    async fn hand_on(
+        &self,
+        item: &OutboxItem,
+        organisation: &Arc<Organisation>,
+        octets: Bytes,
+    ) -> SendResult {
         let envelope = &item.envelope;
         let Some((first, others)) = envelope.recipients.split_first() else {
             return SendResult::Failed("no recipient".to_owned());

@@ -1,6 +1,6 @@
 //! Real clients hand mail in: swaks, smtp-source, Python smtplib, curl and openssl, with and without certificates.
 
-use crate::support::sink::Sink;
+use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, clean_invoice};
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use std::path::PathBuf;
@@ -62,8 +62,16 @@ async fn strict_world(sink: &Sink, authority: &Authority) -> World {
 }
 
 fn ingress_token(world: &World) -> String {
-    let line = world.init_output.lines().find(|line| line.to_lowercase().contains("ingress")).expect("init prints the ingress token");
-    line.split_whitespace().last().unwrap().trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').to_owned()
+    let line = world
+        .init_output
+        .lines()
+        .find(|line| line.to_lowercase().contains("ingress"))
+        .expect("init prints the ingress token");
+    line.split_whitespace()
+        .last()
+        .unwrap()
+        .trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
+        .to_owned()
 }
 
 /// The mail as the tenant's Exchange would hand it over.
@@ -79,11 +87,18 @@ fn from_exchange(world: &World, id: &str) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn swaks_delivers_with_starttls() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut swaks = program("swaks", "swaks libnet-ssleay-perl");
     swaks.args(["--server", &world.smtp.to_string(), "--tls", "--from", "accounts@acme-supplies.example"]);
-    swaks.args(["--to", "accounts@contoso.example", "--header", "Subject: hello", "--body", "see you on site"]);
+    swaks.args([
+        "--to",
+        "accounts@contoso.example",
+        "--header",
+        "Subject: hello",
+        "--body",
+        "see you on site",
+    ]);
     let done = finish(swaks);
     assert!(done.status.success(), "{}", text(&done));
     assert!(text(&done).contains("TLS started"), "{}", text(&done));
@@ -93,7 +108,7 @@ async fn swaks_delivers_with_starttls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_outside_the_trusted_ranges_needs_certificate_tenant_and_token() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let authority = Authority::new(ExtendedKeyUsagePurpose::ClientAuth);
     let world = strict_world(&sink, &authority).await;
     let send = |id: &str, certificate: bool, octets: Vec<u8>| {
@@ -103,7 +118,12 @@ async fn a_peer_outside_the_trusted_ranges_needs_certificate_tenant_and_token() 
         swaks.args(["--server", &world.smtp.to_string(), "--tls", "--from", "a@acme-supplies.example"]);
         swaks.args(["--to", "accounts@contoso.example", "--data", &format!("@{}", file.display())]);
         if certificate {
-            swaks.args(["--tls-cert", &authority.file("client.pem"), "--tls-key", &authority.file("client.key")]);
+            swaks.args([
+                "--tls-cert",
+                &authority.file("client.pem"),
+                "--tls-key",
+                &authority.file("client.key"),
+            ]);
         }
         text(&finish(swaks))
     };
@@ -124,7 +144,7 @@ async fn a_peer_outside_the_trusted_ranges_needs_certificate_tenant_and_token() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_with_server_usage_only_is_tolerated() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let authority = Authority::new(ExtendedKeyUsagePurpose::ServerAuth);
     let world = strict_world(&sink, &authority).await;
     let file = world.folder.path().join("mail.eml");
@@ -140,7 +160,7 @@ async fn a_certificate_with_server_usage_only_is_tolerated() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn smtp_source_of_postfix_loses_nothing() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut source = program("smtp-source", "postfix");
     source.args(["-m", "200", "-s", "10", "-l", "5000", "-f", "a@acme-supplies.example"]);
@@ -152,7 +172,7 @@ async fn smtp_source_of_postfix_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_smtplib_hands_over_utf8_and_dsn_through_starttls() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let script = format!(
         r#"
@@ -180,13 +200,17 @@ with smtplib.SMTP("127.0.0.1", {port}) as server:
     assert!(done.status.success(), "{}", text(&done));
     let received = sink.wait_for(1).await;
     assert!(received[0].octets.ends_with(b"\r\n\r\n.a line with a dot\r\n..\r\n"));
-    assert!(received[0].mail.contains("RET=HDRS") && received[0].mail.contains("ENVID=QQ314159"), "{}", received[0].mail);
+    assert!(
+        received[0].mail.contains("RET=HDRS") && received[0].mail.contains("ENVID=QQ314159"),
+        "{}",
+        received[0].mail
+    );
     assert!(received[0].recipients[0].contains("NOTIFY=SUCCESS,FAILURE"), "{:?}", received[0].recipients);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn curl_uploads_a_message() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let file = world.folder.path().join("mail.eml");
     std::fs::write(&file, clean_invoice("curl@t")).unwrap();
@@ -197,12 +221,15 @@ async fn curl_uploads_a_message() {
     let done = finish(curl);
     assert!(done.status.success(), "{}", text(&done));
     let received = sink.wait_for(1).await;
-    assert!(received[0].octets.ends_with(&clean_invoice("curl@t")), "the message is unchanged below our fields");
+    assert!(
+        received[0].octets.ends_with(&clean_invoice("curl@t")),
+        "the message is unchanged below our fields"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn openssl_sees_tls_1_2_and_1_3_with_forward_secrecy_only() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()).arg("--smtps").arg("127.0.0.1:0"));
     let smtps = world.smtps.expect("implicit TLS listens");
     let try_with = |arguments: &[&str], starttls: bool| {
@@ -226,7 +253,10 @@ async fn openssl_sees_tls_1_2_and_1_3_with_forward_secrecy_only() {
             &["-tls1_2", "-cipher", "ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES256-SHA"][..],
         ] {
             let refused = try_with(arguments, starttls);
-            assert!(refused.contains("Cipher is (NONE)") || refused.contains("alert"), "{arguments:?}: {refused}");
+            assert!(
+                refused.contains("Cipher is (NONE)") || refused.contains("alert"),
+                "{arguments:?}: {refused}"
+            );
         }
     }
 }

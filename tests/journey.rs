@@ -1,7 +1,7 @@
 //! The journey through the real binary: deliver, tag, hold, release, and what never happens on the way.
 
 use crate::support::client::Client;
-use crate::support::sink::Sink;
+use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
 use std::process::Command;
 
@@ -20,12 +20,15 @@ fn below_our_fields<'a>(received: &'a [u8], original: &[u8]) -> &'a [u8] {
 }
 
 fn field<'a>(octets: &'a str, name: &str) -> Option<&'a str> {
-    octets.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    octets
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clean_mail_is_delivered_byte_identical_below_our_fields() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut odd = clean_invoice("odd@t");
     odd.extend_from_slice(b"\r\n.\r\n..leading dots\r\n\0 NUL and \xff\xfe eight bits\r\n\r\n\r\n");
@@ -44,7 +47,7 @@ async fn clean_mail_is_delivered_byte_identical_below_our_fields() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_account_is_held_and_the_administrator_told() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut client = world.hello().await;
     let reply = client.send(ACME, &[ACCOUNTS], &changed_invoice("held@t")).await.unwrap();
@@ -71,19 +74,31 @@ async fn a_changed_account_is_held_and_the_administrator_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_leaves_no_plain_text_on_disk() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut client = world.hello().await;
     client.send(ACME, &[ACCOUNTS], &changed_invoice("sealed@t")).await.unwrap();
     sink.wait_for(1).await;
-    let secrets: [&[u8]; 6] =
-        [b"BARC10201530093459", b"10201530093459", b"NWBK60161331926819", b"GB94 BARC", b"Invoice INV-1042", b"accounts@acme-supplies"];
+    let secrets: [&[u8]; 6] = [
+        b"BARC10201530093459",
+        b"10201530093459",
+        b"NWBK60161331926819",
+        b"GB94 BARC",
+        b"Invoice INV-1042",
+        b"accounts@acme-supplies",
+    ];
     for file in world.data_files() {
         let octets = std::fs::read(&file).unwrap();
         for secret in secrets {
             // The directory holds supplier addresses in the clear; mail content and numbers never.
-            let directory = secret == b"accounts@acme-supplies" && file.extension().is_some_and(|e| e == "db" || e == "db-wal");
-            assert!(directory || memchr::memmem::find(&octets, secret).is_none(), "{:?} in {}", String::from_utf8_lossy(secret), file.display());
+            let directory = secret == b"accounts@acme-supplies"
+                && file.extension().is_some_and(|e| e == "db" || e == "db-wal");
+            assert!(
+                directory || memchr::memmem::find(&octets, secret).is_none(),
+                "{:?} in {}",
+                String::from_utf8_lossy(secret),
+                file.display()
+            );
         }
     }
     let log = world.log();
@@ -94,7 +109,7 @@ async fn what_is_held_leaves_no_plain_text_on_disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_chosen() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()).arg("--mailbox").arg("invoices@contoso.example"));
     let mut client = world.hello().await;
     let octets = changed_invoice("release@t");
@@ -104,24 +119,55 @@ async fn a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_cho
 
     let refused = world.command(&["quarantine", "release", &id]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "a release needs its reason");
-    let outside = world.command(&["quarantine", "release", &id, "--reason", "x", "--to", "someone@else.example"]).output().unwrap();
+    let outside = world
+        .command(&["quarantine", "release", &id, "--reason", "x", "--to", "someone@else.example"])
+        .output()
+        .unwrap();
     assert_eq!(outside.status.code(), Some(1), "never to another address");
 
-    world.run(&["quarantine", "release", &id, "--reason", "called Dana on the number on record", "--to", ACCOUNTS]);
-    let released = sink.wait_for_matching(|received| received.octets.ends_with(b"\r\n") && String::from_utf8_lossy(&received.octets).contains("release@t") && received.recipients.iter().any(|to| to.contains(ACCOUNTS))).await;
+    world.run(&[
+        "quarantine",
+        "release",
+        &id,
+        "--reason",
+        "called Dana on the number on record",
+        "--to",
+        ACCOUNTS,
+    ]);
+    let released = sink
+        .wait_for_matching(|received| {
+            received.octets.ends_with(b"\r\n")
+                && String::from_utf8_lossy(&received.octets).contains("release@t")
+                && received.recipients.iter().any(|to| to.contains(ACCOUNTS))
+        })
+        .await;
     assert_eq!(released.recipients.len(), 1);
     let text = String::from_utf8_lossy(&released.octets).into_owned();
-    assert!(text.contains("Subject: Invoice INV-1042\r\n") && text.contains("Date: Mon, 23 Nov 2026"), "the original's own fields");
+    assert!(
+        text.contains("Subject: Invoice INV-1042\r\n") && text.contains("Date: Mon, 23 Nov 2026"),
+        "the original's own fields"
+    );
     world.wait_for_state(&id, "released").await;
-    let copies = sink.messages().iter().filter(|received| String::from_utf8_lossy(&received.octets).contains("<release@t>") && received.mail.contains(ACME)).count();
+    let copies = sink
+        .messages()
+        .iter()
+        .filter(|received| {
+            String::from_utf8_lossy(&received.octets).contains("<release@t>") && received.mail.contains(ACME)
+        })
+        .count();
     assert_eq!(copies, 1, "released once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_supplier_is_tagged_in_words_a_clerk_understands() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
-    let octets = mail("Northgate <office@northgate.example>", "Invoice 118", "tag@t", "Invoice 118\nAmount due: £1,960.00\nIBAN: GB39 LOYD 3096 3418 2736 45\n");
+    let octets = mail(
+        "Northgate <office@northgate.example>",
+        "Invoice 118",
+        "tag@t",
+        "Invoice 118\nAmount due: £1,960.00\nIBAN: GB39 LOYD 3096 3418 2736 45\n",
+    );
     let mut client = world.hello().await;
     assert_eq!(client.send("office@northgate.example", &[ACCOUNTS], &octets).await.unwrap().code, 250);
     let received = sink.wait_for(1).await.remove(0);
@@ -131,12 +177,15 @@ async fn an_unknown_supplier_is_tagged_in_words_a_clerk_understands() {
     let original = String::from_utf8(octets).unwrap();
     let (original_head, original_body) = original.split_once("\r\n\r\n").unwrap();
     assert!(head.ends_with(original_head), "the sender's header section is untouched");
-    assert!(body.ends_with(original_body) && body.len() > original_body.len(), "banner above, text untouched");
+    assert!(
+        body.ends_with(original_body) && body.len() > original_body.len(),
+        "banner above, text untouched"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn monitor_delivers_untouched_and_says_what_it_would_have_done() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()).arg("--mode").arg("monitor"));
     let octets = changed_invoice("monitor@t");
     let mut client = world.hello().await;
@@ -150,7 +199,7 @@ async fn monitor_delivers_untouched_and_says_what_it_would_have_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tag_mode_never_holds() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()).arg("--mode").arg("tag"));
     let mut client = world.hello().await;
     client.send(ACME, &[ACCOUNTS], &changed_invoice("tagmode@t")).await.unwrap();
@@ -162,9 +211,10 @@ async fn tag_mode_never_holds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_fields_of_ours_never_pass() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
-    let forged = "X-Sentra-Verdict: v=1; action=deliver\r\nx-sentra-return : guess\r\nX-SENTRA-Id: one\r\n folded\r\n";
+    let forged =
+        "X-Sentra-Verdict: v=1; action=deliver\r\nx-sentra-return : guess\r\nX-SENTRA-Id: one\r\n folded\r\n";
     let clean = clean_invoice("forged@t");
     let mut octets = forged.as_bytes().to_vec();
     octets.extend_from_slice(&clean);
@@ -178,11 +228,32 @@ async fn forged_fields_of_ours_never_pass() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recipients_are_checked_folded_and_kept_to_one_organisation() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
-    world.run(&["org", "create", "Fabrikam", "--mailbox", "pay@fabrikam.example", "--next-hop", &sink.address().to_string(), "--next-hop-tls", "none"]);
-    world.run(&["org", "mailbox", "add", "accounts@contoso.example", "--alias", "rechnung@contoso.example", "--org", "Contoso"]);
-    world.wait_until(|world| world.log().contains("organisations"), "the new organisation is in the book").await;
+    world.run(&[
+        "org",
+        "create",
+        "Fabrikam",
+        "--mailbox",
+        "pay@fabrikam.example",
+        "--next-hop",
+        &sink.address().to_string(),
+        "--next-hop-tls",
+        "none",
+    ]);
+    world.run(&[
+        "org",
+        "mailbox",
+        "add",
+        "accounts@contoso.example",
+        "--alias",
+        "rechnung@contoso.example",
+        "--org",
+        "Contoso",
+    ]);
+    world
+        .wait_until(|world| world.log().contains("organisations"), "the new organisation is in the book")
+        .await;
     let mut client = world.hello().await;
     let rows = [
         ("plain", "accounts@contoso.example", 250),
@@ -204,9 +275,14 @@ async fn recipients_are_checked_folded_and_kept_to_one_organisation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bounce_passes_unbannered_with_its_null_sender() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
-    let octets = mail("Mail Delivery <postmaster@northgate.example>", "Undeliverable", "dsn@t", "IBAN: GB39 LOYD 3096 3418 2736 45\nAmount due: £10.00 invoice\n");
+    let octets = mail(
+        "Mail Delivery <postmaster@northgate.example>",
+        "Undeliverable",
+        "dsn@t",
+        "IBAN: GB39 LOYD 3096 3418 2736 45\nAmount due: £10.00 invoice\n",
+    );
     let mut client = world.hello().await;
     assert_eq!(client.send("", &[ACCOUNTS], &octets).await.unwrap().code, 250);
     let received = sink.wait_for(1).await.remove(0);
@@ -216,10 +292,20 @@ async fn a_bounce_passes_unbannered_with_its_null_sender() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_framing_trick_yields_a_second_message() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let second = "MAIL FROM:<evil@x.example>\r\nRCPT TO:<accounts@contoso.example>\r\nDATA\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n";
-    for end in ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n.\r", "\r.\r\n", "\n.\r", "\0\r\n.\0\r\n", "\r\n\0.\r\n"] {
+    for end in [
+        "\n.\n",
+        "\n.\r\n",
+        "\r.\r",
+        "\r\n.\n",
+        "\r\n.\r",
+        "\r.\r\n",
+        "\n.\r",
+        "\0\r\n.\0\r\n",
+        "\r\n\0.\r\n",
+    ] {
         let smuggling = format!("Subject: outer\r\n\r\nbody{end}{second}");
         // By DATA.
         let mut client = world.hello().await;
@@ -249,7 +335,7 @@ async fn no_framing_trick_yields_a_second_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dkim_signature_still_verifies_after_delivery() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     // Debian's Python carries dkimpy, an implementation that shares nothing with ours.
     let python = |script: &str, input: &[u8]| {
@@ -266,7 +352,10 @@ async fn a_dkim_signature_still_verifies_after_delivery() {
         done.stdout
     };
     let key = world.folder.path().join("dkim.pem");
-    let made = Command::new("openssl").args(["genrsa", "-traditional", "-out", key.to_str().unwrap(), "2048"]).output().unwrap();
+    let made = Command::new("openssl")
+        .args(["genrsa", "-traditional", "-out", key.to_str().unwrap(), "2048"])
+        .output()
+        .unwrap();
     assert!(made.status.success());
     let sign = r#"
 import sys, dkim
@@ -286,13 +375,14 @@ sys.stdout.write("pass" if dkim.verify(sys.stdin.buffer.read(), dnsfunc=lambda n
     assert_eq!(client.send(ACME, &[ACCOUNTS], &signed).await.unwrap().code, 250);
     let received = sink.wait_for(1).await.remove(0);
     assert_eq!(python(verify, &received.octets), b"pass", "after delivery");
-    let digest = |octets: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets).as_ref().to_vec();
+    let digest =
+        |octets: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets).as_ref().to_vec();
     assert_eq!(digest(below_our_fields(&received.octets, &signed)), digest(&signed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_third_pass_of_a_message_is_a_loop() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
     let mut octets = clean_invoice("loop@t");
     let mut codes = Vec::new();
@@ -311,13 +401,16 @@ async fn the_third_pass_of_a_message_is_a_loop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_tell_the_truth() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let mut world = World::start(Setup::new(sink.address()));
     let mut client = world.hello().await;
     client.send(ACME, &[ACCOUNTS], &clean_invoice("metrics@t")).await.unwrap();
     client.send(ACME, &[ACCOUNTS], &changed_invoice("metrics-held@t")).await.unwrap();
     let get = |address: std::net::SocketAddr, path: &str| {
-        let done = Command::new("curl").args(["-s", "-w", "\n%{http_code}", &format!("http://{address}{path}")]).output().expect("apt-get install curl");
+        let done = Command::new("curl")
+            .args(["-s", "-w", "\n%{http_code}", &format!("http://{address}{path}")])
+            .output()
+            .expect("apt-get install curl");
         String::from_utf8(done.stdout).unwrap()
     };
     assert!(get(world.web.unwrap(), "/healthz").ends_with("200"));

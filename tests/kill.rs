@@ -1,7 +1,7 @@
 //! kill -9 at every step: each message the sender got 250 for is at the next hop or in quarantine, none is held twice.
 
 use crate::support::client::Client;
-use crate::support::sink::Sink;
+use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -44,7 +44,11 @@ impl Load {
     async fn attempt(&self, id: &str, octets: &[u8]) -> std::io::Result<bool> {
         let mut client = Client::connect(self.address).await?;
         self.step();
-        for line in ["EHLO load.test", "MAIL FROM:<accounts@acme-supplies.example>", "RCPT TO:<accounts@contoso.example>"] {
+        for line in [
+            "EHLO load.test",
+            "MAIL FROM:<accounts@acme-supplies.example>",
+            "RCPT TO:<accounts@contoso.example>",
+        ] {
             if client.say(line).await?.code != 250 {
                 return Ok(false);
             }
@@ -99,7 +103,7 @@ fn message(number: u64) -> (String, Vec<u8>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_hundred_kills_under_load_lose_nothing_and_hold_nothing_twice() {
-    let sink = Sink::start().await;
+    let sink = Sink::start(Behaviour::default()).await;
     let mut world = World::start(Setup::new(sink.address()));
     let load = Arc::new(Load {
         address: world.smtp,
@@ -129,12 +133,15 @@ async fn two_hundred_kills_under_load_lose_nothing_and_hold_nothing_twice() {
     }
 
     let acknowledged = load.acknowledged.lock().unwrap().clone();
-    let at_sink: BTreeSet<String> = sink.messages().iter().filter_map(|received| message_id(&received.octets)).collect();
+    let at_sink: BTreeSet<String> =
+        sink.messages().iter().filter_map(|received| message_id(&received.octets)).collect();
     let mut held: BTreeMap<String, usize> = BTreeMap::new();
     for row in world.quarantine() {
-        *held.entry(row["message_id"].as_str().unwrap().trim_matches(['<', '>']).to_owned()).or_default() += 1;
+        *held.entry(row["message_id"].as_str().unwrap().trim_matches(['<', '>']).to_owned()).or_default() +=
+            1;
     }
-    let lost: Vec<_> = acknowledged.iter().filter(|id| !at_sink.contains(*id) && !held.contains_key(*id)).collect();
+    let lost: Vec<_> =
+        acknowledged.iter().filter(|id| !at_sink.contains(*id) && !held.contains_key(*id)).collect();
     let twice: Vec<_> = held.iter().filter(|(_, count)| **count > 1).collect();
     println!(
         "{KILLS} kills, {} acknowledged ({} held), {} at the next hop",

@@ -6,8 +6,8 @@ use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::store::{
-    Book, ChainCheck, Database, JournalWriter, Membership, NewOrganisation, OrgSetting, OutboxState,
-    ReleaseOrder, SendResult, Store, StoreError,
+    Book, ChainCheck, Database, JournalWriter, Membership, NewOrganisation, OrgSetting, ReleaseOrder, Store,
+    StoreError,
 };
 use sentra::limits;
 use sentra::model::{
@@ -16,7 +16,8 @@ use sentra::model::{
     ProtectedMailbox, QuarantineId, Recipient, ReversePath, Scheme, Severity, SupplierId,
 };
 use sentra::ports::{
-    Clock, HoldOutcome, Journal as _, MessageRecord, OrganisationBook as _, OutboxMail, QuarantineStore as _,
+    Clock, HoldOutcome, Journal as _, MessageRecord, OrganisationBook as _, OutboxMail, OutboxState,
+    QuarantineStore as _, SendResult,
 };
 use sqlx::Row as _;
 use std::path::Path;

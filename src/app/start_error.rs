@@ -24,7 +24,9 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// None configured: Exchange hands mail over under TLS only.
-    #[error("no server certificate is configured (tls.certificate, tls.key); `sentra init` makes a self-signed one")]
+    #[error(
+        "no server certificate is configured (tls.certificate, tls.key); `sentra init` makes a self-signed one"
+    )]
     NoCertificate,
     /// Roots of the next hop.
     #[error(transparent)]

@@ -4,9 +4,9 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod adapt;
 mod certificate;
 pub mod check;
-mod adapt;
 mod config;
 mod database;
 mod demo;
@@ -136,7 +136,9 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Check(args) => adapt::check(globals, args, io).await,
         Command::Suppliers(args) => adapt::suppliers(globals, &args.command, io).await,
-        Command::Serve | Command::Demo(_) => Err(Failure::usage("serve and demo make a runtime of their own")),
+        Command::Serve | Command::Demo(_) => {
+            Err(Failure::usage("serve and demo make a runtime of their own"))
+        }
     }
 }
 

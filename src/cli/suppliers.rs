@@ -288,12 +288,7 @@ fn counts(supplier: &SupplierRecord) -> [(&'static str, usize); 4] {
         .map(|state| (state.as_str(), supplier.accounts.iter().filter(|a| a.state == state).count()))
 }
 
-async fn list(
-    records: &SupplierRecords,
-    org: OrgId,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
+async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut rows = table(&["Id", "Name", "Domains", "Verified", "Pending", "Retired", "Blocked"]);
     let mut after: Option<SupplierId> = None;
     loop {
@@ -385,11 +380,7 @@ async fn show(
     Ok(0)
 }
 
-async fn write_export(
-    records: &SupplierRecords,
-    org: OrgId,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
+async fn write_export(records: &SupplierRecords, org: OrgId, out: &mut dyn Write) -> Result<u8, Failure> {
     // Noted before the first number leaves.
     records.note_export(org, "operator").await?;
     let mut after: Option<SupplierId> = None;

@@ -60,7 +60,8 @@ pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, 
     let (_reload, reloads) = mpsc::channel(1);
     let running = tokio::spawn(app.run(shutdown.clone(), reloads));
 
-    let smtp = addresses.smtp.first().copied().ok_or_else(|| Failure::new("the gateway has no SMTP address"))?;
+    let smtp =
+        addresses.smtp.first().copied().ok_or_else(|| Failure::new("the gateway has no SMTP address"))?;
     let mut outcomes = Vec::with_capacity(SAMPLES.len());
     for sample in SAMPLES {
         let reply = send(smtp, sample).await;
@@ -95,9 +96,29 @@ pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, 
 async fn initialise(dir: &Path, next_hop: SocketAddr) -> Result<Globals, Failure> {
     let (folder, next_hop) = (dir.display().to_string(), next_hop.to_string());
     let arguments = [
-        "sentra", "init", "--dir", &folder, "--org", "Contoso", "--mailbox", MAILBOX, "--next-hop", &next_hop,
-        "--next-hop-tls", "none", "--hostname", "sentra.demo.example", "--smtp", "127.0.0.1:0", "--web",
-        "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--trust", "127.0.0.0/16", "--yes",
+        "sentra",
+        "init",
+        "--dir",
+        &folder,
+        "--org",
+        "Contoso",
+        "--mailbox",
+        MAILBOX,
+        "--next-hop",
+        &next_hop,
+        "--next-hop-tls",
+        "none",
+        "--hostname",
+        "sentra.demo.example",
+        "--smtp",
+        "127.0.0.1:0",
+        "--web",
+        "127.0.0.1:0",
+        "--metrics",
+        "127.0.0.1:0",
+        "--trust",
+        "127.0.0.0/16",
+        "--yes",
     ];
     let globals = Globals { config: dir.join("sentra.toml"), json: false, org: None };
     let (mut said, mut complaints) = (Vec::new(), Vec::new());
@@ -140,8 +161,11 @@ async fn dialog(gateway: SocketAddr, sample: &Sample) -> mail_send::Result<Strin
     let mut client = SmtpClient::connect(gateway, PATIENCE).await?;
     client.read().await?;
     client.ehlo("exchange.demo.example").await?;
-    let commands =
-        [format!("MAIL FROM:<{}>\r\n", sample.from), format!("RCPT TO:<{MAILBOX}>\r\n"), "DATA\r\n".to_owned()];
+    let commands = [
+        format!("MAIL FROM:<{}>\r\n", sample.from),
+        format!("RCPT TO:<{MAILBOX}>\r\n"),
+        "DATA\r\n".to_owned(),
+    ];
     for command in commands {
         let reply = client.cmd(command.as_bytes()).await?;
         if reply.code >= 400 {
@@ -158,7 +182,10 @@ fn invite(addresses: &Addresses, globals: &Globals, out: &mut dyn Write) -> std:
     let smtp = addresses.smtp.first().map(ToString::to_string).unwrap_or_default();
     let config = globals.config.display();
     writeln!(out, "\nThe gateway listens on {smtp} until you press Ctrl-C. Hand it mail of your own:")?;
-    writeln!(out, "  swaks --server {smtp} --from you@example.org --to {MAILBOX} --body 'IBAN: DE89 3704 0044 0532 0130 00'")?;
+    writeln!(
+        out,
+        "  swaks --server {smtp} --from you@example.org --to {MAILBOX} --body 'IBAN: DE89 3704 0044 0532 0130 00'"
+    )?;
     writeln!(out, "  sentra --config {config} quarantine list")?;
     if let Some(web) = addresses.web {
         writeln!(out, "  http://{web}/readyz")?;
@@ -174,7 +201,11 @@ mod tests {
     fn samples_are_fit_for_the_wire() {
         for sample in SAMPLES {
             let text = String::from_utf8_lossy(sample.octets);
-            assert!(text.ends_with("\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']), "{}", sample.title);
+            assert!(
+                text.ends_with("\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']),
+                "{}",
+                sample.title
+            );
             assert!(!text.lines().any(|line| line.starts_with('.')), "{}", sample.title);
             assert!(!message_id(sample.octets).is_empty(), "{}", sample.title);
         }

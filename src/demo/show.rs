@@ -32,7 +32,11 @@ impl Shown {
                 .unwrap_or_default()
                 .to_owned()
         };
-        Self { action: value("action"), severity: value("severity"), codes: value("codes").replace(',', ", ") }
+        Self {
+            action: value("action"),
+            severity: value("severity"),
+            codes: value("codes").replace(',', ", "),
+        }
     }
 }
 
@@ -66,7 +70,11 @@ pub(super) fn table(outcomes: &[Outcome], colour: bool, out: &mut dyn Write) -> 
     writeln!(out, "{table}")?;
     for outcome in &wrong {
         let (title, expected) = (outcome.sample.title, outcome.sample.expected.as_str());
-        writeln!(out, "unexpected: {title}: {:?} instead of {expected}; reply {}", outcome.verdict.action, outcome.reply)?;
+        writeln!(
+            out,
+            "unexpected: {title}: {:?} instead of {expected}; reply {}",
+            outcome.verdict.action, outcome.reply
+        )?;
     }
     let right = outcomes.len().saturating_sub(wrong.len());
     writeln!(out, "{right} of {} samples went as expected", outcomes.len())?;
@@ -108,6 +116,7 @@ fn seen(outcome: &Outcome) -> String {
         _ => None,
     });
     let text = text.unwrap_or_default();
-    let words: Vec<&str> = text.split_whitespace().filter(|word| !word.chars().all(|c| c == '-' || c == '=')).collect();
+    let words: Vec<&str> =
+        text.split_whitespace().filter(|word| !word.chars().all(|c| c == '-' || c == '=')).collect();
     words.join(" ").chars().take(FIRST_LINE).chain("…".chars()).collect()
 }

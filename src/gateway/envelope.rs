@@ -3,9 +3,7 @@
 use super::{Transaction, outcome, proof};
 use crate::act;
 use crate::limits;
-use crate::model::{
-    OrgId, Organisation, PeerStanding, Recipient, RecipientOutcome, RefusalReason,
-};
+use crate::model::{OrgId, Organisation, PeerStanding, Recipient, RecipientOutcome, RefusalReason};
 use crate::telemetry::{self, Alarm};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,8 +24,7 @@ impl Transaction {
                 }
                 let envelope = &self.mail.envelope;
                 let (path, parameters) = (&envelope.reverse_path, &envelope.parameters);
-                let opened =
-                    self.gateway.next_hop.open(&organisation, path, parameters, &recipient).await;
+                let opened = self.gateway.next_hop.open(&organisation, path, parameters, &recipient).await;
                 opened.map(|(onward, reply)| {
                     self.onward = Some(onward);
                     reply
@@ -90,7 +87,8 @@ impl Transaction {
         }
         let too_often = self.passes(organisation) >= limits::MAX_OWN_PASSES;
         if too_often || proof::received_fields(&self.mail.octets) > limits::MAX_RECEIVED_FIELDS {
-            let detail = "a message came a third time: the return rule does not recognise what Sentra hands back";
+            let detail =
+                "a message came a third time: the return rule does not recognise what Sentra hands back";
             telemetry::alarm(Alarm::Loop, Some(organisation.id), detail);
             return Err(RefusalReason::Loop);
         }

@@ -54,10 +54,9 @@ pub fn by_headers(
 
 /// Compares with every valid token in constant time, so that an answer's delay tells nothing.
 fn is_current(shown: &str, organisation: &Organisation) -> bool {
-    organisation
-        .ingress_tokens
-        .iter()
-        .fold(false, |found, token| found | bool::from(token.expose_secret().as_bytes().ct_eq(shown.as_bytes())))
+    organisation.ingress_tokens.iter().fold(false, |found, token| {
+        found | bool::from(token.expose_secret().as_bytes().ct_eq(shown.as_bytes()))
+    })
 }
 
 /// The value of a field that must stand exactly once.
@@ -157,9 +156,17 @@ mod tests {
             ("empty token", good.replace("old-token", ""), false),
             ("other tenant's domain", good.replace("contoso.example", "fabrikam.example"), false),
             ("second tenant id", format!("X-MS-Exchange-CrossTenant-Id: {TENANT}\r\n{good}"), false),
-            ("second, with space before the colon", format!("x-ms-exchange-crosstenant-id : other\r\n{good}"), false),
+            (
+                "second, with space before the colon",
+                format!("x-ms-exchange-crosstenant-id : other\r\n{good}"),
+                false,
+            ),
             ("token only in the body", good.replace("X-Sentra-Ingress: old-token\r\n", ""), false),
-            ("second behind many fields", format!("{good}{}X-OriginatorOrg: a.example\r\n", "A: b\r\n".repeat(5_000)), false),
+            (
+                "second behind many fields",
+                format!("{good}{}X-OriginatorOrg: a.example\r\n", "A: b\r\n".repeat(5_000)),
+                false,
+            ),
         ];
         for (name, headers, expected) in rows {
             assert_eq!(proven(&headers), expected, "{name}");

@@ -25,7 +25,10 @@ impl Stopwatch {
 
     pub(super) fn timings(self) -> StageTimings {
         let StageTimings { parse, extract, gather, judge, .. } = self.timings;
-        StageTimings { total: parse.saturating_add(extract).saturating_add(gather).saturating_add(judge), ..self.timings }
+        StageTimings {
+            total: parse.saturating_add(extract).saturating_add(gather).saturating_add(judge),
+            ..self.timings
+        }
     }
 }
 

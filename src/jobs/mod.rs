@@ -57,7 +57,8 @@ pub async fn report_open_intents(counting: &dyn Count, before_ms: i64) {
     match counting.settle_open_intents(before_ms).await {
         Ok(0) => {}
         Ok(count) => {
-            let detail = format!("{count} messages have no outcome: the process ended while they were under way");
+            let detail =
+                format!("{count} messages have no outcome: the process ended while they were under way");
             telemetry::alarm(Alarm::OpenIntents, None, &detail);
         }
         Err(error) => telemetry::alarm(Alarm::Database, None, &error.to_string()),

@@ -67,9 +67,6 @@ pub fn mail_event(mail: &MailEvent<'_>) {
             metrics::stage(stage, micros);
         }
     }
-    if let Some(code) = mail.next_hop_code {
-        metrics::next_hop_reply(code);
-    }
     let personal = mail.personal.filter(|_| personal_data());
     tracing::info!(
         target: EVENTS,

@@ -1,13 +1,13 @@
 //! The Prometheus metrics: names and labels as enums, handles made once, so that the mail path pays an atomic each.
 //!
-//! The recorder is this module's own and not installed for the whole process: it counts from the first call in
-//! whatever order things start. Durations are seconds, as Prometheus wants them.
+//! [`install`] makes the recorder the process's own, so that the doors and the adapters count through the `metrics`
+//! facade onto the same page. Durations are seconds, as Prometheus wants them.
 
 use super::event::Alarm;
 use crate::model::{Action, Severity};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How often histograms are folded when nobody scrapes, so that they do not grow.
@@ -35,26 +35,6 @@ pub enum Stage {
     Act,
 }
 
-/// A layer of the supplier directory's cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheLayer {
-    /// Inside the process.
-    Memory,
-    /// Shared.
-    Redis,
-}
-
-/// What a cache answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheResult {
-    /// It knew.
-    Hit,
-    /// It did not know.
-    Miss,
-    /// It did not answer, or not in time.
-    Error,
-}
-
 const STAGES: [(Stage, &str); 5] = [
     (Stage::Parse, "parse"),
     (Stage::Extract, "extract"),
@@ -64,37 +44,39 @@ const STAGES: [(Stage, &str); 5] = [
 ];
 const ACTIONS: [Action; 3] = [Action::Deliver, Action::Tag, Action::Quarantine];
 const SEVERITIES: [Severity; 4] = [Severity::None, Severity::Info, Severity::Caution, Severity::Danger];
-const LAYERS: [(CacheLayer, &str); 2] = [(CacheLayer::Memory, "memory"), (CacheLayer::Redis, "redis")];
-const RESULTS: [(CacheResult, &str); 3] =
-    [(CacheResult::Hit, "hit"), (CacheResult::Miss, "miss"), (CacheResult::Error, "error")];
 
 struct Meters {
-    recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     messages: Vec<((Action, Severity), Counter)>,
     message_seconds: Histogram,
     stages: Vec<(Stage, Histogram)>,
     held: Gauge,
     outbox: Gauge,
-    caches: Vec<((CacheLayer, CacheResult), Counter)>,
-    sessions: Gauge,
     alarms: Vec<(Alarm, Counter)>,
     panics: Counter,
 }
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
 
+/// Takes up counting, before anything else counts.
+pub fn install() {
+    LazyLock::force(&METERS);
+}
+
 impl Meters {
     fn new() -> Self {
-        let recorder = recorder();
+        let recorder = Arc::new(recorder());
         describe(&recorder);
+        // The doors and the caches count by the facade; an error means that somebody installed another one before.
+        metrics::set_global_recorder(Arc::clone(&recorder)).ok();
+        // Gauges that stand at nothing are on the page from the start.
+        recorder.register_gauge(&Key::from_static_name("sentra_smtp_sessions"), &METADATA).set(0.0);
         let counter = |name: &'static str, labels: Vec<Label>| {
             recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
         };
         let gauge = |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
         let messages =
             ACTIONS.iter().flat_map(|action| SEVERITIES.iter().map(move |severity| (*action, *severity)));
-        let caches = LAYERS.iter().flat_map(|layer| RESULTS.iter().map(move |result| (*layer, *result)));
         Self {
             messages: messages
                 .map(|(action, severity)| {
@@ -116,20 +98,12 @@ impl Meters {
                 .collect(),
             held: gauge("sentra_quarantine_held"),
             outbox: gauge("sentra_outbox_pending"),
-            caches: caches
-                .map(|((layer, layer_name), (result, result_name))| {
-                    let labels = vec![Label::new("layer", layer_name), Label::new("result", result_name)];
-                    ((layer, result), counter("sentra_cache_requests_total", labels))
-                })
-                .collect(),
-            sessions: gauge("sentra_smtp_sessions"),
             alarms: Alarm::ALL
                 .iter()
                 .map(|kind| (*kind, counter("sentra_alarms_total", vec![Label::new("kind", kind.as_str())])))
                 .collect(),
             panics: counter("sentra_panics_total", Vec::new()),
             handle: recorder.handle(),
-            recorder,
         }
     }
 }
@@ -205,20 +179,6 @@ pub fn outbox_pending(count: u64) {
     METERS.outbox.set(as_float(count));
 }
 
-/// Counts one question to a cache.
-pub fn cache_request(layer: CacheLayer, result: CacheResult) {
-    if let Some(counter) = find(&METERS.caches, &(layer, result)) {
-        counter.increment(1);
-    }
-}
-
-/// Counts a next hop's reply. A code that SMTP does not know counts as `other`, so that no peer makes labels.
-pub fn next_hop_reply(code: u16) {
-    let label = if (200..600).contains(&code) { code.to_string() } else { "other".to_owned() };
-    let key = Key::from_parts("sentra_next_hop_replies_total", vec![Label::new("code", label)]);
-    METERS.recorder.register_counter(&key, &METADATA).increment(1);
-}
-
 /// Counts an alarm; `telemetry::alarm` also logs it.
 pub(super) fn alarm(kind: Alarm) {
     if let Some(counter) = find(&METERS.alarms, &kind) {
@@ -229,25 +189,6 @@ pub(super) fn alarm(kind: Alarm) {
 /// Counts a panic; the panic hook calls it.
 pub fn panic_caught() {
     METERS.panics.increment(1);
-}
-
-/// An SMTP session while it lives.
-#[derive(Debug)]
-#[must_use]
-pub struct OpenSession(());
-
-impl OpenSession {
-    /// One more.
-    pub fn start() -> Self {
-        METERS.sessions.increment(1.0);
-        Self(())
-    }
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        METERS.sessions.decrement(1.0);
-    }
 }
 
 /// The page in Prometheus' text format.
@@ -282,11 +223,8 @@ mod tests {
         stage(Stage::Judge, 80);
         quarantine_held(3);
         outbox_pending(2);
-        cache_request(CacheLayer::Redis, CacheResult::Miss);
-        next_hop_reply(250);
-        next_hop_reply(42);
-        // Other tests of this process count too: only that a value stands there can be asked.
-        let _session = OpenSession::start();
+        metrics::counter!("sentra_cache_requests_total", "layer" => "redis", "result" => "miss").increment(1);
+        metrics::counter!("sentra_next_hop_replies_total", "code" => "250").increment(1);
         let page = render();
         for line in [
             "sentra_messages_total{action=\"tag\",severity=\"caution\"}",
@@ -297,7 +235,6 @@ mod tests {
             "\nsentra_outbox_pending ",
             "sentra_cache_requests_total{layer=\"redis\",result=\"miss\"}",
             "sentra_next_hop_replies_total{code=\"250\"}",
-            "sentra_next_hop_replies_total{code=\"other\"}",
             "\nsentra_smtp_sessions ",
             "sentra_alarms_total{kind=\"proof_failed\"}",
             "\nsentra_panics_total ",

@@ -215,6 +215,13 @@ impl Sink {
         self.messages()
     }
 
+    /// Waits until a message is recorded for which this holds (30 s at most), and returns it.
+    pub async fn wait_for_matching(&self, holds: impl Fn(&Received) -> bool) -> Received {
+        let found = || self.messages().into_iter().find(|received| holds(received));
+        wait(&self.shared.count, |_| found().is_some(), "a certain message").await;
+        found().expect("just seen")
+    }
+
     /// Connections accepted so far.
     pub fn connections(&self) -> usize {
         *self.shared.connections.borrow()

@@ -84,10 +84,30 @@ impl World {
         let dir = world.dir();
         let next_hop = setup.next_hop.to_string();
         let mut arguments = vec![
-            "init", "--dir", dir.to_str().unwrap(), "--org", "Contoso", "--mailbox", "accounts@contoso.example",
-            "--next-hop", &next_hop, "--next-hop-tls", "none", "--hostname", "gateway.sentra.test", "--smtp",
-            "127.0.0.1:0", "--web", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--trust", "127.0.0.0/8",
-            "--admin-email", "it@contoso.example", "--yes",
+            "init",
+            "--dir",
+            dir.to_str().unwrap(),
+            "--org",
+            "Contoso",
+            "--mailbox",
+            "accounts@contoso.example",
+            "--next-hop",
+            &next_hop,
+            "--next-hop-tls",
+            "none",
+            "--hostname",
+            "gateway.sentra.test",
+            "--smtp",
+            "127.0.0.1:0",
+            "--web",
+            "127.0.0.1:0",
+            "--metrics",
+            "127.0.0.1:0",
+            "--trust",
+            "127.0.0.0/8",
+            "--admin-email",
+            "it@contoso.example",
+            "--yes",
         ];
         arguments.extend(setup.init.iter().map(String::as_str));
         let done = world.command(&arguments).output().unwrap();
@@ -206,7 +226,8 @@ impl World {
     }
 
     fn signal_child(&self, child: &Child, name: &str) {
-        let done = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+        let done =
+            Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
@@ -228,7 +249,9 @@ impl World {
     /// The rows of the quarantine in every state.
     pub fn quarantine(&self) -> Vec<serde_json::Value> {
         let mut arguments = vec!["quarantine", "list"];
-        for state in ["held", "claimed", "approved", "releasing", "released", "rejected", "deleted", "expired"] {
+        for state in
+            ["held", "claimed", "approved", "releasing", "released", "rejected", "deleted", "expired"]
+        {
             arguments.extend(["--state", state]);
         }
         self.json(&arguments)

@@ -9,8 +9,8 @@ use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
 use crate::model::{
     Account, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
-    Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
-    StageTimings, Verdict, is_free_mail,
+    Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath, StageTimings,
+    Verdict, is_free_mail,
 };
 use crate::ports::{Clock, IdSource};
 use crate::rules::RuleSet;
