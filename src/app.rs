@@ -20,7 +20,7 @@ use crate::config::{self, Config};
 use crate::evidence::Sources;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{Clock, Count, IdSource};
+use crate::ports::Count;
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -81,54 +81,23 @@ impl App {
     /// [`StartError`] names the part and the remedy; nothing keeps running.
     pub async fn build(config: Config) -> Result<Self, StartError> {
         telemetry::metrics::install();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ids: Arc<dyn IdSource> = Arc::new(UlidSource::new());
-
-        // What is kept.
-        let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
-        let keyring = Arc::new(LocalKeyring::new(&master)?);
-        let database = Database::open(config.database.url.expose_secret()).await?;
-        database.migrate().await?;
-        let bodies = Bodies::new(&config.objects);
-        let store = Arc::new(Store::new(
-            database.clone(),
-            Arc::clone(&keyring),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            bodies,
-        ));
-        let book = Arc::new(Book::new(Arc::clone(&store)));
-        book.refresh().await?;
-        let last = CancellationToken::new();
-        let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
-
-        // What is known.
+        let kept = Kept::open(&config).await?;
+        let Kept { store, book, journal, writer, last } = kept;
+        let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
             Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
             None => None,
         };
-        let directory = Directory::new(database, Arc::clone(&keyring) as _, redis.clone());
         let dns = Arc::new(Dns::new(dns::Options {
             servers: config.next_hop.dns_servers.clone(),
             ..dns::Options::default()
         }));
-        let auth = SenderAuthentication::new(
-            sender_auth::Options {
-                mode: sender_auth::Mode::Upstream,
-                trust_auth_results: config.smtp.trust_auth_results,
-                ..sender_auth::Options::default()
-            },
-            Arc::clone(&dns),
-        );
         let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
-
-        // The journey.
-        let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), dns)?);
-        let hostname = config.hostname.to_string();
+        let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
         let gateway = Arc::new(Gateway {
-            hostname: hostname.clone(),
+            hostname: config.hostname.to_string(),
             inspector: Inspector {
-                sources: Sources { auth: Arc::new(auth), directory: Arc::new(directory) },
+                sources: sources(&config, &store, redis.clone(), dns),
                 rules: Arc::clone(&rules),
                 blocking: Arc::new(Semaphore::new(blocking_inspections())),
             },
@@ -138,7 +107,7 @@ impl App {
             quarantine: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
-            ids,
+            ids: Arc::clone(store.ids()),
             unproven: Arc::new(Unproven::default()),
         });
         let releases = Arc::new(Releases {
@@ -147,16 +116,9 @@ impl App {
             next_hop,
             keyring,
             clock,
-            hostname,
+            hostname: config.hostname.to_string(),
         });
-
-        // The doors.
-        let certificate = config.tls.as_ref().ok_or(StartError::NoCertificate)?;
-        let tls = TlsReload::load(TlsOptions {
-            certificate: certificate.certificate.clone(),
-            key: certificate.key.clone(),
-            client_roots: config.smtp.client_ca.clone(),
-        })?;
+        let tls = certificate(&config)?;
         let server =
             smtp::Server::bind(smtp_options(&config), tls.clone(), Arc::new(Handler(gateway))).await?;
         let web = listen("web.listen", config.web).await?;
@@ -223,6 +185,56 @@ impl App {
         parts.writer.await.ok();
         parts.store.database().close().await;
     }
+}
+
+/// What is kept: database, keys, organisations in memory, journal.
+struct Kept {
+    store: Arc<Store>,
+    book: Arc<Book>,
+    journal: JournalWriter,
+    writer: tokio::task::JoinHandle<()>,
+    last: CancellationToken,
+}
+
+impl Kept {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
+        let keyring = Arc::new(LocalKeyring::new(&master)?);
+        let database = Database::open(config.database.url.expose_secret()).await?;
+        database.migrate().await?;
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
+        let bodies = Bodies::new(&config.objects);
+        let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        book.refresh().await?;
+        let last = CancellationToken::new();
+        let (journal, writer) = JournalWriter::start(database, last.clone());
+        Ok(Self { store, book, journal, writer, last })
+    }
+}
+
+/// Who is asked about a message: sender authentication and supplier directory.
+fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<Dns>) -> Sources {
+    let options = sender_auth::Options {
+        mode: sender_auth::Mode::Upstream,
+        trust_auth_results: config.smtp.trust_auth_results,
+        ..sender_auth::Options::default()
+    };
+    let keyring = Arc::clone(store.keyring());
+    Sources {
+        auth: Arc::new(SenderAuthentication::new(options, dns)),
+        directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
+    }
+}
+
+/// The server's certificate, reloadable.
+fn certificate(config: &Config) -> Result<TlsReload, StartError> {
+    let files = config.tls.as_ref().ok_or(StartError::NoCertificate)?;
+    Ok(TlsReload::load(TlsOptions {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        client_roots: config.smtp.client_ca.clone(),
+    })?)
 }
 
 /// SIGHUP: certificates and rules are read again, the file is checked whole; whatever is wrong, what runs stays.

@@ -36,8 +36,8 @@ impl Block {
         for token in tokens.iter().filter(|token| !token.is_empty()) {
             if column > first && column + 1 + token.len() > COLUMNS {
                 self.out.push_str(self.newline);
-                self.out.push('\t');
-                column = 8;
+                self.out.push(' ');
+                column = 1;
             } else {
                 self.out.push(' ');
                 column += 1;
@@ -203,10 +203,9 @@ mod tests {
         assert_eq!(
             rendered("Received", &tokens),
             "Received: from mail.example ([IPv6:2001:db8::1])\r\n\
-             \t(using TLSv1.3 with TLS13_AES_256_GCM_SHA384)\r\n\
-             \tby mx.sentra.example (Sentra)\r\n\
-             \twith ESMTPS id 00000000000000000000000007\r\n\
-             \tfor <accounts@contoso.example>; Thu, 01 Jan 1970 00:00:00 +0000\r\n"
+             \x20(using TLSv1.3 with TLS13_AES_256_GCM_SHA384) by mx.sentra.example (Sentra)\r\n\
+             \x20with ESMTPS id 00000000000000000000000007 for <accounts@contoso.example>;\r\n\
+             \x20Thu, 01 Jan 1970 00:00:00 +0000\r\n"
         );
         let two = [to("a@contoso.example"), to("b@contoso.example")];
         let tokens = received(id, &peer("x", false), &two, false, "mx", 0).expect("date");

@@ -104,7 +104,7 @@ impl World {
             "--metrics",
             "127.0.0.1:0",
             "--trust",
-            "127.0.0.0/8",
+            "127.0.0.0/16",
             "--admin-email",
             "it@contoso.example",
             "--yes",
