@@ -1,1 +1,306 @@
-//! The composition root: configuration to running parts.
+//! The composition root: configuration in, running parts out, in the order in which they depend on each other.
+//!
+//! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
+//! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
+
+mod counting;
+mod readiness;
+mod start_error;
+
+use crate::adapters::bodies::Bodies;
+use crate::adapters::clock::{SystemClock, UlidSource};
+use crate::adapters::directory::Directory;
+use crate::adapters::directory::redis::Redis;
+use crate::adapters::dns::{self, Dns};
+use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::next_hop::{self, SmtpNextHop};
+use crate::adapters::sender_auth::{self, SenderAuthentication};
+use crate::adapters::store::{Book, Database, JournalWriter, Store};
+use crate::config::{self, Config};
+use crate::evidence::Sources;
+use crate::gateway::{Gateway, Handler, Inspector, Unproven};
+use crate::jobs;
+use crate::ports::Count;
+use crate::release::Releases;
+use crate::rules::RuleSet;
+use crate::smtp::{self, TlsOptions, TlsReload};
+use crate::telemetry::{self, Alarm, Ready};
+use crate::web;
+use arc_swap::ArcSwap;
+use counting::Counting;
+use secrecy::ExposeSecret as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use start_error::StartError;
+
+/// Everything bound and ready to run.
+pub struct App {
+    config: Config,
+    server: smtp::Server,
+    web: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+    parts: Parts,
+}
+
+/// The long-lived parts that jobs, health pages and reload share.
+struct Parts {
+    store: Arc<Store>,
+    book: Arc<Book>,
+    redis: Option<Redis>,
+    counting: Arc<dyn Count>,
+    releases: Arc<Releases>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    tls: TlsReload,
+    /// Ends what must outlive the sessions: the journal's writer.
+    last: CancellationToken,
+    writer: tokio::task::JoinHandle<()>,
+}
+
+/// Where it listens.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// SMTP with STARTTLS.
+    pub smtp: Vec<SocketAddr>,
+    /// SMTP with TLS at once.
+    pub smtps: Vec<SocketAddr>,
+    /// Health pages.
+    pub web: Option<SocketAddr>,
+    /// Prometheus.
+    pub metrics: Option<SocketAddr>,
+}
+
+impl App {
+    /// Opens the store, loads rules and certificates, binds every listener.
+    ///
+    /// # Errors
+    /// [`StartError`] names the part and the remedy; nothing keeps running.
+    pub async fn build(config: Config) -> Result<Self, StartError> {
+        telemetry::metrics::install();
+        let kept = Kept::open(&config).await?;
+        let Kept { store, book, journal, writer, last } = kept;
+        let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
+        let redis = match &config.redis {
+            Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+            None => None,
+        };
+        let dns = Arc::new(Dns::new(dns::Options {
+            servers: config.next_hop.dns_servers.clone(),
+            ..dns::Options::default()
+        }));
+        let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
+        let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
+        let gateway = Arc::new(Gateway {
+            hostname: config.hostname.to_string(),
+            inspector: Inspector {
+                sources: sources(&config, &store, redis.clone(), dns),
+                rules: Arc::clone(&rules),
+                blocking: Arc::new(Semaphore::new(blocking_inspections())),
+            },
+            book: Arc::clone(&book) as _,
+            next_hop: Arc::clone(&next_hop) as _,
+            journal: Arc::new(journal),
+            quarantine: Arc::clone(&store) as _,
+            keyring: Arc::clone(&keyring) as _,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(store.ids()),
+            unproven: Arc::new(Unproven::default()),
+        });
+        let releases = Arc::new(Releases {
+            outbox: Arc::clone(&store) as _,
+            book: Arc::clone(&book) as _,
+            next_hop,
+            keyring,
+            clock,
+            hostname: config.hostname.to_string(),
+        });
+        let tls = certificate(&config)?;
+        let server =
+            smtp::Server::bind(smtp_options(&config), tls.clone(), Arc::new(Handler(gateway))).await?;
+        let web = listen("web.listen", config.web).await?;
+        let metrics = listen("metrics.listen", config.metrics).await?;
+        let counting = Arc::new(Counting(Arc::clone(&store)));
+        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
+        Ok(Self { config, server, web, metrics, parts })
+    }
+
+    /// The addresses that were really bound.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        let bound = |listener: &Option<TcpListener>| {
+            listener.as_ref().and_then(|listener| listener.local_addr().ok())
+        };
+        Addresses {
+            smtp: self.server.addresses().smtp.clone(),
+            smtps: self.server.addresses().smtps.clone(),
+            web: bound(&self.web),
+            metrics: bound(&self.metrics),
+        }
+    }
+
+    /// Serves until `shutdown`, then drains and closes the store. `reload` is asked for by SIGHUP.
+    pub async fn run(self, shutdown: CancellationToken, mut reload: tokio::sync::mpsc::Receiver<()>) {
+        let addresses = self.addresses();
+        let Self { config, server, web, metrics, parts } = self;
+        let tasks = TaskTracker::new();
+        let jobs_stop = CancellationToken::new();
+        jobs::report_open_intents(parts.counting.as_ref(), parts.store.clock().now_ms()).await;
+        tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book) as _, jobs_stop.clone()));
+        tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), jobs_stop.clone()));
+        tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
+        let folding = tokio::spawn(telemetry::metrics::upkeep());
+        let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
+        if let Some(listener) = web {
+            tasks.spawn(web::serve(listener, web::health_routes(readiness), jobs_stop.clone()));
+        }
+        if let Some(listener) = metrics {
+            tasks.spawn(web::serve(listener, web::metrics_routes(), jobs_stop.clone()));
+        }
+        let reloading = async {
+            while reload.recv().await.is_some() {
+                reload_parts(&config, &parts).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        telemetry::ready(&Ready {
+            smtp: &addresses.smtp,
+            smtps: &addresses.smtps,
+            web: addresses.web,
+            metrics: addresses.metrics,
+        });
+        tokio::select! {
+            () = server.run(shutdown) => {}
+            () = reloading => {}
+        }
+        folding.abort();
+        jobs_stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+        // Outcomes of the last messages are written before the database closes.
+        parts.last.cancel();
+        parts.writer.await.ok();
+        parts.store.database().close().await;
+    }
+}
+
+/// What is kept: database, keys, organisations in memory, journal.
+struct Kept {
+    store: Arc<Store>,
+    book: Arc<Book>,
+    journal: JournalWriter,
+    writer: tokio::task::JoinHandle<()>,
+    last: CancellationToken,
+}
+
+impl Kept {
+    async fn open(config: &Config) -> Result<Self, StartError> {
+        let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
+        let keyring = Arc::new(LocalKeyring::new(&master)?);
+        let database = Database::open(config.database.url.expose_secret()).await?;
+        database.migrate().await?;
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
+        let bodies = Bodies::new(&config.objects);
+        let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
+        let book = Arc::new(Book::new(Arc::clone(&store)));
+        book.refresh().await?;
+        let last = CancellationToken::new();
+        let (journal, writer) = JournalWriter::start(database, last.clone());
+        Ok(Self { store, book, journal, writer, last })
+    }
+}
+
+/// Who is asked about a message: sender authentication and supplier directory.
+fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<Dns>) -> Sources {
+    let options = sender_auth::Options {
+        mode: sender_auth::Mode::Upstream,
+        trust_auth_results: config.smtp.trust_auth_results,
+        ..sender_auth::Options::default()
+    };
+    let keyring = Arc::clone(store.keyring());
+    Sources {
+        auth: Arc::new(SenderAuthentication::new(options, dns)),
+        directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
+    }
+}
+
+/// The server's certificate, reloadable.
+fn certificate(config: &Config) -> Result<TlsReload, StartError> {
+    let files = config.tls.as_ref().ok_or(StartError::NoCertificate)?;
+    Ok(TlsReload::load(TlsOptions {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        client_roots: config.smtp.client_ca.clone(),
+    })?)
+}
+
+/// SIGHUP: certificates and rules are read again, the file is checked whole; whatever is wrong, what runs stays.
+async fn reload_parts(config: &Config, parts: &Parts) {
+    let (file, tls) = (config.file.clone(), parts.tls.clone());
+    let rules = Arc::clone(&parts.rules);
+    let done = tokio::task::spawn_blocking(move || -> Result<(), String> {
+        let fresh = config::reload(&file).map_err(|errors| errors.to_string())?;
+        let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
+        tls.reload().map_err(|error| error.to_string())?;
+        rules.store(Arc::new(set));
+        Ok(())
+    });
+    match done.await {
+        Ok(Ok(())) => tracing::info!("configuration, certificates and rules were read again"),
+        Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
+        Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
+    }
+    if let Err(error) = parts.book.refresh().await {
+        telemetry::alarm(Alarm::Database, None, &error.to_string());
+    }
+}
+
+async fn listen(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    match address {
+        None => Ok(None),
+        Some(address) => match TcpListener::bind(address).await {
+            Ok(listener) => Ok(Some(listener)),
+            Err(source) => Err(StartError::Listen { key, address, source }),
+        },
+    }
+}
+
+/// Large messages inspected at once: one a core, so that they never starve the sessions.
+fn blocking_inspections() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn smtp_options(config: &Config) -> smtp::Options {
+    let smtp = &config.smtp;
+    smtp::Options {
+        hostname: config.hostname.to_string(),
+        smtp: smtp.listen.clone(),
+        smtps: smtp.implicit_tls_listen.clone(),
+        trust: smtp.trust.clone(),
+        exchange_ranges: smtp.exchange_ranges.clone(),
+        exchange_names: smtp.exchange_certificate_names.clone(),
+        max_message_size: smtp.max_message_size,
+        max_recipients: smtp.max_recipients,
+        max_sessions: smtp.max_sessions,
+        max_sessions_per_peer: smtp.max_sessions_per_peer,
+        bytes_in_flight: smtp.bytes_in_flight,
+        command_timeout: smtp.command_timeout,
+        data_timeout: smtp.data_timeout,
+        ..smtp::Options::default()
+    }
+}
+
+fn next_hop_options(config: &Config) -> next_hop::Options {
+    let next_hop = &config.next_hop;
+    next_hop::Options {
+        hostname: config.hostname.to_string(),
+        roots: next_hop.roots.clone(),
+        connections_per_organisation: next_hop.connections,
+        messages_per_connection: next_hop.messages_per_connection,
+        connect_timeout: next_hop.connect_timeout,
+        ..next_hop::Options::default()
+    }
+}

@@ -1,1 +1,296 @@
-//! The story of one message.
+//! The story of one message, from MAIL FROM to the reply after the data.
+//!
+//! [`Inspector::inspect`] is the part that looks and judges (parse, extract, gather, establish, judge); it is the same
+//! for the wire and for `sentra check`. [`Transaction`] is the part that answers: recipients against the organisations,
+//! proof of the tenant, then deliver, tag or quarantine, and the record.
+//!
+//! Four laws hold here: 250 only after someone else holds the mail or it is committed here; received octets are
+//! spliced, never re-serialised; a failure to look is a fact; clean mail leaves byte-identical below what we prepend.
+
+mod envelope;
+mod outcome;
+pub mod proof;
+mod stopwatch;
+
+use crate::act;
+use crate::evidence::{self, Sources};
+use crate::extract;
+use crate::facts;
+use crate::limits;
+use crate::message;
+use crate::model::{
+    Action, Disposition, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Organisation,
+    PaymentClaims, Peer, Places, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
+    StageTimings, SupplierId, Verdict,
+};
+use crate::ports::{
+    Clock, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
+    OrganisationBook, QuarantineStore,
+};
+use crate::rules::RuleSet;
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use stopwatch::Stopwatch;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+pub use envelope::Unproven;
+
+/// Looks at a message and judges it. Nothing it does changes anything.
+pub struct Inspector {
+    /// Sender authentication and supplier directory.
+    pub sources: Sources,
+    /// The running rule set; swapped whole on reload.
+    pub rules: Arc<ArcSwap<RuleSet>>,
+    /// Bounds the inspections that run beside the async threads.
+    pub blocking: Arc<Semaphore>,
+}
+
+/// Everything that is known about a message once it has been judged.
+pub struct Inspection {
+    /// Message, claims, authentication and directory answer.
+    pub evidence: Evidence,
+    /// What was established.
+    pub facts: Facts,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// How long each stage took.
+    pub timings: StageTimings,
+}
+
+impl Inspector {
+    /// The journey from octets to verdict, one stage a line. Never fails: what could not be looked at is a fact.
+    pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
+        let mut watch = Stopwatch::start();
+
+        let (message, claims) = self.read(mail, &mut watch).await;
+        let evidence =
+            evidence::gather(&self.sources, Arc::clone(organisation), mail, Arc::new(message), claims).await;
+        watch.lap(|timings| &mut timings.gather);
+        let facts = facts::establish(&evidence);
+        let places = Places::of(&evidence.claims);
+        let verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        watch.lap(|timings| &mut timings.judge);
+
+        Inspection { evidence, facts, verdict, timings: watch.timings() }
+    }
+
+    /// Parse and extract: pure work on foreign octets. Large messages are read off the async threads, so that one
+    /// invoice of many megabytes does not make every other session wait.
+    async fn read(&self, mail: &ReceivedMail, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
+        if mail.octets.len() <= limits::INLINE_INSPECTION {
+            return read_now(&mail.octets, watch);
+        }
+        let permit = Arc::clone(&self.blocking).acquire_owned().await;
+        let (octets, mut moved) = (mail.octets.clone(), watch.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let read = read_now(&octets, &mut moved);
+            drop(permit);
+            (read, moved)
+        });
+        match task.await {
+            Ok((read, moved)) => {
+                *watch = moved;
+                read
+            }
+            // The reader panicked: resume on this task, where `finish` turns it into 451 and counts it.
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+}
+
+fn read_now(octets: &Bytes, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
+    let message = message::parse(octets);
+    watch.lap(|timings| &mut timings.parse);
+    let claims = extract::payment_claims(&message);
+    watch.lap(|timings| &mut timings.extract);
+    (message, claims)
+}
+
+/// The parts of a gateway; built once by the composition root, shared by every transaction.
+pub struct Gateway {
+    /// Name in trace fields and `Authentication-Results`.
+    pub hostname: String,
+    /// Looks and judges.
+    pub inspector: Inspector,
+    /// The organisations.
+    pub book: Arc<dyn OrganisationBook>,
+    /// The way on.
+    pub next_hop: Arc<dyn NextHop>,
+    /// Intent and outcome of each message.
+    pub journal: Arc<dyn Journal>,
+    /// Held mail.
+    pub quarantine: Arc<dyn QuarantineStore>,
+    /// Keys of the organisations.
+    pub keyring: Arc<dyn Keyring>,
+    /// Wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Transactions per organisation whose tenant is not yet proven.
+    pub unproven: Arc<Unproven>,
+}
+
+/// The gateway as the SMTP server holds it.
+pub struct Handler(pub Arc<Gateway>);
+
+#[async_trait]
+impl MailHandler for Handler {
+    async fn open(
+        &self,
+        peer: &Peer,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+    ) -> Result<Box<dyn MailTransaction>, RefusalReason> {
+        let gateway = Arc::clone(&self.0);
+        let mail = ReceivedMail {
+            id: MailId(gateway.ids.ulid()),
+            envelope: crate::model::Envelope { reverse_path, parameters, recipients: Vec::new() },
+            peer: peer.clone(),
+            received_at_ms: gateway.clock.now_ms(),
+            octets: Bytes::new(),
+            bare_newlines: false,
+        };
+        Ok(Box::new(Transaction {
+            gateway,
+            mail,
+            organisation: None,
+            onward: None,
+            unproven: None,
+            started: Instant::now(),
+        }))
+    }
+}
+
+/// One transaction under way.
+pub struct Transaction {
+    gateway: Arc<Gateway>,
+    /// What we know of the mail so far: no octets before `finish`.
+    mail: ReceivedMail,
+    /// Set by the first accepted recipient.
+    organisation: Option<Arc<Organisation>>,
+    /// The next hop's side of it.
+    onward: Option<Box<dyn OnwardTransaction>>,
+    /// Counts against the organisation's cap until the headers prove the tenant.
+    unproven: Option<envelope::UnprovenGuard>,
+    started: Instant,
+}
+
+#[async_trait]
+impl MailTransaction for Transaction {
+    fn id(&self) -> MailId {
+        self.mail.id
+    }
+
+    async fn recipient(&mut self, recipient: Recipient) -> RecipientOutcome {
+        self.offer(recipient).await
+    }
+
+    fn accepted(&self) -> usize {
+        self.mail.envelope.recipients.len()
+    }
+
+    /// A panic in one message's story is that message's trouble: 451, counted, the sender keeps the mail.
+    async fn finish(mut self: Box<Self>, octets: Bytes, bare_newlines: bool) -> Disposition {
+        self.mail.octets = octets;
+        self.mail.bare_newlines = bare_newlines;
+        let id = self.mail.id;
+        match AssertUnwindSafe(self.journey()).catch_unwind().await {
+            Ok(disposition) => disposition,
+            Err(_) => {
+                tracing::error!(mail_id = %id, "the message is deferred: its task panicked");
+                Disposition::Refused(RefusalReason::LocalTrouble)
+            }
+        }
+    }
+}
+
+impl Transaction {
+    /// From the last octet to the reply.
+    async fn journey(mut self: Box<Self>) -> Disposition {
+        let (Some(organisation), Some(onward)) = (self.organisation.take(), self.onward.take()) else {
+            return Disposition::Refused(RefusalReason::LocalTrouble);
+        };
+        if let Err(reason) = self.prove(&organisation) {
+            onward.abandon().await;
+            return self.refused(&organisation, reason);
+        }
+        self.unproven = None;
+
+        let mut inspection = self.gateway.inspector.inspect(&organisation, &self.mail).await;
+        let acting = Instant::now();
+        let disposition = match self.intend(&organisation, &mut inspection).await {
+            Err(reason) => {
+                onward.abandon().await;
+                Disposition::Refused(reason)
+            }
+            Ok(()) if inspection.verdict.action == Action::Quarantine => {
+                onward.abandon().await;
+                self.hold(&organisation, &inspection).await
+            }
+            Ok(()) => self.pass_on(&organisation, &inspection, onward).await,
+        };
+        inspection.timings.act = stopwatch::micros(acting.elapsed());
+        inspection.timings.total = stopwatch::micros(self.started.elapsed());
+        self.record(&organisation, &inspection, &disposition);
+        disposition
+    }
+
+    /// Deliver or tag: prepend, splice, hand on.
+    async fn pass_on(
+        &self,
+        organisation: &Arc<Organisation>,
+        inspection: &Inspection,
+        onward: Box<dyn OnwardTransaction>,
+    ) -> Disposition {
+        let gateway = &self.gateway;
+        let stamp = act::Stamp {
+            hostname: &gateway.hostname,
+            now_ms: gateway.clock.now_ms(),
+            organisation,
+            keyring: gateway.keyring.as_ref(),
+            auth: &inspection.evidence.auth,
+            passes: self.passes(organisation),
+            include_return_token: true,
+        };
+        match act::compose(&self.mail, &inspection.evidence.message, &inspection.verdict, &stamp) {
+            Ok(outgoing) => {
+                outcome::of_send(onward.send(&outgoing.segments, self.mail.bare_newlines).await, self.mail.id)
+            }
+            Err(error) => {
+                onward.abandon().await;
+                outcome::of_local_trouble(self.mail.id, "stamp", &error)
+            }
+        }
+    }
+
+    /// Quarantine: sealed, fsynced, row and notices committed, then and only then 250.
+    async fn hold(&self, organisation: &Arc<Organisation>, inspection: &Inspection) -> Disposition {
+        let gateway = &self.gateway;
+        let now_ms = gateway.clock.now_ms();
+        let (message, verdict) = (&inspection.evidence.message, &inspection.verdict);
+        let supplier = identified(&inspection.facts);
+        let held = act::held_mail(&self.mail, organisation, message, verdict, supplier);
+        let notices = match act::notices(&held, organisation, &gateway.hostname, now_ms) {
+            Ok(notices) => notices,
+            Err(error) => return outcome::of_local_trouble(self.mail.id, "notices", &error),
+        };
+        match tokio::time::timeout(limits::STORE_TIMEOUT, gateway.quarantine.hold(held, notices)).await {
+            Ok(Ok(held)) => Disposition::Held(held.id()),
+            Ok(Err(error)) => outcome::of_local_trouble(self.mail.id, "quarantine", &error),
+            Err(_) => outcome::of_timeout(self.mail.id, "quarantine"),
+        }
+    }
+}
+
+/// The supplier that a held entry is listed under.
+fn identified(facts: &Facts) -> Option<HeldSupplier> {
+    let supplier = &facts.supplier;
+    supplier
+        .identified
+        .then(|| HeldSupplier { id: SupplierId(supplier.id.clone()), name: supplier.name.clone() })
+}

@@ -46,6 +46,29 @@ pub const SESSION_LIFETIME: Duration = Duration::from_secs(7_200);
 /// Writing a reply to a peer that does not read.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Octets read at once while a session waits for commands: what an idle session costs.
+pub const COMMAND_READ: usize = 2_048;
+/// Octets read at once while message content comes in.
+pub const CONTENT_READ: usize = 65_536;
+/// Octets of one over-long command line that are skipped before 421.
+pub const MAX_SKIPPED_LINE: usize = 65_536;
+/// Octets of one message that are read (and dropped, once it is refused) before 421, as a multiple of the size limit.
+pub const MAX_READ_FACTOR: u64 = 2;
+/// Replies collected for a pipelining peer before they are written although more commands wait.
+pub const MAX_COLLECTED_REPLIES: usize = 4_096;
+/// After our last reply: waiting for the peer to read it and close, so that no reset overtakes it.
+pub const LINGER: Duration = Duration::from_secs(2);
+/// Octets dropped while lingering.
+pub const MAX_LINGER_OCTETS: usize = 262_144;
+/// Pause of a listener that could not accept (out of file descriptors).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Widest trusted IPv4 range (prefix length).
+pub const WIDEST_TRUST_V4: u8 = 16;
+/// Widest trusted IPv6 range (prefix length).
+pub const WIDEST_TRUST_V6: u8 = 32;
+/// Octets of ENVID (RFC 3461 4.4: 100) and ORCPT (4.2: 500), as received.
+pub const MAX_DSN_VALUE: usize = 500;
+
 // ── the journey ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Messages up to this many octets are read on the async thread: it takes well under a millisecond.
@@ -91,6 +114,8 @@ pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
+/// Different amounts, invoice numbers or registration numbers reported of one message, each kind.
+pub const MAX_CLAIMED_VALUES: usize = 100;
 /// Keys of one directory query.
 pub const MAX_DIRECTORY_KEYS: usize = 128;
 /// Findings of one message.
@@ -116,6 +141,73 @@ pub const CONNECTIONS_PER_ORGANISATION: usize = 50;
 pub const MAX_NEXT_HOP_ADDRESSES: usize = 6;
 /// Octets of a next hop's reply that are kept.
 pub const MAX_REPLY_OCTETS: usize = 4_096;
+/// Octets of a next hop's reply that are read before it counts as endless and the connection is closed.
+pub const MAX_REPLY_READ: usize = 64 * 1_024;
+/// Greeting, EHLO and TLS handshake with one address of the next hop, so that one that hangs leaves time for the next.
+pub const NEXT_HOP_SETUP_TIMEOUT: Duration = Duration::from_secs(30);
+/// All addresses of the next hop together, name resolution included.
+pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
+pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
+/// Octets added to a declared SIZE for what we prepend and the banner.
+pub const SIZE_MARGIN: u64 = 16 * 1_024;
+/// One question to one name server.
+pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// One host name: all name servers, retries and mail exchangers.
+pub const DNS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// DKIM and ARC signatures of one message that are verified; more count as an error of the sender (RFC 6376 6.1).
+pub const MAX_SIGNATURES: usize = 12;
+
+// ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one supplier file.
+pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Rows of one supplier file.
+pub const MAX_IMPORT_ROWS: usize = 1_000_000;
+/// Columns of a supplier file: Business Central exports about 200.
+pub const MAX_IMPORT_COLUMNS: usize = 512;
+/// Octets of one cell of a supplier file.
+pub const MAX_IMPORT_CELL: usize = 16 * 1_024;
+/// Row errors (and as many warnings) that are kept word for word; the others are counted.
+pub const MAX_IMPORT_ERRORS: usize = 10_000;
+/// Values of one list (names, domains, addresses, phones) on one supplier's record.
+pub const MAX_SUPPLIER_VALUES: usize = 100;
+/// Accounts on one supplier's record.
+pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
+/// Suppliers of one file that share a name.
+pub const MAX_SAME_NAME: usize = 64;
+/// Suppliers written in one transaction: the mail path waits for the database no longer than one takes.
+pub const IMPORT_BATCH: usize = 200;
+/// Characters of one text value (name, alias, phone, account name, identifier).
+pub const MAX_SUPPLIER_TEXT: usize = 256;
+// ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of the configuration file.
+pub const MAX_CONFIG_FILE: u64 = 1_024 * 1_024;
+/// Octets of a file that holds a secret, a certificate chain or a set of roots.
+pub const MAX_SECRET_FILE: u64 = 4 * 1_024 * 1_024;
+/// Entries of one list in the configuration.
+pub const MAX_CONFIG_LIST: usize = 1_000;
+/// Log lines that wait for standard error; beyond it lines are dropped and counted, mail is never held up.
+pub const LOG_QUEUE: usize = 8_192;
+/// Waiting for the last log lines to be written at the end.
+pub const LOG_FLUSH: Duration = Duration::from_secs(2);
+/// HTTP connections at once per listener; further ones wait in the system's queue.
+pub const MAX_HTTP_CONNECTIONS: usize = 256;
+/// Header fields of one HTTP request.
+pub const MAX_HTTP_HEADERS: usize = 64;
+/// Octets read ahead on one HTTP connection: bounds request line and header section.
+pub const MAX_HTTP_BUFFER: usize = 32 * 1_024;
+/// Octets of a request's body on the health and metrics pages.
+pub const MAX_HTTP_BODY: usize = 16 * 1_024;
+/// Waiting for a request's header section, idle time between requests included.
+pub const HTTP_HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Answering one request.
+pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// An HTTP connection lives at most this long, so that a peer that does not read cannot stay.
+pub const HTTP_CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
+/// A dependency's answer to the readiness page.
+pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 // ── outbox, caches, shutdown ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,13 +219,82 @@ pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
 pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
 /// Pause between looks at the outbox.
 pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
+/// How often the gauges are set.
+pub const MEASURE_EVERY: Duration = Duration::from_secs(2);
 /// How often the organisations' book is compared with the database.
 pub const BOOK_POLL: Duration = Duration::from_secs(1);
 /// Entry of the in-process directory cache lives at most this long.
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
 /// Entries of the in-process directory cache.
 pub const CACHE_ENTRIES: u64 = 200_000;
+/// Records that one directory query reads from the database at most.
+pub const MAX_DIRECTORY_ROWS: i64 = 10_000;
+/// Cache entries waiting to be written to Redis; beyond it they are dropped.
+pub const REDIS_WRITE_QUEUE: usize = 1_024;
+/// Connecting to Redis, in the background.
+pub const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause before a lost Redis is tried again; doubles up to [`REDIS_RETRY_MAX`].
+pub const REDIS_RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest such pause.
+pub const REDIS_RETRY_MAX: Duration = Duration::from_secs(5);
+/// How often the subscription is probed: a silent half-open connection must not pass for a live one.
+pub const REDIS_PROBE: Duration = Duration::from_secs(1);
 /// Redis is given this long before the database is asked.
 pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// Draining at SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(30);
+
+// ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Connections that only read.
+pub const STORE_READERS: u32 = 4;
+/// Waiting for a connection or for the one write lock: above it the database counts as away.
+pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for another process that writes (the command line beside the server).
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Intents waiting for the journal's writer; more wait in line at the sender's side.
+pub const JOURNAL_QUEUE: usize = 4_096;
+/// Intents or outcomes in one statement. Each size is a prepared statement of its own, of which a connection keeps
+/// 100.
+pub const JOURNAL_BATCH: usize = 64;
+/// Intents whose outcome is awaited; beyond it the oldest is left open.
+pub const JOURNAL_OPEN: usize = 65_536;
+/// Outcomes are written at least this often.
+pub const JOURNAL_FLUSH: Duration = Duration::from_millis(100);
+/// Outcomes waiting to be written; beyond it they are dropped and counted: such a message shows as open intent.
+pub const JOURNAL_OUTCOMES: usize = 65_536;
+/// Clean-mail intents are fsynced at least this often: what a power cut can take.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+/// Octets of recorded facts of one message.
+pub const MAX_RECORDED_FACTS: usize = 256 * 1_024;
+/// Open intents that are reported at start.
+pub const MAX_OPEN_INTENTS: usize = 1_000;
+/// Outbox rows that one look takes.
+pub const OUTBOX_BATCH: usize = 32;
+/// A leased outbox row returns to the queue after this long: above any transaction with a next hop.
+pub const OUTBOX_LEASE: Duration = Duration::from_secs(300);
+/// Characters of a reason or a reply that are stored.
+pub const MAX_STORED_TEXT: usize = 2_000;
+/// Rows that one query of a list fetches; lists go on with the next page.
+pub const STORE_PAGE: i64 = 500;
+/// An old ingress token stays valid this long after a rotation: the tenant's rule may take an hour to change.
+pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
+/// A body without a row is swept only when this old: a hold in progress is far younger.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
+// ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.
+pub const MAX_TRACE_FIELDS: usize = 16;
+/// Recipients that one trace field names; the first ones in sorted order, so that a loop meets the same ones again.
+pub const MAX_TRACE_RECIPIENTS: usize = 48;
+/// Parts of one message that get a banner (text and HTML of each displayed alternative).
+pub const MAX_BANNER_PARTS: usize = 8;
+/// Octets of the HTML banner (Exchange's own disclaimers end at 5,000; what Outlook shows quickly is less).
+pub const MAX_BANNER: usize = 3 * 1_024;
+/// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
+pub const MAX_OLD_BANNER: usize = 4_096;
+/// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
+/// removable fields costs one buffer and not thousands of slices.
+pub const MAX_HEADER_SLICES: usize = 256;
+/// Characters of finding codes in the verdict header, so that the line stays within RFC 5322's 998.
+pub const MAX_CODES_IN_HEADER: usize = 800;

@@ -1,3 +1,7 @@
 //! The `sentra` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sentra::cli::main()
+}

@@ -4,14 +4,16 @@
 //! them; tests run against the real adapters. Each error enum answers [`PortError::is_transient`].
 
 use crate::model::{
-    AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope,
+    AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope, Finding,
     Fingerprint, HeldMail, Lookup, MailId, MailParameters, Message, NextHopReply, OrgId, Organisation, Peer,
     QuarantineId, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Serialize;
 use std::sync::Arc;
 use tokio::time::Instant;
+use ulid::Ulid;
 
 /// Failure of a port. The text names the thing and the remedy and holds no secret and no account number.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +138,7 @@ pub trait NextHop: Send + Sync {
 
 /// One open onward transaction. Dropping it gives it up (the connection is reset or closed, never reused dirty).
 #[async_trait]
-pub trait OnwardTransaction: Send {
+pub trait OnwardTransaction: Send + Sync {
     /// What the next hop can do.
     fn capabilities(&self) -> NextHopCapabilities;
     /// Offers one more recipient and returns the next hop's answer.
@@ -275,6 +277,160 @@ pub struct OutboxMail {
     pub octets: Bytes,
     /// `notice` or `release`.
     pub kind: &'static str,
+}
+
+/// A leased mail, to be sent now.
+#[derive(Clone, Debug)]
+pub struct OutboxItem {
+    /// Row id.
+    pub id: Ulid,
+    /// Whose next hop it takes.
+    pub org: OrgId,
+    /// `notice` or `release`.
+    pub kind: String,
+    /// The entry it releases or tells of.
+    pub quarantine_id: Option<QuarantineId>,
+    /// Envelope.
+    pub envelope: Envelope,
+    /// Which try this is, from 1; also the fence against a sender whose lease ran out.
+    pub attempt: i64,
+    /// An earlier try may have arrived.
+    pub maybe_twice: bool,
+    /// A passing failure of this try is final: the row is older than `limits::OUTBOX_LIFETIME`.
+    pub last_try: bool,
+}
+
+/// How a try ended; the text is the next hop's answer or what happened instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendResult {
+    /// 2xx for every recipient that matters.
+    Sent(String),
+    /// 4xx or no connection: again later.
+    Retry(String),
+    /// The data was sent and no answer came.
+    Uncertain(String),
+    /// 5xx.
+    Failed(String),
+}
+
+/// State of an outbox row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutboxState {
+    /// Waits for its time.
+    Pending,
+    /// Leased.
+    Sending,
+    /// Taken by the next hop.
+    Sent,
+    /// Given up.
+    Failed,
+    /// Waits; may have arrived already.
+    Uncertain,
+}
+
+impl OutboxState {
+    /// The name in SQL and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// The state by its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Sending, Self::Sent, Self::Failed, Self::Uncertain]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
+/// What a release is composed from.
+#[derive(Clone, Debug)]
+pub struct ReleaseSource {
+    /// The entry.
+    pub id: QuarantineId,
+    /// The octets as received.
+    pub octets: Bytes,
+    /// The envelope as received; the item's own names the chosen recipients.
+    pub envelope: Envelope,
+    /// Score when it was held.
+    pub score: u8,
+    /// Findings when it was held.
+    pub findings: Vec<Finding>,
+}
+
+/// The durable outbox as its sender sees it.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Takes a bounded number of due mails for a bounded time; a sender that dies loses the lease, never the mail.
+    ///
+    /// # Errors
+    /// [`PortError`]: nothing is leased.
+    async fn lease(&self) -> Result<Vec<OutboxItem>, PortError>;
+    /// The octets of a notice; `None` when they are gone.
+    ///
+    /// # Errors
+    /// [`PortError`] of database, disk and keys.
+    async fn octets(&self, item: &OutboxItem) -> Result<Option<Bytes>, PortError>;
+    /// What a release is composed from; `None` when the entry was deleted meanwhile.
+    ///
+    /// # Errors
+    /// [`PortError`] of database, disk and keys.
+    async fn release_source(&self, item: &OutboxItem) -> Result<Option<ReleaseSource>, PortError>;
+    /// Notes how a try ended; a release's end decides its entry's state in the same transaction. `notices` are queued
+    /// only if the mail is given up. `None` when somebody else has the row by now.
+    ///
+    /// # Errors
+    /// [`PortError`]: the row is due again when its lease ends.
+    async fn finish(
+        &self,
+        item: &OutboxItem,
+        result: &SendResult,
+        notices: Vec<OutboxMail>,
+    ) -> Result<Option<OutboxState>, PortError>;
+}
+
+// ── what background jobs need ──────────────────────────────────────────────────────────────────────────────────────
+
+/// The organisations in memory, as their refresher sees them.
+#[async_trait]
+pub trait Refresh: Send + Sync {
+    /// Compares with the database and reads anew where something changed.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer; what is in memory stands.
+    async fn refresh(&self) -> Result<(), PortError>;
+}
+
+/// Numbers for the gauges.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Entries of the quarantine that wait for a decision.
+    pub held: u64,
+    /// Outbox mails not yet sent.
+    pub outbox_pending: u64,
+}
+
+/// Whoever keeps what is counted.
+#[async_trait]
+pub trait Count: Send + Sync {
+    /// Counts, over all organisations.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn counts(&self) -> Result<Counts, PortError>;
+    /// Closes intents from before this time that never got an outcome; returns how many.
+    ///
+    /// # Errors
+    /// As [`Count::counts`].
+    async fn settle_open_intents(&self, before_ms: i64) -> Result<u64, PortError>;
 }
 
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────

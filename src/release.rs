@@ -1,1 +1,195 @@
-//! The story of a held message.
+//! The story of a held message once somebody decided to let it go: held → releasing → released.
+//!
+//! The decision itself (who, why, which recipients of the stored envelope) is one transaction of the store, made by the
+//! commands: state, outbox row and audit entry, or none of them. From there this module carries it out, and with it the
+//! notices that Sentra originates: lease what is due, compose, hand on, note the answer. A try whose answer never came
+//! is repeated and marked, because a released invoice that never arrives is worse than one that arrives twice.
+
+use crate::act::{self, Stamp};
+use crate::message;
+use crate::model::{AuthResults, NextHopReply, Organisation};
+use crate::ports::{
+    Clock, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState, PortError,
+    SendResult,
+};
+use crate::telemetry::{self, Alarm};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Sends what the outbox holds.
+pub struct Releases {
+    /// Where it waits.
+    pub outbox: Arc<dyn Outbox>,
+    /// Whose next hop it takes.
+    pub book: Arc<dyn OrganisationBook>,
+    /// The way on.
+    pub next_hop: Arc<dyn NextHop>,
+    /// Signs the verdict field of a release.
+    pub keyring: Arc<dyn Keyring>,
+    /// Dates the trace line.
+    pub clock: Arc<dyn Clock>,
+    /// Our name in the trace line.
+    pub hostname: String,
+}
+
+impl Releases {
+    /// Sends everything that is due now; returns how many mails were tried.
+    ///
+    /// # Errors
+    /// [`PortError`] when the outbox can't be read: the caller looks again later.
+    pub async fn send_due(&self) -> Result<usize, PortError> {
+        let due = self.outbox.lease().await?;
+        let count = due.len();
+        // One after the other: the outbox carries a handful of mails, and order helps whoever reads them.
+        for item in due {
+            let result = self.send(&item).await;
+            self.conclude(&item, &result).await?;
+        }
+        Ok(count)
+    }
+
+    /// One try.
+    async fn send(&self, item: &OutboxItem) -> SendResult {
+        let Some(organisation) = self.book.by_id(item.org) else {
+            return SendResult::Retry("the organisation is not loaded".to_owned());
+        };
+        match self.compose(item, &organisation).await {
+            Ok(Some(octets)) => self.hand_on(item, &organisation, octets).await,
+            Ok(None) => SendResult::Failed("the message was deleted meanwhile".to_owned()),
+            Err(error) if error.is_transient() => SendResult::Retry(error.to_string()),
+            Err(error) => SendResult::Failed(error.to_string()),
+        }
+    }
+
+    /// A notice as it is; a release under a new trace line, with a banner that says where it has been.
+    async fn compose(
+        &self,
+        item: &OutboxItem,
+        organisation: &Organisation,
+    ) -> Result<Option<Bytes>, PortError> {
+        if item.kind != "release" {
+            return self.outbox.octets(item).await;
+        }
+        let Some(source) = self.outbox.release_source(item).await? else { return Ok(None) };
+        let parsed = message::parse(&source.octets);
+        let stamp = Stamp {
+            hostname: &self.hostname,
+            now_ms: self.clock.now_ms(),
+            organisation,
+            keyring: self.keyring.as_ref(),
+            // What was known of the sender when it came is in the record; nothing is claimed anew.
+            auth: &AuthResults::default(),
+            passes: act::passes(
+                &source.octets,
+                organisation,
+                &item.envelope.recipients,
+                self.keyring.as_ref(),
+            ),
+            include_return_token: true,
+        };
+        let release = act::Release {
+            id: source.id,
+            octets: &source.octets,
+            message: &parsed,
+            envelope: &source.envelope,
+            recipients: &item.envelope.recipients,
+            score: source.score,
+            findings: &source.findings,
+            note: "",
+        };
+        act::compose_release(&release, &stamp).map(|mail| Some(mail.octets))
+    }
+
+    async fn hand_on(
+        &self,
+        item: &OutboxItem,
+        organisation: &Arc<Organisation>,
+        octets: Bytes,
+    ) -> SendResult {
+        let envelope = &item.envelope;
+        let Some((first, others)) = envelope.recipients.split_first() else {
+            return SendResult::Failed("no recipient".to_owned());
+        };
+        let opened =
+            self.next_hop.open(organisation, &envelope.reverse_path, &envelope.parameters, first).await;
+        let (mut onward, reply) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return of_error(&error),
+        };
+        let mut refused = (!reply.is_positive()).then_some(reply);
+        for recipient in others {
+            match onward.recipient(recipient).await {
+                Ok(reply) if reply.is_positive() => {}
+                Ok(reply) => refused = Some(reply),
+                Err(error) => return of_error(&error),
+            }
+        }
+        // All or nothing: a part that was sent could not be told from the part that was not at the next try.
+        if let Some(reply) = refused {
+            onward.abandon().await;
+            return of_reply(&reply);
+        }
+        let bare_newlines = has_bare_newline(&octets);
+        match onward.send(&[octets], bare_newlines).await {
+            Ok(reply) => of_reply(&reply),
+            Err(error) => of_error(&error),
+        }
+    }
+
+    async fn conclude(&self, item: &OutboxItem, result: &SendResult) -> Result<(), PortError> {
+        let state = self.outbox.finish(item, result, Vec::new()).await?;
+        if state == Some(OutboxState::Failed) {
+            let detail = format!("{} {} was given up after {} tries", item.kind, item.id, item.attempt);
+            telemetry::alarm(Alarm::OutboxFailed, Some(item.org), &detail);
+        }
+        Ok(())
+    }
+}
+
+fn of_reply(reply: &NextHopReply) -> SendResult {
+    let text = format!("{} {}", reply.code, reply.lines.join(" "));
+    match reply {
+        reply if reply.is_positive() => SendResult::Sent(text),
+        reply if reply.is_transient() => SendResult::Retry(text),
+        _ => SendResult::Failed(text),
+    }
+}
+
+fn of_error(error: &OnwardError) -> SendResult {
+    match error {
+        OnwardError::Unavailable { .. } => SendResult::Retry(error.to_string()),
+        OnwardError::Uncertain { .. } => SendResult::Uncertain(error.to_string()),
+        OnwardError::NotExpressible(_) => SendResult::Failed(error.to_string()),
+    }
+}
+
+/// Whether the octets may travel by BDAT only.
+fn has_bare_newline(octets: &[u8]) -> bool {
+    memchr::memchr2_iter(b'\r', b'\n', octets).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| octets.get(before));
+        match octets.get(at) {
+            Some(b'\n') => before != Some(&b'\r'),
+            _ => octets.get(at.saturating_add(1)) != Some(&b'\n'),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_bare_newline;
+
+    #[test]
+    fn bare_newlines_are_seen() {
+        for (octets, bare) in [
+            (&b"a\r\nb\r\n"[..], false),
+            (b"", false),
+            (b"a\nb", true),
+            (b"a\rb", true),
+            (b"\n", true),
+            (b"a\r", true),
+            (b"a\r\r\n", true),
+        ] {
+            assert_eq!(has_bare_newline(octets), bare, "{octets:?}");
+        }
+    }
+}

@@ -81,6 +81,18 @@ fn imports(source: &str) -> Vec<String> {
     found
 }
 
+/// Whether a line speaks of the crate: its name at the start of a path, not a module of ours by the same name.
+fn names_crate(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let starts_a_path = before.is_none_or(|c| !(c.is_alphanumeric() || c == '_' || c == ':'))
+            || line[..at].ends_with(" ::");
+        let rest = &line[at + name.len()..];
+        starts_a_path
+            && (rest.starts_with("::") || (line.trim_start().starts_with("use ") && rest.starts_with(' ')))
+    })
+}
+
 fn word(text: &str) -> String {
     text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
@@ -112,10 +124,8 @@ fn imports_follow_the_table() {
         let source = std::fs::read_to_string(&file).unwrap();
         let source = without_tests(&source);
         for (name, places) in &owners {
-            let uses = source.lines().any(|line| {
-                !line.trim_start().starts_with("//")
-                    && (line.contains(&format!("{name}::")) || line.contains(&format!("use {name} ")))
-            });
+            let uses =
+                source.lines().any(|line| !line.trim_start().starts_with("//") && names_crate(line, name));
             let path = relative.to_str().unwrap();
             if uses && !places.iter().any(|place| path.starts_with(place.as_str())) {
                 wrong.push(format!("{path}: the crate {name} belongs to {places:?}"));

@@ -22,6 +22,7 @@ mod annotate;
 mod check;
 mod cli;
 mod clients;
+mod journey;
 mod kill;
 mod layering;
 mod next_hop;

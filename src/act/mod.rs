@@ -1,1 +1,33 @@
-//! Carries a verdict out: annotates by splicing, composes held mail and notices.
+//! Carries a verdict out: composes what is delivered, what is held, and what we write ourselves.
+//!
+//! The law of this module: received octets are never re-serialised. [`compose`] prepends a header block, removes the
+//! fields that only we may write, and for `tag` splices a banner into the displayed text and HTML; everything between
+//! is a slice of what came in. [`held_mail`] and [`notices`] make a quarantine entry and the mail about it,
+//! [`compose_release`] sends one on, [`passes`] stops loops, and [`verify_header`] checks what we once wrote.
+//!
+//! Reading order: `compose` (the whole), `fields` (finding header fields in raw octets), `block` (our headers),
+//! `verdict_header` and `trace` (the signed ones), `annotate` (the banner as edits) with `displayed`, `html`,
+//! `transfer` and `banner`; then `hold`, `notice`, `released`.
+
+mod annotate;
+mod banner;
+mod block;
+mod compose;
+mod displayed;
+mod fields;
+mod hold;
+mod html;
+mod notice;
+mod released;
+mod trace;
+mod transfer;
+mod verdict_header;
+
+pub use annotate::BannerOutcome;
+pub use compose::{Outgoing, Stamp, compose};
+pub use displayed::LeaveReason;
+pub use hold::held_mail;
+pub use notice::notices;
+pub use released::{Release, compose_release};
+pub use trace::passes;
+pub use verdict_header::{StatedVerdict, VerifyOutcome, signed_text, verify_header};

@@ -1,1 +1,179 @@
-//! The command line.
+//! The command line: one file a noun. Commands write through an [`Io`] handed in and return a [`Failure`] that carries
+//! the exit status; nothing else prints or exits.
+//!
+//! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
+
+mod account;
+mod adapt;
+mod certificate;
+pub mod check;
+mod config;
+mod database;
+mod demo;
+mod init;
+mod io;
+mod m365;
+mod notice;
+mod org;
+mod quarantine;
+mod serve;
+pub mod suppliers;
+
+pub use database::{Installation, open};
+pub use io::{Failure, Io, Report, Status};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A mail-flow gateway for Microsoft 365 that stops payment fraud by mail.
+#[derive(Debug, Parser)]
+#[command(name = "sentra", version, arg_required_else_help = true, max_term_width = 110, after_help = GUIDE)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const GUIDE: &str = "\
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
+
+Examples:
+  sentra init --dir /etc/sentra --org Contoso --mailbox accounts@contoso.com --next-hop contoso-com.mail.protection.outlook.com:25
+  sentra --config /etc/sentra/sentra.toml config check
+  sentra quarantine list --json";
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Globals {
+    /// Configuration file
+    #[arg(long, global = true, env = "SENTRA_CONFIG", value_name = "FILE", default_value = "sentra.toml")]
+    pub config: PathBuf,
+    /// Print JSON: one object, or one a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Organisation, by name or id; needed as soon as there is more than one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub org: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new installation: configuration, keys, certificate, database, one organisation
+    Init(Box<init::InitArgs>),
+    /// Bring the database's schema to this version
+    Migrate,
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Organisations: mailboxes, next hop, tokens and all that belongs to one
+    #[command(subcommand)]
+    Org(org::OrgCommand),
+    /// Held mail
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
+    /// Run the gateway: SMTP, health pages, background jobs
+    Serve,
+    /// The whole product in a temporary folder: sends sample mail and prints the verdicts
+    Demo(demo::DemoArgs),
+    /// Judge .eml files offline: no mail is sent, nothing is stored
+    Check(check::CheckArgs),
+    /// Suppliers: import, list, show, export
+    Suppliers(suppliers::SuppliersArgs),
+    /// Microsoft 365
+    #[command(subcommand)]
+    M365(m365::M365Command),
+}
+
+/// Runs the program with this process's arguments and streams.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut io = Io::of_process();
+    run(std::env::args_os(), &mut io).into()
+}
+
+/// Runs one command line.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> Status {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, io),
+    };
+    match dispatch(&cli.globals, cli.command, io) {
+        Ok(()) => io.finish(),
+        Err(failure) => io.fail(&failure),
+    }
+}
+
+fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::run(globals, io),
+        Command::Demo(args) => demo::run(&args, io),
+        command => runtime()?.block_on(execute(globals, command, io)),
+    }
+}
+
+/// Runs a command that ends by itself on the runtime of the caller: the demo makes its installation so.
+///
+/// # Errors
+/// The command's own.
+pub(crate) async fn run_within<'a>(
+    arguments: impl IntoIterator<Item = &'a str>,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    let cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
+    execute(&cli.globals, cli.command, io).await
+}
+
+async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Init(args) => init::run(globals, *args, io).await,
+        Command::Migrate => database::migrate(globals, io).await,
+        Command::Config(command) => config::run(globals, &command, io),
+        Command::Org(command) => org::run(globals, command, io).await,
+        Command::M365(command) => m365::run(globals, command, io).await,
+        Command::Quarantine(command) => quarantine::run(globals, command, io).await,
+        Command::Check(args) => adapt::check(globals, args, io).await,
+        Command::Suppliers(args) => adapt::suppliers(globals, &args.command, io).await,
+        Command::Serve | Command::Demo(_) => {
+            Err(Failure::usage("serve and demo make a runtime of their own"))
+        }
+    }
+}
+
+/// Help and version go to standard output with status 0, wrong usage to standard error with status 2.
+fn usage(error: &clap::Error, io: &mut Io<'_>) -> Status {
+    let text = error.render();
+    if error.use_stderr() {
+        let text = if io.colour_errors { text.ansi().to_string() } else { text.to_string() };
+        // Every error of this program ends with its `help:` line; clap words it otherwise.
+        let (own, pointer): (Vec<&str>, Vec<&str>) =
+            text.trim_end().lines().partition(|line| !line.starts_with("For more information"));
+        io.complain(own.join("\n").trim_end());
+        let help = if pointer.is_empty() {
+            "\n"
+        } else {
+            "\nhelp: the same command with --help tells what it takes\n"
+        };
+        io.complain(help);
+        return Status::Usage;
+    }
+    let text = if io.colour { text.ansi().to_string() } else { text.to_string() };
+    match io.text(&text) {
+        Ok(()) => io.finish(),
+        Err(failure) => io.fail(&failure),
+    }
+}
+
+/// A runtime for one command; `serve` makes its own.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))
+}
+
+/// The whole command tree, for man pages, completions and tests.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,1 +1,66 @@
-//! Background jobs.
+//! Background jobs: each runs until it is told to stop, and never ends for an error.
+
+use crate::limits;
+use crate::ports::{Count, Refresh};
+use crate::release::Releases;
+use crate::telemetry::{self, Alarm, metrics};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Keeps the organisations in memory in step with the database.
+pub async fn refresh_book(book: Arc<dyn Refresh>, stop: CancellationToken) {
+    let mut away = false;
+    while pause(limits::BOOK_POLL, &stop).await {
+        match book.refresh().await {
+            Ok(()) => away = false,
+            // One alarm an outage, not one a second.
+            Err(error) if !away => {
+                away = true;
+                telemetry::alarm(Alarm::Database, None, &error.to_string());
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Sends released mail and notices.
+pub async fn send_outbox(releases: Arc<Releases>, stop: CancellationToken) {
+    while pause(limits::OUTBOX_POLL, &stop).await {
+        if let Err(error) = releases.send_due().await {
+            tracing::warn!(%error, "the outbox could not be read; trying again");
+        }
+    }
+}
+
+/// Sets the gauges.
+pub async fn measure(counting: Arc<dyn Count>, stop: CancellationToken) {
+    while pause(limits::MEASURE_EVERY, &stop).await {
+        if let Ok(counts) = counting.counts().await {
+            metrics::quarantine_held(counts.held);
+            metrics::outbox_pending(counts.outbox_pending);
+        }
+    }
+}
+
+/// Waits; false when it is time to stop.
+async fn pause(length: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(length) => true,
+    }
+}
+
+/// Messages whose outcome is unknown because the process was killed: their senders have retried or will; they are
+/// counted once and then closed.
+pub async fn report_open_intents(counting: &dyn Count, before_ms: i64) {
+    match counting.settle_open_intents(before_ms).await {
+        Ok(0) => {}
+        Ok(count) => {
+            let detail =
+                format!("{count} messages have no outcome: the process ended while they were under way");
+            telemetry::alarm(Alarm::OpenIntents, None, &detail);
+        }
+        Err(error) => telemetry::alarm(Alarm::Database, None, &error.to_string()),
+    }
+}

@@ -1,6 +1,6 @@
 //! What a message says about money, each statement with the place where it stood.
 
-use super::{Account, Gap, Scheme};
+use super::{Account, Category, Gap, Scheme};
 use serde::{Deserialize, Serialize};
 
 /// Where a statement stood.
@@ -103,6 +103,8 @@ pub type Unchecked = Gap;
 /// Everything the message says about a payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PaymentClaims {
+    /// What kind of business mail this is, by its words and documents.
+    pub category: Category,
     /// Accounts, each once, in order of appearance.
     pub accounts: Vec<AccountClaim>,
     /// Amounts with currency, each once.

@@ -46,6 +46,19 @@ pub enum Class {
     Trust,
 }
 
+impl Class {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decisive => "decisive",
+            Self::Strong => "strong",
+            Self::Weak => "weak",
+            Self::Trust => "trust",
+        }
+    }
+}
+
 /// Two findings of one family count once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,6 +73,20 @@ pub enum Family {
     Pressure,
     /// How it is made, and what could not be read.
     Form,
+}
+
+impl Family {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Payment => "payment",
+            Self::Conversation => "conversation",
+            Self::Pressure => "pressure",
+            Self::Form => "form",
+        }
+    }
 }
 
 /// A stable UPPER_SNAKE code, such as `BANK_DETAILS_CHANGED`.

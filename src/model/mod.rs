@@ -5,18 +5,23 @@
 //! account number or a secret is redacted, so a stray `{:?}` in a log leaks nothing.
 
 mod account;
+pub mod account_check;
 mod address;
 mod claims;
 mod directory;
 mod disposition;
 mod envelope;
 mod evidence;
+mod facts;
 mod finding;
+mod free_mail;
 mod ids;
 mod message;
 mod organisation;
 mod quarantine;
 mod supplier;
+#[cfg(test)]
+pub(crate) mod test_support;
 mod verdict;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
@@ -29,7 +34,12 @@ pub use envelope::{
     ReversePath, TlsInfo,
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
+pub use facts::{
+    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
+    MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+};
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
+pub use free_mail::is_free_mail;
 pub use ids::{MailId, OrgId, QuarantineId, SupplierId};
 pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,
@@ -38,5 +48,8 @@ pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
-pub use supplier::{AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_name};
+pub use supplier::{
+    AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_company_number, fold_name,
+    fold_tax_number,
+};
 pub use verdict::{Action, Category, Verdict};

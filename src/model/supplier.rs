@@ -102,6 +102,20 @@ pub enum MatchedBy {
     Name,
 }
 
+impl MatchedBy {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Domain => "domain",
+            Self::VatNumber => "vat_number",
+            Self::CompanyNumber => "company_number",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// One account on a supplier's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SupplierAccount {
@@ -185,9 +199,44 @@ pub fn fold_name(name: &str) -> String {
     if kept.is_empty() { words.join(" ") } else { kept.join(" ") }
 }
 
+/// Country prefixes of tax numbers: people write a number with and without.
+const TAX_PREFIXES: &[&str] = &[
+    "AT", "AU", "BE", "BG", "CA", "CH", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "EU", "FI", "FR", "GB",
+    "GR", "HR", "HU", "IE", "IN", "IT", "LT", "LU", "LV", "MT", "NL", "NO", "NZ", "PL", "PT", "RO", "SE",
+    "SI", "SK", "US", "XI",
+];
+
+/// Folds a tax number for comparison: letters and digits only, upper case, without its country prefix.
+#[must_use]
+pub fn fold_tax_number(number: &str) -> String {
+    let plain = compact_number(number);
+    match plain.split_at_checked(2) {
+        Some((prefix, rest)) if TAX_PREFIXES.contains(&prefix) && rest.len() >= 5 => rest.to_owned(),
+        _ => plain,
+    }
+}
+
+/// Folds a company registration number for comparison: letters and digits only, upper case, no leading zeros.
+#[must_use]
+pub fn fold_company_number(number: &str) -> String {
+    compact_number(number).trim_start_matches('0').to_owned()
+}
+
+fn compact_number(number: &str) -> String {
+    number.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tax_and_company_numbers_fold() {
+        assert_eq!(fold_tax_number("GB 980 7806 84"), fold_tax_number("980780684"));
+        assert_eq!(fold_tax_number("51 824 753 556"), "51824753556");
+        assert_eq!(fold_tax_number("DE12"), "DE12", "too short to hold a prefix");
+        assert_eq!(fold_company_number("0123-4567"), fold_company_number("1234567"));
+    }
 
     #[test]
     fn names_fold_without_legal_form_and_punctuation() {

@@ -1,1 +1,93 @@
 //! Judges: facts to findings to verdict, by the rules in `rules/`.
+//!
+//! What facts mean stands in `rules/*.toml` and nowhere in Rust: a rule is a CEL expression over [`Facts`] with a code,
+//! words and its own tests, and `rules/policy.toml` says what findings amount to together. The shipped files are part
+//! of the binary; a folder may override or add rules. A rule set is checked whole when it is loaded ([`RuleSet::load`])
+//! and judges without failing afterwards ([`RuleSet::judge`]).
+
+mod check;
+mod handbook;
+mod judge;
+mod load;
+mod policy;
+mod source;
+mod text;
+
+use crate::model::{Action, Class, Facts, Family, FindingCode, Mode, Places, Severity, Verdict};
+use cel::{Env, Program};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use handbook::handbook;
+pub use load::RuleError;
+
+/// The code of the finding that stands for a rule which could not be evaluated.
+pub const RULE_FAILED: &str = "RULE_FAILED";
+
+/// A checked set of rules with the policy over them. Immutable; swap the whole set to change it.
+pub struct RuleSet {
+    env: Arc<Env>,
+    rules: Vec<Rule>,
+    policy: policy::Policy,
+    hash: String,
+}
+
+/// One checked rule.
+struct Rule {
+    code: FindingCode,
+    title: String,
+    severity: Severity,
+    class: Class,
+    family: Family,
+    action: Option<Action>,
+    each_account: bool,
+    /// Family of phrases whose place is the finding's source.
+    place: Option<String>,
+    when: Program,
+    source: String,
+    text: text::Template,
+    advice: String,
+    help: source::Help,
+    references: Vec<String>,
+    file: String,
+}
+
+impl RuleSet {
+    /// The shipped rules, overridden and completed by the `*.toml` files of a folder.
+    ///
+    /// A rule of the folder replaces the shipped one of the same code; a `policy.toml` there replaces the shipped one
+    /// whole. Everything is checked: keys, names, types, codes, and every rule's own tests.
+    ///
+    /// # Errors
+    /// [`RuleError`] names file, line or rule, and reason; the caller keeps the set it has.
+    pub fn load(folder: Option<&Path>) -> Result<Self, RuleError> {
+        load::load(folder)
+    }
+
+    /// Judges one message. Never fails: a rule that can't be evaluated is itself a finding.
+    #[must_use]
+    pub fn judge(&self, facts: &Facts, places: &Places, mode: Mode) -> Verdict {
+        judge::judge(self, facts, places, mode)
+    }
+
+    /// The first 16 hexadecimal characters of the SHA-256 over all rule files: names the set in records.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The codes of all rules, in rule order.
+    pub fn codes(&self) -> impl Iterator<Item = &FindingCode> {
+        self.rules.iter().map(|rule| &rule.code)
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RuleSet({} rules, {})", self.rules.len(), self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,2 +1,5 @@
-//! What the tests share: servers they start, fixtures, builders.
+//! What the tests share: servers they start, clients, fixtures.
+pub mod client;
+pub mod redis;
 pub mod sink;
+pub mod world;

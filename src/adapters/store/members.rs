@@ -1,0 +1,361 @@
+//! What belongs to an organisation: mailboxes, domains, executives, administrators, own accounts, tokens.
+
+use super::error::{StoreError, damaged};
+use super::settings::taken;
+use super::{Store, config_changed, directory_changed, users};
+use crate::limits;
+use crate::model::{
+    Account, Domain, EmailAddress, Executive, Fingerprint, OrgId, ProtectedMailbox, Scheme, fold_name,
+};
+use crate::ports::Keyring as _;
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use sqlx::{AnyConnection, Row as _};
+
+/// One change to what belongs to an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// A protected mailbox with its aliases; its domain is registered. Adding it again replaces the aliases.
+    Mailbox(ProtectedMailbox),
+    /// A registered domain.
+    Domain(Domain),
+    /// Somebody worth impersonating. Adding the name again replaces the addresses.
+    Executive(Executive),
+    /// An administrator: gets the notices.
+    Admin(EmailAddress),
+    /// One of the organisation's own bank accounts.
+    OwnAccount(Account),
+}
+
+impl Membership {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Mailbox(_) => "mailbox",
+            Self::Domain(_) => "domain",
+            Self::Executive(_) => "executive",
+            Self::Admin(_) => "admin",
+            Self::OwnAccount(_) => "own account",
+        }
+    }
+
+    /// What the audit calls it: never an account number.
+    fn subject(&self) -> String {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.address.folded(),
+            Self::Domain(domain) => domain.to_string(),
+            Self::Executive(executive) => executive.name.clone(),
+            Self::Admin(email) => email.folded(),
+            Self::OwnAccount(account) => account.masked(),
+        }
+    }
+}
+
+impl Store {
+    /// Adds something to an organisation.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] for an address that another mailbox has; [`StoreError::NotFound`] organisation.
+    pub async fn add_member(&self, org: OrgId, member: &Membership, actor: &str) -> Result<(), StoreError> {
+        let mut write = self.database.begin().await?;
+        match member {
+            Membership::Mailbox(mailbox) => self.put_mailbox(&mut write, org, mailbox).await?,
+            Membership::Domain(domain) => put_domain(&mut write, org, domain).await?,
+            Membership::Executive(executive) => put_executive(&mut write, org, executive).await?,
+            Membership::Admin(email) => self.put_admin(&mut write, org, email, None).await?,
+            Membership::OwnAccount(account) => self.put_own_account(&mut write, org, account).await?,
+        }
+        self.noted_change(&mut write, org, member, "add", actor).await?;
+        write.commit().await
+    }
+
+    /// Removes something from an organisation. Of a mailbox only the primary address counts; its aliases go with it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when it was not there.
+    pub async fn remove_member(
+        &self,
+        org: OrgId,
+        member: &Membership,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let (sql, key) = match member {
+            Membership::Mailbox(mailbox) => {
+                ("DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2", mailbox.address.folded())
+            }
+            Membership::Domain(domain) => {
+                ("DELETE FROM org_domains WHERE org_id = $1 AND domain = $2", domain.to_string())
+            }
+            Membership::Executive(executive) => {
+                ("DELETE FROM executives WHERE org_id = $1 AND folded = $2", fold_name(&executive.name))
+            }
+            Membership::Admin(email) => {
+                ("DELETE FROM users WHERE org_id = $1 AND folded = $2 AND role = 'admin'", email.folded())
+            }
+            Membership::OwnAccount(account) => {
+                let fingerprint = self.keyring.fingerprint(org, &account.comparison_key())?;
+                ("DELETE FROM own_accounts WHERE org_id = $1 AND fingerprint = $2", fingerprint.to_hex())
+            }
+        };
+        let mut write = self.database.begin().await?;
+        let done = sqlx::query(sql).bind(org.to_string()).bind(key).execute(&mut *write).await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NotFound(member.kind()));
+        }
+        self.noted_change(&mut write, org, member, "remove", actor).await?;
+        write.commit().await
+    }
+
+    /// The organisation's own accounts with their fingerprints.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn own_accounts(&self, org: OrgId) -> Result<Vec<(Fingerprint, Account)>, StoreError> {
+        let sql =
+            "SELECT scheme, country, sealed_number FROM own_accounts WHERE org_id = $1 ORDER BY created_at";
+        let rows = sqlx::query(sql).bind(org.to_string()).fetch_all(self.database.reader()).await?;
+        rows.iter()
+            .map(|row| {
+                let scheme = scheme_from_name(row.try_get(0)?).ok_or_else(|| damaged("account"))?;
+                let country: String = row.try_get(1)?;
+                let country = <[u8; 2]>::try_from(country.as_bytes()).map_err(|_| damaged("account"))?;
+                let sealed: Vec<u8> = row.try_get(2)?;
+                let number = self.keyring.open(org, "own_accounts.sealed_number", &sealed)?;
+                let number = String::from_utf8(number).map_err(|_| damaged("account"))?;
+                let account =
+                    Account::from_canonical(scheme, country, &number).map_err(|_| damaged("account"))?;
+                Ok((self.keyring.fingerprint(org, &account.comparison_key())?, account))
+            })
+            .collect()
+    }
+
+    /// Makes a new ingress token. The older ones stay valid for `limits::TOKEN_OVERLAP`, so that the tenant's rule can
+    /// be changed without a refused message; of those at most one is kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn rotate_ingress_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
+        let now = self.clock.now_ms();
+        let overlap = i64::try_from(limits::TOKEN_OVERLAP.as_millis()).unwrap_or(i64::MAX);
+        let mut write = self.database.begin().await?;
+        let expired =
+            "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'ingress' AND expires_at IS NOT NULL";
+        sqlx::query(expired).bind(org.to_string()).execute(&mut *write).await?;
+        let ending = "UPDATE org_tokens SET expires_at = $1 WHERE org_id = $2 AND purpose = 'ingress'";
+        sqlx::query(ending)
+            .bind(now.saturating_add(overlap))
+            .bind(org.to_string())
+            .execute(&mut *write)
+            .await?;
+        let token = self.put_token(&mut write, org, "ingress").await?;
+        self.note(&mut write, org, actor, "token.rotate", "ingress", json!({})).await?;
+        config_changed(&mut write).await?;
+        write.commit().await?;
+        Ok(token)
+    }
+
+    /// Makes a new return token; it counts at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn rotate_return_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
+        let mut write = self.database.begin().await?;
+        let old = "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'return'";
+        sqlx::query(old).bind(org.to_string()).execute(&mut *write).await?;
+        let token = self.put_token(&mut write, org, "return").await?;
+        self.note(&mut write, org, actor, "token.rotate", "return", json!({})).await?;
+        config_changed(&mut write).await?;
+        write.commit().await?;
+        Ok(token)
+    }
+
+    /// Sets an administrator's password, and adds the administrator if need be. The hash takes a good part of a
+    /// second and is made on a thread that may block.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; [`StoreError::Invalid`] for a password under 12 characters.
+    pub async fn set_admin_password(
+        &self,
+        org: OrgId,
+        email: &EmailAddress,
+        password: SecretString,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let hash = users::hash_password(password).await?;
+        let mut write = self.database.begin().await?;
+        self.put_admin(&mut write, org, email, Some(hash)).await?;
+        self.note(&mut write, org, actor, "user.password", &email.folded(), json!({})).await?;
+        config_changed(&mut write).await?;
+        write.commit().await
+    }
+
+    /// Whether this is the password of this user. False for users without one; takes as long either way.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn check_password(
+        &self,
+        org: OrgId,
+        email: &EmailAddress,
+        password: SecretString,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT password_hash FROM users WHERE org_id = $1 AND folded = $2";
+        let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(org.to_string()).bind(email.folded());
+        let hash = query.fetch_optional(self.database.reader()).await?.flatten();
+        users::verify_password(password, hash).await
+    }
+
+    async fn noted_change(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        member: &Membership,
+        verb: &str,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        if let Membership::OwnAccount(_) = member {
+            directory_changed(write, org).await?;
+        }
+        let action = format!("{}.{verb}", member.kind().replace(' ', "_"));
+        self.note(write, org, actor, &action, &member.subject(), json!({})).await?;
+        config_changed(write).await
+    }
+
+    pub(super) async fn put_mailbox(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        mailbox: &ProtectedMailbox,
+    ) -> Result<(), StoreError> {
+        let primary = mailbox.address.folded();
+        let old = "DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2";
+        sqlx::query(old).bind(org.to_string()).bind(&primary).execute(&mut *write).await?;
+        for address in std::iter::once(&mailbox.address).chain(&mailbox.aliases) {
+            let sql =
+                "INSERT INTO mailbox_addresses (folded, org_id, address, mailbox) VALUES ($1, $2, $3, $4)";
+            sqlx::query(sql)
+                .bind(address.folded())
+                .bind(org.to_string())
+                .bind(address.to_string())
+                .bind(&primary)
+                .execute(&mut *write)
+                .await
+                .map_err(taken("one of these addresses belongs to another protected mailbox"))?;
+            put_domain(write, org, address.domain()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put_admin(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        email: &EmailAddress,
+        password_hash: Option<String>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO users (org_id, folded, id, email, role, password_hash, created_at) \
+             VALUES ($1, $2, $3, $4, 'admin', $5, $6) ON CONFLICT (org_id, folded) DO UPDATE SET role = 'admin', \
+             password_hash = COALESCE(excluded.password_hash, users.password_hash)",
+        )
+        .bind(org.to_string())
+        .bind(email.folded())
+        .bind(self.ids.ulid().to_string())
+        .bind(email.to_string())
+        .bind(password_hash)
+        .bind(self.clock.now_ms())
+        .execute(write)
+        .await?;
+        Ok(())
+    }
+
+    async fn put_own_account(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        account: &Account,
+    ) -> Result<(), StoreError> {
+        let fingerprint = self.keyring.fingerprint(org, &account.comparison_key())?;
+        let sealed = self.keyring.seal(org, "own_accounts.sealed_number", account.reveal().as_bytes())?;
+        sqlx::query(
+            "INSERT INTO own_accounts (org_id, fingerprint, scheme, country, sealed_number, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, fingerprint) DO NOTHING",
+        )
+        .bind(org.to_string())
+        .bind(fingerprint.to_hex())
+        .bind(account.scheme().as_str())
+        .bind(account.country())
+        .bind(sealed)
+        .bind(self.clock.now_ms())
+        .execute(write)
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn put_token(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        purpose: &str,
+    ) -> Result<SecretString, StoreError> {
+        let token = new_token()?;
+        let sealed = self.keyring.seal(org, "org_tokens.sealed", token.expose_secret().as_bytes())?;
+        let sql =
+            "INSERT INTO org_tokens (org_id, id, purpose, sealed, created_at) VALUES ($1, $2, $3, $4, $5)";
+        sqlx::query(sql)
+            .bind(org.to_string())
+            .bind(self.ids.ulid().to_string())
+            .bind(purpose)
+            .bind(sealed)
+            .bind(self.clock.now_ms())
+            .execute(write)
+            .await?;
+        Ok(token)
+    }
+}
+
+/// 256 random bits, base64url: 43 characters that any header and any rule can hold.
+fn new_token() -> Result<SecretString, StoreError> {
+    let mut bytes = [0_u8; 32];
+    rand::fill(&mut bytes)
+        .map_err(|_| StoreError::Unavailable("the system's random source failed".to_owned()))?;
+    Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+async fn put_domain(write: &mut AnyConnection, org: OrgId, domain: &Domain) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO org_domains (org_id, domain) VALUES ($1, $2) ON CONFLICT (org_id, domain) DO NOTHING";
+    sqlx::query(sql).bind(org.to_string()).bind(domain.as_str()).execute(write).await?;
+    Ok(())
+}
+
+async fn put_executive(
+    write: &mut AnyConnection,
+    org: OrgId,
+    executive: &Executive,
+) -> Result<(), StoreError> {
+    let folded = fold_name(&executive.name);
+    if folded.is_empty() {
+        return Err(StoreError::Invalid("an executive's name has at least one letter".to_owned()));
+    }
+    let addresses = serde_json::to_string(&executive.addresses);
+    sqlx::query(
+        "INSERT INTO executives (org_id, folded, name, addresses) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (org_id, folded) DO UPDATE SET name = excluded.name, addresses = excluded.addresses",
+    )
+    .bind(org.to_string())
+    .bind(folded)
+    .bind(&executive.name)
+    .bind(addresses.map_err(|error| StoreError::Invalid(error.to_string()))?)
+    .execute(write)
+    .await?;
+    Ok(())
+}
+
+/// The scheme by its name in SQL.
+pub fn scheme_from_name(name: &str) -> Option<Scheme> {
+    use Scheme::{AuBsb, Ca, Iban, InIfsc, Nz, Uk, UsAba};
+    [Iban, Uk, UsAba, AuBsb, Nz, Ca, InIfsc].into_iter().find(|scheme| scheme.as_str() == name)
+}

@@ -1,0 +1,289 @@
+//! Organisations: creating, and reading whole.
+
+use super::error::{StoreError, damaged};
+use super::settings::{checked_name, checked_tenant, from_word, taken, word};
+use super::{Store, audit, config_changed, placed};
+use crate::adapters::keyring::{KeyPurpose, WrappedKey};
+use crate::model::{
+    Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, ProtectedMailbox,
+};
+use crate::ports::Keyring as _;
+use secrecy::SecretString;
+use serde_json::json;
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyConnection, Row as _, Transaction};
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+/// What a new organisation starts with; everything can be changed later.
+#[derive(Clone, Debug)]
+pub struct NewOrganisation {
+    /// Name, unique.
+    pub name: String,
+    /// Mode.
+    pub mode: Mode,
+    /// Microsoft 365 tenant id (GUID), if known.
+    pub tenant_id: Option<String>,
+    /// Where its mail goes on, if known.
+    pub next_hop: Option<NextHopAddress>,
+    /// Protected mailboxes; their domains are registered.
+    pub mailboxes: Vec<ProtectedMailbox>,
+    /// Where notices go.
+    pub admin_emails: Vec<EmailAddress>,
+}
+
+/// A new organisation and its tokens, which are shown once.
+#[derive(Debug)]
+pub struct CreatedOrganisation {
+    /// The organisation as stored.
+    pub organisation: Organisation,
+    /// `X-Sentra-Ingress` for the tenant's routing rule.
+    pub ingress_token: SecretString,
+    /// `X-Sentra-Return` for the tenant's return rule.
+    pub return_token: SecretString,
+}
+
+impl Store {
+    /// Creates an organisation with its keys and tokens, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] for a name or address that another organisation has; [`StoreError::Invalid`].
+    pub async fn create_organisation(
+        &self,
+        new: NewOrganisation,
+        actor: &str,
+    ) -> Result<CreatedOrganisation, StoreError> {
+        let id = OrgId(self.ids.ulid());
+        let now = self.clock.now_ms();
+        let keys = self.keyring.generate(id)?;
+        self.keyring.load(id, &keys)?;
+        let mut write = self.database.begin().await?;
+        let name = checked_name(&new.name)?;
+        insert(&mut write, id, &name, &new, now).await?;
+        for key in &keys {
+            sqlx::query(
+                "INSERT INTO org_keys (org_id, purpose, key_id, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(id.to_string())
+            .bind(key.purpose.as_str())
+            .bind(i64::from(key.key_id))
+            .bind(&key.wrapped)
+            .bind(now)
+            .execute(&mut *write)
+            .await?;
+        }
+        audit::start(&mut write, id).await?;
+        for mailbox in &new.mailboxes {
+            self.put_mailbox(&mut write, id, mailbox).await?;
+        }
+        for email in &new.admin_emails {
+            self.put_admin(&mut write, id, email, None).await?;
+        }
+        let ingress_token = self.put_token(&mut write, id, "ingress").await?;
+        let return_token = self.put_token(&mut write, id, "return").await?;
+        self.note(&mut write, id, actor, "org.create", &name, json!({ "mode": new.mode.as_str() })).await?;
+        config_changed(&mut write).await?;
+        write.commit().await?;
+        let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;
+        Ok(CreatedOrganisation { organisation, ingress_token, return_token })
+    }
+
+    /// All organisations, by name. Their keys are loaded on the way.
+    ///
+    /// # Errors
+    /// [`StoreError`]; of the keys when the master key is not this installation's.
+    pub async fn organisations(&self) -> Result<Vec<Organisation>, StoreError> {
+        Ok(self.load().await?.organisations)
+    }
+
+    /// One organisation by its id.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisation(&self, id: OrgId) -> Result<Option<Organisation>, StoreError> {
+        Ok(self.organisations().await?.into_iter().find(|org| org.id == id))
+    }
+
+    /// One organisation by its name.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisation_named(&self, name: &str) -> Result<Option<Organisation>, StoreError> {
+        Ok(self.organisations().await?.into_iter().find(|org| org.name == name))
+    }
+
+    /// Everything in one consistent read; loads the keys.
+    pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
+        let mut read = self.database.reader().begin().await?;
+        let generation = generation(&mut read).await?;
+        let keys = load_keys(&mut read).await?;
+        self.keyring.take_up(&keys)?;
+        let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
+        let rows = sqlx::query(
+            "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
+             client_certificate, client_key, subject_prefix, directory_generation FROM organisations ORDER BY name",
+        );
+        for row in rows.fetch_all(&mut *read).await? {
+            loaded.organisations.push(organisation(&row)?);
+        }
+        let mut by_id: BTreeMap<OrgId, &mut Organisation> =
+            loaded.organisations.iter_mut().map(|org| (org.id, org)).collect();
+        load_members(&mut read, &mut by_id).await?;
+        loaded.stale_at = self.load_tokens(&mut read, &mut by_id).await?;
+        Ok(loaded)
+    }
+
+    async fn load_tokens(
+        &self,
+        read: &mut Transaction<'static, Any>,
+        by_id: &mut BTreeMap<OrgId, &mut Organisation>,
+    ) -> Result<Option<i64>, StoreError> {
+        let now = self.clock.now_ms();
+        let rows = sqlx::query(
+            "SELECT org_id, purpose, sealed, expires_at FROM org_tokens \
+             WHERE expires_at IS NULL OR expires_at > $1 ORDER BY org_id, created_at DESC, id DESC",
+        );
+        let mut stale_at: Option<i64> = None;
+        for row in rows.bind(now).fetch_all(&mut **read).await? {
+            let Some((id, org)) = placed(&row, by_id)? else { continue };
+            let purpose: String = row.try_get(1)?;
+            let sealed: Vec<u8> = row.try_get(2)?;
+            let expires_at: Option<i64> = row.try_get(3)?;
+            let token = String::from_utf8(self.keyring.open(id, "org_tokens.sealed", &sealed)?);
+            let token = SecretString::from(token.map_err(|_| damaged("token"))?);
+            if purpose == "ingress" {
+                org.ingress_tokens.push(token);
+            } else if org.return_token.is_none() {
+                org.return_token = Some(token);
+            }
+            stale_at = [stale_at, expires_at].into_iter().flatten().min();
+        }
+        Ok(stale_at)
+    }
+}
+
+/// The organisations as read, and when to read again.
+pub(super) struct Loaded {
+    /// Of the configuration.
+    pub(super) generation: i64,
+    /// When the first token expires, Unix milliseconds.
+    pub(super) stale_at: Option<i64>,
+    /// By name.
+    pub(super) organisations: Vec<Organisation>,
+}
+
+/// Current generation of the configuration.
+pub(super) async fn generation(read: &mut AnyConnection) -> Result<i64, StoreError> {
+    let sql = "SELECT value FROM generations WHERE name = 'config'";
+    Ok(sqlx::query_scalar(sql).fetch_one(read).await?)
+}
+
+async fn insert(
+    write: &mut AnyConnection,
+    id: OrgId,
+    name: &str,
+    new: &NewOrganisation,
+    now: i64,
+) -> Result<(), StoreError> {
+    let hop = new.next_hop.as_ref();
+    sqlx::query(
+        "INSERT INTO organisations (id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, \
+         next_hop_tls, created_at, updated_at) VALUES ($1, $2, $3, $4, 'defer', $5, $6, $7, $8, $8)",
+    )
+    .bind(id.to_string())
+    .bind(name)
+    .bind(new.mode.as_str())
+    .bind(new.tenant_id.as_deref().map(checked_tenant).transpose()?)
+    .bind(hop.map(|hop| hop.host.clone()))
+    .bind(hop.map(|hop| i64::from(hop.port)))
+    .bind(hop.map(|hop| word(&hop.tls)).transpose()?)
+    .bind(now)
+    .execute(write)
+    .await
+    .map_err(taken("an organisation of that name exists"))?;
+    Ok(())
+}
+
+async fn load_keys(
+    read: &mut Transaction<'static, Any>,
+) -> Result<BTreeMap<OrgId, Vec<WrappedKey>>, StoreError> {
+    let mut keys: BTreeMap<OrgId, Vec<WrappedKey>> = BTreeMap::new();
+    let rows = sqlx::query("SELECT org_id, purpose, key_id, wrapped FROM org_keys ORDER BY org_id");
+    for row in rows.fetch_all(&mut **read).await? {
+        let org = OrgId::from_str(row.try_get(0)?).map_err(|_| damaged("organisation id"))?;
+        let purpose = KeyPurpose::from_name(row.try_get(1)?).ok_or_else(|| damaged("key"))?;
+        let key_id = u32::try_from(row.try_get::<i64, _>(2)?).map_err(|_| damaged("key"))?;
+        keys.entry(org).or_default().push(WrappedKey { purpose, key_id, wrapped: row.try_get(3)? });
+    }
+    Ok(keys)
+}
+
+fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
+    let host: Option<String> = row.try_get(5)?;
+    let port: Option<i64> = row.try_get(6)?;
+    let tls: Option<String> = row.try_get(7)?;
+    let next_hop = match (host, port, tls) {
+        (Some(host), Some(port), Some(tls)) => Some(NextHopAddress {
+            host,
+            port: u16::try_from(port).map_err(|_| damaged("next hop"))?,
+            tls: from_word::<NextHopTls>(&tls)?,
+        }),
+        _ => None,
+    };
+    let chain: Option<String> = row.try_get(8)?;
+    let key: Option<String> = row.try_get(9)?;
+    Ok(Organisation {
+        id: OrgId::from_str(row.try_get(0)?).map_err(|_| damaged("organisation id"))?,
+        name: row.try_get(1)?,
+        mode: from_word(row.try_get(2)?)?,
+        tenant_id: row.try_get(3)?,
+        fail_policy: from_word(row.try_get(4)?)?,
+        next_hop,
+        client_certificate: chain.zip(key),
+        subject_prefix: row.try_get(10)?,
+        directory_generation: row.try_get(11)?,
+        domains: Vec::new(),
+        mailboxes: Vec::new(),
+        executives: Vec::new(),
+        admin_emails: Vec::new(),
+        ingress_tokens: Vec::new(),
+        return_token: None,
+    })
+}
+
+async fn load_members(
+    read: &mut Transaction<'static, Any>,
+    by_id: &mut BTreeMap<OrgId, &mut Organisation>,
+) -> Result<(), StoreError> {
+    let email = |text: &str| EmailAddress::parse(text).map_err(|_| damaged("mail address"));
+    let rows = sqlx::query("SELECT org_id, domain FROM org_domains ORDER BY org_id, domain");
+    for row in rows.fetch_all(&mut **read).await? {
+        let Some((_, org)) = placed(&row, by_id)? else { continue };
+        org.domains.push(Domain::parse(row.try_get(1)?).map_err(|_| damaged("domain"))?);
+    }
+    // A primary address sorts before its aliases.
+    let rows = sqlx::query(
+        "SELECT org_id, address, CASE WHEN folded = mailbox THEN 0 ELSE 1 END AS is_alias \
+         FROM mailbox_addresses ORDER BY org_id, mailbox, is_alias, folded",
+    );
+    for row in rows.fetch_all(&mut **read).await? {
+        let Some((_, org)) = placed(&row, by_id)? else { continue };
+        let address = email(row.try_get(1)?)?;
+        match org.mailboxes.last_mut() {
+            Some(mailbox) if row.try_get::<i64, _>(2)? == 1 => mailbox.aliases.push(address),
+            _ => org.mailboxes.push(ProtectedMailbox { address, aliases: Vec::new() }),
+        }
+    }
+    let rows = sqlx::query("SELECT org_id, name, addresses FROM executives ORDER BY org_id, folded");
+    for row in rows.fetch_all(&mut **read).await? {
+        let Some((_, org)) = placed(&row, by_id)? else { continue };
+        let addresses = serde_json::from_str(row.try_get(2)?).map_err(|_| damaged("executive"))?;
+        org.executives.push(Executive { name: row.try_get(1)?, addresses });
+    }
+    let rows = sqlx::query("SELECT org_id, email FROM users WHERE role = 'admin' ORDER BY org_id, folded");
+    for row in rows.fetch_all(&mut **read).await? {
+        let Some((_, org)) = placed(&row, by_id)? else { continue };
+        org.admin_emails.push(email(row.try_get(1)?)?);
+    }
+    Ok(())
+}

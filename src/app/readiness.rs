@@ -1,0 +1,45 @@
+//! What `/readyz` asks.
+
+use super::Parts;
+use crate::adapters::directory::redis::Redis;
+use crate::adapters::store::{Book, Store};
+use crate::ports::OrganisationBook as _;
+use crate::web::{Dependencies, DependencyState, Readiness};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Asks the parts that mail depends on.
+pub(super) struct Dependent {
+    store: Arc<Store>,
+    book: Arc<Book>,
+    redis: Option<Redis>,
+    draining: CancellationToken,
+}
+
+impl Dependent {
+    pub(super) fn new(parts: &Parts, draining: CancellationToken) -> Self {
+        let (store, book) = (Arc::clone(&parts.store), Arc::clone(&parts.book));
+        Self { store, book, redis: parts.redis.clone(), draining }
+    }
+}
+
+#[async_trait]
+impl Readiness for Dependent {
+    async fn dependencies(&self) -> Dependencies {
+        let failed_unless = |fine: bool| if fine { DependencyState::Ok } else { DependencyState::Failed };
+        // The book holds an organisation only together with its keys.
+        let loaded = failed_unless(self.book.is_loaded());
+        Dependencies {
+            database: failed_unless(self.store.database().answers().await),
+            redis: match &self.redis {
+                None => DependencyState::Absent,
+                Some(redis) if redis.is_subscribed() => DependencyState::Ok,
+                Some(_) => DependencyState::Degraded,
+            },
+            keys: loaded,
+            book: loaded,
+            draining: self.draining.is_cancelled(),
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! `sentra suppliers`: import, list, show and export an organisation's supplier records.
+//!
+//! Bad rows go to standard error with line, column and reason while the good ones are imported; the exit code is then
+//! 1, so that a script notices. Account numbers are masked everywhere but in `export`, which is audited.
+
+use crate::adapters::directory::redis::Redis;
+use crate::adapters::store::{Database, StoreError};
+use crate::adapters::suppliers::csv::{self, ParseOptions, ParsedSuppliers, RowError};
+use crate::adapters::suppliers::export;
+use crate::adapters::suppliers::import::{AccountChange, ImportOptions, ImportReport};
+use crate::adapters::suppliers::records::SupplierRecords;
+use crate::limits;
+use crate::model::{AccountState, OrgId, SupplierId, SupplierRecord};
+use crate::ports::{Clock, IdSource, Keyring};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::AsyncReadExt as _;
+
+/// Arguments of `sentra suppliers`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SuppliersArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SuppliersCommand,
+}
+
+/// Subcommands of `sentra suppliers`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum SuppliersCommand {
+    /// Import a supplier file (CSV): the canonical columns, or an export of Xero, QuickBooks, Sage, MYOB or Business Central.
+    ///
+    /// One row per bank account. A bad row is reported with line, column and reason, the good rows are imported and
+    /// the exit code is 1. The same file again changes nothing. New accounts are `pending` unless their `status` or
+    /// --verified says otherwise; beside an account that is already verified a new one is `pending` unless --verified.
+    Import {
+        /// The file, or `-` for standard input.
+        file: PathBuf,
+        /// Report what would change and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// All accounts of the file count as verified, except rows whose status says retired or blocked. Audited.
+        #[arg(long)]
+        verified: bool,
+    },
+    /// List all suppliers.
+    List,
+    /// Show one supplier; account numbers are masked.
+    Show {
+        /// Its id, as `list` shows it.
+        id: String,
+    },
+    /// Write all suppliers as CSV with full account numbers, as `import` reads it. Audited.
+    Export,
+}
+
+/// What the command works on.
+pub struct SuppliersContext {
+    /// The migrated database.
+    pub database: Database,
+    /// Keys, loaded.
+    pub keyring: Arc<dyn Keyring>,
+    /// Clock.
+    pub clock: Arc<dyn Clock>,
+    /// Source of ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Whose suppliers.
+    pub org: OrgId,
+    /// Where to announce changes, if Redis is configured.
+    pub redis: Option<Redis>,
+}
+
+/// Why a command ended early: text and remedy.
+struct Failure {
+    what: String,
+    help: &'static str,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self { what: error.to_string(), help: "check the database (`sentra doctor`) and try again" }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { what: error.to_string(), help: "the output could not be written; check where it goes" }
+    }
+}
+
+/// Runs the command. Data goes to `out`, problems to `err`; the result is the exit code (0 done, 1 failed or partly
+/// refused).
+pub async fn run(
+    command: &SuppliersCommand,
+    context: &SuppliersContext,
+    json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let records = SupplierRecords::new(
+        context.database.clone(),
+        Arc::clone(&context.keyring),
+        Arc::clone(&context.clock),
+        Arc::clone(&context.ids),
+    );
+    let done = match command {
+        SuppliersCommand::Import { file, dry_run, verified } => {
+            let how = How { file, dry_run: *dry_run, verified: *verified, json };
+            Box::pin(import(&records, context, &how, out, err)).await
+        }
+        SuppliersCommand::List => list(&records, context.org, json, out).await,
+        SuppliersCommand::Show { id } => show(&records, context.org, id, json, out).await,
+        SuppliersCommand::Export => write_export(&records, context.org, out).await,
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            // Nobody is left to tell when standard error is closed.
+            writeln!(err, "error: {}\nhelp: {}", failure.what, failure.help).ok();
+            1
+        }
+    }
+}
+
+struct How<'a> {
+    file: &'a Path,
+    dry_run: bool,
+    verified: bool,
+    json: bool,
+}
+
+async fn import(
+    records: &SupplierRecords,
+    context: &SuppliersContext,
+    how: &How<'_>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let bytes = read(how.file).await?;
+    let options = ParseOptions { verified: how.verified };
+    let parsed = tokio::task::spawn_blocking(move || csv::parse(&bytes, options)).await;
+    let parsed =
+        parsed.map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
+    let source = how.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
+    let options =
+        ImportOptions { verified: how.verified, dry_run: how.dry_run, actor: "operator", source: &source };
+    let report = records.import(context.org, &parsed, &options).await?;
+    if let (Some(redis), Some(generation)) = (&context.redis, report.generation)
+        && let Err(error) = redis.announce(context.org, generation).await
+    {
+        writeln!(err, "warning: {error}; running servers see the change within a second from the database")?;
+    }
+    let refused = parsed.rejected > 0 || !report.ambiguous.is_empty();
+    if how.json {
+        writeln!(out, "{}", as_json(how, &source, &parsed, &report))?;
+    } else {
+        for (word, rows) in [("error", &parsed.errors), ("warning", &parsed.warnings)] {
+            for row in rows {
+                writeln!(err, "{word}: {}", located(&source, row))?;
+            }
+        }
+        for name in &report.ambiguous {
+            writeln!(
+                err,
+                "error: several suppliers on record fit `{name}`: add supplier_id or a tax number ({source})"
+            )?;
+        }
+        summary(how, &parsed, &report, out)?;
+    }
+    if refused {
+        let count = parsed.rejected.saturating_add(report.ambiguous.len());
+        writeln!(err, "error: {count} rows were refused, the others were {} ({source})", past(how.dry_run))?;
+        writeln!(
+            err,
+            "help: correct these rows and import the file again; what is in already stays as it is"
+        )?;
+    }
+    Ok(u8::from(refused))
+}
+
+fn past(dry_run: bool) -> &'static str {
+    if dry_run { "only checked (--dry-run)" } else { "imported" }
+}
+
+/// Reads a file or standard input, up to one octet more than the importer takes.
+async fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let most = u64::try_from(limits::MAX_IMPORT_OCTETS).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let done = if file == Path::new("-") {
+        tokio::io::stdin().take(most).read_to_end(&mut bytes).await
+    } else {
+        match tokio::fs::File::open(file).await {
+            Ok(file) => file.take(most).read_to_end(&mut bytes).await,
+            Err(error) => Err(error),
+        }
+    };
+    let named = |error: io::Error| Failure {
+        what: format!("{error} ({})", file.display()),
+        help: "name a readable CSV file, or `-` for standard input",
+    };
+    done.map(|_| bytes).map_err(named)
+}
+
+/// `reason (FILE:LINE, column NAME)`
+fn located(source: &str, row: &RowError) -> String {
+    let line = if row.line == 0 { String::new() } else { format!(":{}", row.line) };
+    let column = if row.column.is_empty() { String::new() } else { format!(", column {}", row.column) };
+    format!("{} ({source}{line}{column})", row.reason)
+}
+
+fn as_json(
+    how: &How<'_>,
+    source: &str,
+    parsed: &ParsedSuppliers,
+    report: &ImportReport,
+) -> serde_json::Value {
+    json!({
+        "file": source, "dry_run": how.dry_run, "verified": how.verified,
+        "rows": parsed.rows, "rejected": parsed.rejected, "suppliers": parsed.suppliers.len(),
+        "accounts": parsed.accounts, "created": report.created, "updated": report.updated,
+        "unchanged": report.unchanged, "accounts_added": report.accounts_added,
+        "accounts_changed": report.accounts_changed, "accounts_held_back": report.accounts_held_back,
+        "changes": report.changes, "ambiguous": report.ambiguous,
+        "errors": parsed.errors, "warnings": parsed.warnings,
+    })
+}
+
+fn summary(
+    how: &How<'_>,
+    parsed: &ParsedSuppliers,
+    report: &ImportReport,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if !report.changes.is_empty() {
+        let mut table = table(&["Supplier", "Name", "Account", "Before", "After", "Note"]);
+        for change in &report.changes {
+            table.add_row(change_row(change));
+        }
+        writeln!(out, "{table}")?;
+    }
+    if how.dry_run {
+        writeln!(out, "Dry run: nothing was written.")?;
+    }
+    writeln!(
+        out,
+        "{} rows, {} refused. Suppliers: {} new, {} changed, {} unchanged. Accounts: {} new, {} changed, {} held back.",
+        parsed.rows,
+        parsed.rejected,
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.accounts_added,
+        report.accounts_changed,
+        report.accounts_held_back
+    )
+}
+
+fn change_row(change: &AccountChange) -> [String; 6] {
+    let note = match change.refused {
+        Some(asked) => format!("`{asked}` needs --verified or a verification"),
+        None => String::new(),
+    };
+    [
+        change.supplier.0.clone(),
+        change.name.clone(),
+        change.account.clone(),
+        change.from.unwrap_or("–").to_owned(),
+        change.to.to_owned(),
+        note,
+    ]
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    table
+}
+
+/// Accounts of a supplier by state.
+fn counts(supplier: &SupplierRecord) -> [(&'static str, usize); 4] {
+    [AccountState::Verified, AccountState::Pending, AccountState::Retired, AccountState::Blocked]
+        .map(|state| (state.as_str(), supplier.accounts.iter().filter(|a| a.state == state).count()))
+}
+
+async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut rows = table(&["Id", "Name", "Domains", "Verified", "Pending", "Retired", "Blocked"]);
+    let mut after: Option<SupplierId> = None;
+    loop {
+        let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        for supplier in &page {
+            let counts = counts(supplier);
+            let domains: Vec<&str> = supplier.domains.iter().map(|d| d.as_str()).collect();
+            if json {
+                let accounts: serde_json::Map<String, serde_json::Value> =
+                    counts.iter().map(|(state, count)| ((*state).to_owned(), json!(count))).collect();
+                let line = json!({
+                    "id": supplier.id, "name": supplier.name, "domains": domains, "country": supplier.country,
+                    "accounts": accounts,
+                });
+                writeln!(out, "{line}")?;
+            } else {
+                let mut row = vec![supplier.id.0.clone(), supplier.name.clone(), domains.join(", ")];
+                row.extend(counts.iter().map(|(_, count)| count.to_string()));
+                rows.add_row(row);
+            }
+        }
+    }
+    if !json && after.is_none() {
+        writeln!(out, "No suppliers yet: `sentra suppliers import FILE.csv` brings them in.")?;
+    } else if !json {
+        writeln!(out, "{rows}")?;
+    }
+    Ok(0)
+}
+
+async fn show(
+    records: &SupplierRecords,
+    org: OrgId,
+    id: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let found = records.get(org, &SupplierId(id.to_owned())).await?;
+    let supplier = found.ok_or_else(|| Failure {
+        what: format!("there is no supplier `{}`", id.escape_debug()),
+        help: "`sentra suppliers list` shows the ids",
+    })?;
+    if json {
+        let accounts = supplier.accounts.iter().map(|a| {
+            json!({
+                "scheme": a.account.scheme().as_str(), "country": a.account.country(), "masked": a.account.masked(),
+                "bic": a.bic, "account_name": a.account_name, "state": a.state,
+            })
+        });
+        let object = json!({
+            "id": supplier.id, "name": supplier.name, "aliases": supplier.aliases, "domains": supplier.domains,
+            "emails": supplier.emails, "phones": supplier.phones, "vat_number": supplier.vat_number,
+            "company_number": supplier.company_number, "country": supplier.country,
+            "accounts": accounts.collect::<Vec<_>>(),
+        });
+        writeln!(out, "{object}")?;
+        return Ok(0);
+    }
+    let joined = |values: Vec<String>| values.join(", ");
+    for (label, value) in [
+        ("Id", supplier.id.0.clone()),
+        ("Name", supplier.name.clone()),
+        ("Aliases", joined(supplier.aliases.clone())),
+        ("Domains", joined(supplier.domains.iter().map(ToString::to_string).collect())),
+        ("E-mail", joined(supplier.emails.iter().map(ToString::to_string).collect())),
+        ("Phones", joined(supplier.phones.clone())),
+        ("Tax number", supplier.vat_number.clone().unwrap_or_default()),
+        ("Company number", supplier.company_number.clone().unwrap_or_default()),
+        ("Country", supplier.country.clone().unwrap_or_default()),
+    ] {
+        if !value.is_empty() {
+            writeln!(out, "{label:<15} {value}")?;
+        }
+    }
+    let mut rows = table(&["Scheme", "Country", "Account", "BIC", "Holder", "State"]);
+    for a in &supplier.accounts {
+        rows.add_row([
+            a.account.scheme().as_str(),
+            a.account.country(),
+            &a.account.masked(),
+            a.bic.as_deref().unwrap_or(""),
+            a.account_name.as_deref().unwrap_or(""),
+            a.state.as_str(),
+        ]);
+    }
+    writeln!(out, "{rows}")?;
+    Ok(0)
+}
+
+async fn write_export(records: &SupplierRecords, org: OrgId, out: &mut dyn Write) -> Result<u8, Failure> {
+    // Noted before the first number leaves.
+    records.note_export(org, "operator").await?;
+    let mut after: Option<SupplierId> = None;
+    let mut first = true;
+    loop {
+        let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
+        if first || !page.is_empty() {
+            export::write(&page, first, out)?;
+        }
+        first = false;
+        let Some(last) = page.last() else { return Ok(0) };
+        after = Some(last.id.clone());
+    }
+}

@@ -1,0 +1,327 @@
+//! What the file says: one list of keys, from which the struct, the defaults, the checks of names and types, the
+//! environment overrides and the reference in `docs/configuration.md` are all made.
+//!
+//! To add a key, add its line below; then give it its meaning in `check.rs`.
+
+use crate::limits;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What kind of value a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A list of strings; comma-separated in the environment.
+    List,
+    /// A whole number from 0.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A string that is never shown.
+    Secret,
+}
+
+impl Kind {
+    /// The kind in words, for errors and the reference.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::List => "list of texts",
+            Self::Number => "whole number",
+            Self::Flag => "true or false",
+            Self::Secret => "secret text",
+        }
+    }
+}
+
+/// A string that no `Debug`, no serialisation and no error shows.
+#[derive(Clone, Default, Deserialize)]
+#[serde(from = "String")]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Whether it was left empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.expose_secret().is_empty()
+    }
+    /// The secret itself, to be handed to whoever needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &SecretString {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::show::mask(self.0.expose_secret()))
+    }
+}
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::show::mask(self.0.expose_secret()))
+    }
+}
+
+/// Ties a Rust type to its [`Kind`].
+trait Value {
+    const KIND: Kind;
+}
+impl Value for String {
+    const KIND: Kind = Kind::Text;
+}
+impl Value for Vec<String> {
+    const KIND: Kind = Kind::List;
+}
+impl Value for u64 {
+    const KIND: Kind = Kind::Number;
+}
+impl Value for bool {
+    const KIND: Kind = Kind::Flag;
+}
+impl Value for Secret {
+    const KIND: Kind = Kind::Secret;
+}
+
+/// One key of the configuration file.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Table it stands in.
+    pub section: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// What kind of value it takes.
+    pub kind: Kind,
+    /// What it means: its doc comment, line by line.
+    pub doc: &'static [&'static str],
+}
+
+impl Key {
+    /// `section.name`
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+    /// The environment variable that overrides it: `SENTRA_SECTION__NAME`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("SENTRA_{}__{}", self.section.to_uppercase(), self.name.to_uppercase())
+    }
+    /// The key at `section.name`.
+    #[must_use]
+    pub fn find(section: &str, name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.section == section && key.name == name)
+    }
+}
+
+/// Reads the key list: makes the structs, their defaults, [`KEYS`] and [`SECTIONS`].
+macro_rules! settings {
+    ($(
+        $(#[doc = $about:literal])*
+        $section:ident: $Section:ident {
+            $( $(#[doc = $doc:literal])* $key:ident: $type:ty = $default:expr; )*
+        }
+    )*) => {
+        /// The whole file. Every key may be left out; what is not listed here is an error.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Settings {
+            $( $(#[doc = $about])* pub $section: $Section, )*
+        }
+        $(
+            $(#[doc = $about])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields, default)]
+            pub struct $Section {
+                $( $(#[doc = $doc])* pub $key: $type, )*
+            }
+            impl Default for $Section {
+                fn default() -> Self {
+                    Self { $( $key: $default, )* }
+                }
+            }
+        )*
+        /// Every key, in the order of the file.
+        pub const KEYS: &[Key] = &[$($(
+            Key {
+                section: stringify!($section),
+                name: stringify!($key),
+                kind: <$type as Value>::KIND,
+                doc: &[$($doc),*],
+            },
+        )*)*];
+        /// Every section with what it is about.
+        pub const SECTIONS: &[(&str, &[&str])] = &[$( (stringify!($section), &[$($about),*]) ),*];
+    };
+}
+
+settings! {
+    /// Who this server is.
+    server: Server {
+        /// Name in the SMTP greeting, in EHLO and in trace lines; its address should resolve back to it.
+        hostname: String = "localhost".into();
+    }
+
+    /// The SMTP front door.
+    smtp: Smtp {
+        /// Addresses that take mail with STARTTLS. Port 0 takes any free port and says which in the `ready` event.
+        listen: Vec<String> = vec!["0.0.0.0:25".into()];
+        /// Addresses that take mail with TLS from the first octet (RFC 8314).
+        implicit_tls_listen: Vec<String> = vec![];
+        /// Ranges (CIDR) that may hand mail in without certificate, token or TLS: on-premises relays, tests. Anybody who
+        /// can send from such an address is believed, so a range wider than /16 is refused.
+        trust: Vec<String> = vec![];
+        /// Believe `Authentication-Results` that peers inside `trust` stamped.
+        trust_auth_results: bool = false;
+        /// Ranges from which Exchange Online sends. They prove some tenant, never which: tenant id and ingress token do.
+        exchange_ranges: Vec<String> = [
+            "40.92.0.0/15", "40.107.0.0/16", "52.100.0.0/14", "104.47.0.0/17", "2a01:111:f400::/48",
+            "2a01:111:f403::/48",
+        ].map(String::from).to_vec();
+        /// Names in Exchange Online's client certificate; one of them must be there.
+        exchange_certificate_names: Vec<String> = vec!["mail.protection.outlook.com".into()];
+        /// Certificate authorities (PEM file) that may have issued a client certificate. Empty: the public ones.
+        client_ca: String = String::new();
+        /// Largest message in octets. Exchange Online sends at most 157286400; a smaller limit bounces mail that it would
+        /// have delivered.
+        max_message_size: u64 = limits::MAX_MESSAGE_SIZE;
+        /// Recipients of one message.
+        max_recipients: u64 = limits::MAX_RECIPIENTS as u64;
+        /// Sessions at once.
+        max_sessions: u64 = limits::MAX_SESSIONS as u64;
+        /// Sessions at once from one address that is neither Exchange Online's nor trusted.
+        max_sessions_per_peer: u64 = limits::MAX_SESSIONS_PER_PEER as u64;
+        /// Octets of messages in memory at once; beyond it senders are asked to come back. At least `max_message_size`.
+        bytes_in_flight: u64 = limits::MAX_BYTES_IN_FLIGHT;
+        /// Waiting for a peer's next command, in seconds.
+        command_timeout_seconds: u64 = limits::COMMAND_TIMEOUT.as_secs();
+        /// Waiting for a peer's next octets of a message, in seconds.
+        data_timeout_seconds: u64 = limits::DATA_TIMEOUT.as_secs();
+    }
+
+    /// The server's own certificate, for SMTP. Replaced files are taken up at SIGHUP.
+    tls: Tls {
+        /// Certificate chain (PEM), the server's own first, intermediates after it. Empty together with `key`: no TLS is
+        /// offered, and only trusted peers can hand mail in.
+        certificate: String = "certs/server.crt".into();
+        /// Its private key (PEM), readable by the server alone.
+        key: String = "certs/server.key".into();
+    }
+
+    /// The way on to the organisations' next hops.
+    next_hop: NextHop {
+        /// Certificate authorities (PEM file) believed besides the public ones, for next hops with a private authority.
+        roots: String = String::new();
+        /// Name servers, `ADDRESS` or `ADDRESS:PORT`. Empty: those of the system.
+        dns_servers: Vec<String> = vec![];
+        /// Connections to one organisation's next hop at once.
+        connections_per_organisation: u64 = limits::CONNECTIONS_PER_ORGANISATION as u64;
+        /// Messages over one connection. Exchange Online wants fewer than 200.
+        messages_per_connection: u64 = limits::MESSAGES_PER_CONNECTION as u64;
+        /// Waiting for a TCP connection to one address, in seconds.
+        connect_timeout_seconds: u64 = limits::CONNECT_TIMEOUT.as_secs();
+    }
+
+    /// Where organisations, suppliers, quarantine and record live.
+    database: Database {
+        /// `sqlite:PATH`, or `postgres://…` for the role that the server runs as.
+        url: Secret = "sqlite:data/sentra.db".into();
+        /// File that holds `url`.
+        url_file: String = String::new();
+        /// PostgreSQL: the URL of the role that owns the tables; only `sentra migrate` uses it.
+        owner_url: Secret = Secret::default();
+        /// File that holds `owner_url`.
+        owner_url_file: String = String::new();
+    }
+
+    /// The cache that several servers share. Without it each server's own cache serves alone.
+    redis: Redis {
+        /// `redis://…`, or `rediss://…` with TLS. Empty: no Redis.
+        url: Secret = Secret::default();
+        /// File that holds `url`.
+        url_file: String = String::new();
+        /// The URL names one node of a Redis Cluster.
+        cluster: bool = false;
+        /// Waiting for Redis before the database is asked, in milliseconds.
+        timeout_ms: u64 = 250;
+    }
+
+    /// The master key, which wraps every organisation's keys. Keep a copy somewhere else: without it, held mail and
+    /// bank details are lost.
+    keys: Keys {
+        /// The key itself; better given by the environment than written here.
+        master_key: Secret = Secret::default();
+        /// File that holds the key.
+        master_key_file: String = "keys/master.key".into();
+    }
+
+    /// Where the bodies of held mail lie, encrypted.
+    objects: Objects {
+        /// Folder; the bodies of each organisation lie below `objects/` in it.
+        path: String = "data".into();
+    }
+
+    /// Health pages and the web interface.
+    web: Web {
+        /// Address. Empty: none.
+        listen: String = "127.0.0.1:8080".into();
+    }
+
+    /// Prometheus metrics, without authentication: keep it off public addresses.
+    metrics: Metrics {
+        /// Address. Empty: none.
+        listen: String = "127.0.0.1:9464".into();
+    }
+
+    /// The log, on standard error.
+    log: Log {
+        /// `json` (one object a line) or `text`.
+        format: String = "json".into();
+        /// `error`, `warn`, `info`, `debug` or `trace`. The one line per message is always written.
+        level: String = "info".into();
+        /// Write sender, recipients and subject into each message's line.
+        personal_data: bool = false;
+    }
+
+    /// The rules that judge.
+    rules: Rules {
+        /// Folder with rules of your own, which add to or override those built in. Empty: none.
+        folder: String = String::new();
+    }
+
+    /// The cache of supplier records inside the process.
+    cache: Cache {
+        /// Lifetime of an entry, in seconds.
+        ttl_seconds: u64 = limits::CACHE_TTL.as_secs();
+        /// Entries.
+        entries: u64 = limits::CACHE_ENTRIES;
+    }
+
+    /// Times of the journey.
+    limits: Limits {
+        /// Sender authentication and supplier lookup together, in milliseconds; what is late counts as unavailable.
+        gather_ms: u64 = 2_500;
+        /// From the end of the data to the reply, in seconds; then 451, and the sender keeps the mail.
+        verdict_seconds: u64 = limits::VERDICT_HARD_STOP.as_secs();
+        /// Mail in transit may finish for so long at SIGTERM, in seconds.
+        drain_seconds: u64 = limits::DRAIN.as_secs();
+    }
+}

@@ -1,0 +1,60 @@
+//! The server's certificate and key, read and found to belong together.
+
+use super::read::read_bounded;
+use crate::limits;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The server's certificate chain and key, ready for rustls.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// File of the chain.
+    pub certificate: PathBuf,
+    /// File of the key.
+    pub key: PathBuf,
+    /// Both, checked to match.
+    pub certified: Arc<CertifiedKey>,
+}
+
+impl fmt::Debug for ServerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerTls({}, {})", self.certificate.display(), self.key.display())
+    }
+}
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// What is wrong with the file, in words.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = read_bounded(file, limits::MAX_SECRET_FILE).map_err(|error| error.to_string())?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("not valid PEM: {error}"))?;
+    if chain.is_empty() {
+        return Err("holds no certificate (-----BEGIN CERTIFICATE-----)".into());
+    }
+    Ok(chain)
+}
+
+/// Reads both files.
+///
+/// # Errors
+/// Which of the keys is at fault, and why.
+pub(super) fn server(certificate: PathBuf, key: PathBuf) -> Result<ServerTls, (&'static str, String)> {
+    let chain = certificates(&certificate)
+        .map_err(|why| ("tls.certificate", format!("{}: {why}", certificate.display())))?;
+    let at_key = |why: String| ("tls.key", format!("{}: {why}", key.display()));
+    let pem = read_bounded(&key, limits::MAX_SECRET_FILE).map_err(|error| at_key(error.to_string()))?;
+    let private = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_| at_key("holds no private key (-----BEGIN PRIVATE KEY-----)".into()))?;
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let certified = CertifiedKey::from_der(chain, private, &provider).map_err(|error| {
+        at_key(format!("does not fit the certificate {}: {error}", certificate.display()))
+    })?;
+    Ok(ServerTls { certificate, key, certified: Arc::new(certified) })
+}

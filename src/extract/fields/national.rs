@@ -1,0 +1,147 @@
+//! Accounts of the United States, Australia, New Zealand, Canada and India: each only behind its label, because a
+//! checksum of nine digits passes one number in ten and the others have none.
+
+use super::numbers::{Chunk, Number, Reach, account_near, chunks, groups};
+use super::{Finder, Hit, Label, View, add_account};
+use crate::extract::floor;
+use crate::model::{PaymentClaims, Scheme};
+use std::collections::BTreeSet;
+
+/// Labels that are followed in one text.
+const MAX_CODES: usize = 5_000;
+
+/// Finds routing number, BSB, transit, IFSC and New Zealand accounts.
+pub(super) struct National;
+
+impl Finder for National {
+    fn find(&self, view: &View, claims: &mut PaymentClaims) {
+        let mut used = BTreeSet::new();
+        for hit in view.labels.iter().filter(|hit| hit.label.is_payment()).take(MAX_CODES) {
+            match hit.label {
+                Label::Routing => united_states(view, hit, &mut used, claims),
+                Label::Bsb => australia(view, hit, &mut used, claims),
+                Label::Transit => canada(view, hit, &mut used, claims),
+                Label::Ifsc => india(view, hit, &mut used, claims),
+                Label::Account => new_zealand(view, hit, claims),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The first number of these groups within `reach` octets after a label, not yet announced by another label.
+fn code_after(view: &View, hit: &Hit, reach: usize, shapes: &[&[usize]]) -> Option<Number> {
+    let list: Vec<Chunk<'_>> = chunks(view, hit.end, hit.end + reach);
+    (0..list.len()).find_map(|at| shapes.iter().find_map(|shape| groups(view, &list, at, shape)).map(|(n, _)| n))
+}
+
+fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
+    let span = (hit.start.min(code.start), hit.end.max(code.end));
+    account_near(view, span, (code.start, code.end), reach, used)
+}
+
+fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    const REACH: Reach = Reach { labelled: 4..=17, adjacent: 6..=17, distance: 160 };
+    let Some(code) = code_after(view, hit, 60, &[&[9]]) else { return };
+    if let Some(number) = account(view, hit, &code, &REACH, used) {
+        let canonical = format!("{}-{number}", code.digits);
+        let valid = Some(aba_checks(&code.digits));
+        add_account(claims, &view.place, Scheme::UsAba, *b"US", &canonical, valid);
+    }
+}
+
+/// Weights 3, 7, 1 modulo 10 and a Federal Reserve prefix (00 to 12, 21 to 32, 61 to 72, 80).
+fn aba_checks(digits: &str) -> bool {
+    let sum: u32 = digits.bytes().zip([3, 7, 1].into_iter().cycle()).map(|(b, w)| u32::from(b - b'0') * w).sum();
+    let prefix = digits.get(..2).and_then(|p| p.parse::<u32>().ok()).unwrap_or(99);
+    sum > 0 && sum.is_multiple_of(10) && matches!(prefix, 0..=12 | 21..=32 | 61..=72 | 80)
+}
+
+fn australia(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    const REACH: Reach = Reach { labelled: 4..=10, adjacent: 6..=10, distance: 160 };
+    let Some(code) = code_after(view, hit, 60, &[&[3, 3]]) else { return };
+    if let Some(number) = account(view, hit, &code, &REACH, used) {
+        let canonical = format!("{}-{number}", code.digits);
+        add_account(claims, &view.place, Scheme::AuBsb, *b"AU", &canonical, None);
+    }
+}
+
+/// Transit and institution, in the order of the cheque (`00006-003`) or of the electronic form (`0003 00006`).
+fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    const REACH: Reach = Reach { labelled: 5..=12, adjacent: 7..=12, distance: 200 };
+    let Some(transit) = code_after(view, hit, 60, &[&[5]]) else { return };
+    let near = |other: &&Hit| other.label == Label::Institution && other.start.abs_diff(hit.start) <= 120;
+    let institution = view.labels.iter().find(near).and_then(|other| {
+        code_after(view, other, 60, &[&[3], &[4]]).filter(|n| n.start.abs_diff(transit.start) <= 160)
+    });
+    let Some(institution) = institution else { return };
+    let digits = institution.digits.trim_start_matches('0');
+    let code = Number {
+        start: transit.start.min(institution.start),
+        end: transit.end.max(institution.end),
+        digits: format!("{}-{digits:0>3}", transit.digits),
+    };
+    if digits.len() <= 3
+        && let Some(number) = account(view, hit, &code, &REACH, used)
+    {
+        let canonical = format!("{}-{number}", code.digits);
+        add_account(claims, &view.place, Scheme::Ca, *b"CA", &canonical, None);
+    }
+}
+
+/// IFSC: four letters, a zero, six letters or digits.
+fn india(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    const REACH: Reach = Reach { labelled: 9..=18, adjacent: 9..=18, distance: 200 };
+    let window = view.text.get(hit.end..floor(&view.text, hit.end + 40).max(hit.end)).unwrap_or_default();
+    let is_word = |c: char| c.is_ascii_alphanumeric();
+    let Some(code) = window.split(|c| !is_word(c)).find(|word| is_ifsc(word)) else { return };
+    let start = hit.end + window.find(code).unwrap_or(0);
+    let number = Number { start, end: start + code.len(), digits: code.to_ascii_uppercase() };
+    if let Some(account) = account(view, hit, &number, &REACH, used) {
+        let canonical = format!("{}-{account}", number.digits);
+        add_account(claims, &view.place, Scheme::InIfsc, *b"IN", &canonical, None);
+    }
+}
+
+fn is_ifsc(word: &str) -> bool {
+    word.len() == 11
+        && word.bytes().enumerate().all(|(i, b)| match i {
+            0..=3 => b.is_ascii_alphabetic(),
+            4 => b == b'0',
+            _ => b.is_ascii_alphanumeric(),
+        })
+}
+
+/// `bb-bbbb-aaaaaaa-ss(s)`, behind a label of an account.
+fn new_zealand(view: &View, hit: &Hit, claims: &mut PaymentClaims) {
+    let list = chunks(view, hit.end, hit.end + 60);
+    for at in 0..list.len().min(4) {
+        let found = [3, 2].iter().find_map(|suffix| groups(view, &list, at, &[2, 4, 7, *suffix]));
+        let Some((number, _)) = found.filter(|(_, count)| {
+            // Sixteen bare digits are a card number.
+            *count == 4 || list.get(at).is_some_and(|c| c.raw.contains('-'))
+        }) else {
+            continue;
+        };
+        let part = |from: usize, to: usize| number.digits.get(from..to).unwrap_or_default();
+        let suffix = part(13, number.digits.len());
+        let canonical = format!("{}-{}-{}-{suffix:0>3}", part(0, 2), part(2, 6), part(6, 13));
+        let valid = new_zealand_checks(&number.digits);
+        add_account(claims, &view.place, Scheme::Nz, *b"NZ", &canonical, valid);
+        return;
+    }
+}
+
+/// Inland Revenue's algorithms A, B and D by bank; `None` for banks with other ones.
+fn new_zealand_checks(digits: &str) -> Option<bool> {
+    let bank: u32 = digits.get(..2)?.parse().ok()?;
+    let base: u32 = digits.get(6..13)?.parse().ok()?;
+    let weights: [u32; 13] = match bank {
+        1..=3 | 6 | 10..=24 | 27 | 30 | 35 | 38 if base < 990_000 => [0, 0, 6, 3, 7, 9, 0, 10, 5, 8, 4, 2, 1],
+        1..=3 | 6 | 10..=24 | 27 | 30 | 35 | 38 => [0, 0, 0, 0, 0, 0, 0, 10, 5, 8, 4, 2, 1],
+        8 => [0, 0, 0, 0, 0, 0, 7, 6, 5, 4, 3, 2, 1],
+        _ => return None,
+    };
+    let sum: u32 = digits.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
+    Some(sum.is_multiple_of(11))
+}

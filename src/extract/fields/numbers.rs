@@ -1,0 +1,163 @@
+//! Numbers as written: runs of digits, and account numbers put together from groups.
+
+use super::View;
+use crate::extract::floor;
+use std::collections::BTreeSet;
+
+/// A run of digits that may hold `-`, `.` or `,` between digits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk<'a> {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) raw: &'a str,
+}
+
+impl Chunk<'_> {
+    pub(super) fn is_plain(&self) -> bool {
+        self.raw.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+/// A number made of one or more chunks: `first..after` index the chunk list.
+#[derive(Clone, Debug)]
+pub(super) struct Number {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) digits: String,
+}
+
+/// The chunks that begin inside `from..to`. Digits glued to letters (`A12`, `12B`, after `+` or `#`) are left out:
+/// they are references, phone numbers and measures.
+pub(super) fn chunks<'a>(view: &'a View, from: usize, to: usize) -> Vec<Chunk<'a>> {
+    let bytes = view.bytes();
+    let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
+    let word = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80 || b == b'_';
+    let mut found = Vec::new();
+    let mut i = from;
+    // Begin at the start of a run even if the window cuts into it.
+    while i < to && i > 0 && word(at(i - 1)) {
+        i += 1;
+    }
+    while i < to.min(bytes.len()) {
+        if !at(i).is_ascii_digit() {
+            i += 1;
+            continue;
+        }
+        let start = i;
+        while at(i).is_ascii_digit() || (matches!(at(i), b'-' | b'.' | b',') && at(i + 1).is_ascii_digit()) {
+            i += 1;
+        }
+        let before = if start == 0 { b' ' } else { at(start - 1) };
+        if word(before) || word(at(i)) || matches!(before, b'+' | b'@' | 1) || at(i) == b'@' || at(i) == b'%'
+        {
+            continue;
+        }
+        if let Some(raw) = view.text.get(start..i) {
+            found.push(Chunk { start, end: i, raw });
+        }
+    }
+    found
+}
+
+/// Whether two chunks are parts of one number in groups: one space or ` - ` between them.
+fn grouped(view: &View, left: &Chunk<'_>, right: &Chunk<'_>) -> bool {
+    matches!(view.text.get(left.end..right.start), Some(" " | " - " | "- " | " -"))
+}
+
+/// The digits of `groups` (lengths) read from chunk `at`, either one chunk with dashes or consecutive chunks. The
+/// number of chunks used is returned too.
+pub(super) fn groups(
+    view: &View,
+    list: &[Chunk<'_>],
+    at: usize,
+    lengths: &[usize],
+) -> Option<(Number, usize)> {
+    let first = list.get(at)?;
+    let total: usize = lengths.iter().sum();
+    let digits: String = first.raw.chars().filter(char::is_ascii_digit).collect();
+    let number = |start: usize, end: usize, digits: String| Number { start, end, digits };
+    if digits.len() == total {
+        let shape: Vec<usize> = first.raw.split(['-', '.']).map(str::len).collect();
+        let one = first.is_plain() || (shape == lengths && !first.raw.contains(','));
+        return one.then(|| (number(first.start, first.end, digits), 1));
+    }
+    let run = list.get(at..at + lengths.len())?;
+    let fits = run.iter().zip(lengths).all(|(c, n)| c.is_plain() && c.raw.len() == *n)
+        && run.windows(2).all(|w| matches!(w, [a, b] if grouped(view, a, b)));
+    let last = run.last()?;
+    fits.then(|| (number(first.start, last.end, run.iter().map(|c| c.raw).collect()), lengths.len()))
+}
+
+/// Where and how an account number may stand beside its bank code.
+pub(super) struct Reach {
+    /// Digits admitted when a label announces the number.
+    pub(super) labelled: std::ops::RangeInclusive<usize>,
+    /// Digits admitted without a label, directly after the bank code.
+    pub(super) adjacent: std::ops::RangeInclusive<usize>,
+    /// Octets between bank code and account number at most.
+    pub(super) distance: usize,
+}
+
+/// The account number that belongs to a bank code which, with its label, fills `span` (the code itself `code`).
+/// The nearest one wins that no other bank code has used (`used` holds starts).
+pub(super) fn account_near(
+    view: &View,
+    span: (usize, usize),
+    code: (usize, usize),
+    reach: &Reach,
+    used: &mut BTreeSet<usize>,
+) -> Option<String> {
+    let from = floor(&view.text, span.0.saturating_sub(reach.distance));
+    let list = chunks(view, from, span.1 + reach.distance);
+    let mut best: Option<(usize, Number)> = None;
+    let mut at = 0;
+    while at < list.len() {
+        let Some((number, count)) = account_at(view, &list, at, code) else {
+            at += 1;
+            continue;
+        };
+        at += count;
+        let distance =
+            if number.end <= span.0 { span.0 - number.end } else { number.start.saturating_sub(span.1) };
+        if used.contains(&number.start) || distance > reach.distance {
+            continue;
+        }
+        let between = view.text.get(code.1..number.start).unwrap_or("x");
+        let adjacent = number.start >= code.1
+            && between.len() <= 12
+            && !between.chars().any(char::is_alphabetic)
+            && reach.adjacent.contains(&number.digits.len());
+        let announced = view.label_before(number.start, 90).is_some_and(|hit| hit.label.is_payment())
+            && reach.labelled.contains(&number.digits.len());
+        if (adjacent || announced) && best.as_ref().is_none_or(|(nearest, _)| distance < *nearest) {
+            best = Some((distance, number));
+        }
+    }
+    let (_, number) = best?;
+    used.insert(number.start);
+    Some(number.digits)
+}
+
+/// An account number at chunk `at`: one run, `1234-5678`, `1234 5678` or `12 34 56 78`, outside the bank code.
+fn account_at(view: &View, list: &[Chunk<'_>], at: usize, code: (usize, usize)) -> Option<(Number, usize)> {
+    let outside = |n: &Number| n.end <= code.0 || n.start >= code.1;
+    let first = list.get(at)?;
+    let free = |count: usize| {
+        // Neither a group more before nor after, else it is part of something longer (a phone number).
+        let before = at.checked_sub(1).and_then(|i| list.get(i));
+        let after = list.get(at + count);
+        let last = list.get(at + count - 1);
+        !before.is_some_and(|c| c.end != code.1 && c.is_plain() && grouped(view, c, first))
+            && !last.zip(after).is_some_and(|(l, c)| c.start != code.0 && c.is_plain() && grouped(view, l, c))
+    };
+    for lengths in [&[4, 4][..], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3]] {
+        if let Some((number, count)) = groups(view, list, at, lengths)
+            && (count == 1 || free(count))
+            && outside(&number)
+        {
+            return Some((number, count));
+        }
+    }
+    let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
+    (first.is_plain() && (4..=18).contains(&first.raw.len()) && outside(&number)).then_some((number, 1))
+}

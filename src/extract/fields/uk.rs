@@ -1,0 +1,106 @@
+//! UK sort code and account number.
+//!
+//! A sort code is six digits like any date or reference, so it counts only after (or just before) its label, or
+//! directly before an account number that has one. Modulus rules (Pay.UK) are data that changes several times a year
+//! and is not built in: validity is unknown, never "invalid".
+
+use super::numbers::{Reach, account_near, chunks, groups};
+use super::{Finder, Label, View, add_account};
+use crate::extract::floor;
+use crate::model::{PaymentClaims, Scheme};
+use std::collections::BTreeSet;
+
+/// Sort codes of one text at most: bounds the work on a text made of labels.
+const MAX_SORT_CODES: usize = 5_000;
+const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 160 };
+
+/// Finds sort code and account number pairs.
+pub(super) struct Uk;
+
+impl Finder for Uk {
+    fn find(&self, view: &View, claims: &mut PaymentClaims) {
+        let mut used = BTreeSet::new();
+        let mut codes = BTreeSet::new();
+        for hit in view.labels_of(Label::SortCode).take(MAX_SORT_CODES) {
+            if let Some(code) = sort_code_near(view, hit.start, hit.end, &codes) {
+                codes.insert(code.0);
+                let span = (hit.start.min(code.0), hit.end.max(code.1));
+                claim(view, span, &code, &mut used, claims);
+            }
+        }
+        // "Account: 20-00-00 55779911": the sort code has no label of its own.
+        for hit in view.labels_of(Label::Account).take(MAX_SORT_CODES) {
+            let list = chunks(view, hit.end, hit.end + 40);
+            for at in 0..list.len().min(4) {
+                let Some((code, count)) = groups(view, &list, at, &[2, 2, 2]) else { continue };
+                let Some((number, _)) = list
+                    .get(at + count)
+                    .and_then(|_| groups(view, &list, at + count, &[4, 4]))
+                else {
+                    continue;
+                };
+                let between = view.text.get(code.end..number.start).unwrap_or("x");
+                if !codes.contains(&code.start) && between.len() <= 6 && !between.contains(char::is_alphabetic) {
+                    codes.insert(code.start);
+                    add(view, &code.digits, &number.digits, claims);
+                }
+            }
+        }
+    }
+}
+
+/// A sort code: start, end, digits.
+type Code = (usize, usize, String);
+
+/// The sort code that a label at `start..end` announces: the first after it, else the last just before it.
+fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>) -> Option<Code> {
+    let after = chunks(view, end, end + 160);
+    let found = (0..after.len()).find_map(|at| sort_code_at(view, &after, at, taken));
+    // Before the label only in its own line: "20-00-00 (sort code)".
+    found.filter(|code| code.0 - end <= 12).or_else(|| {
+        let before = chunks(view, floor(&view.text, start.saturating_sub(24)), start);
+        let close = |code: &Code| {
+            view.text.get(code.1..start).is_some_and(|gap| !gap.chars().any(|c| c.is_alphabetic() || c == '\n'))
+        };
+        (0..before.len()).rev().find_map(|at| sort_code_at(view, &before, at, taken)).filter(close)
+    })
+    .or_else(|| (0..after.len()).find_map(|at| sort_code_at(view, &after, at, taken)))
+}
+
+fn sort_code_at(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, taken: &BTreeSet<usize>) -> Option<Code> {
+    let (number, count) = groups(view, list, at, &[2, 2, 2])?;
+    let plain = list.get(at).is_some_and(|c| count == 1 && c.is_plain());
+    // Six bare digits announced by another label ("Account number: 123456 Sort code: …") are not the sort code.
+    let foreign = plain
+        && view.label_before(number.start, 40).is_some_and(|hit| {
+            !matches!(hit.label, Label::SortCode | Label::Account | Label::Iban)
+        });
+    (!foreign && !taken.contains(&number.start)).then_some((number.start, number.end, number.digits))
+}
+
+fn claim(view: &View, span: (usize, usize), code: &Code, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    if let Some(number) = account_near(view, span, (code.0, code.1), &REACH, used) {
+        add(view, &code.2, &number, claims);
+    }
+}
+
+fn add(view: &View, sort_code: &str, number: &str, claims: &mut PaymentClaims) {
+    let canonical = canonical(sort_code, number);
+    add_account(claims, &view.place, Scheme::Uk, *b"GB", &canonical, None);
+}
+
+/// Six and eight digits after the rules for account numbers of other lengths (Pay.UK, Vocalink specification of
+/// modulus checking, "non-standard account numbers").
+fn canonical(sort_code: &str, number: &str) -> String {
+    match number.len() {
+        // The first digit replaces the last one of the sort code.
+        9 => {
+            let (head, tail) = number.split_at_checked(1).unwrap_or(("", number));
+            format!("{}{head}{tail}", sort_code.get(..5).unwrap_or(sort_code))
+        }
+        // The Co-operative Bank (08-…) uses the first eight digits, NatWest the last eight.
+        10 if sort_code.starts_with("08") => format!("{sort_code}{}", number.get(..8).unwrap_or(number)),
+        10 => format!("{sort_code}{}", number.get(2..).unwrap_or(number)),
+        _ => format!("{sort_code}{number:0>8}"),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the recipient sees and what not.
+
+use super::read;
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn visible_and_hidden_text() {
+    for (name, html, visible, hidden) in [
+        ("inline", "a<b>b</b>c", "abc", ""),
+        ("blocks", "<div>a</div><div>b</div><p>c<br>d", "a b c d", ""),
+        ("cells", "<table><tr><td>20-00-00<td>55779911</table>", "20-00-00 55779911", ""),
+        ("hidden digits", "12<span style='display:none'>99</span>34", "1234", "99"),
+        ("hidden attribute", "a<div hidden>b</div>c", "a c", "b"),
+        ("visibility", "a<span style=\"VISIBILITY : hidden\">b</span>", "a", "b"),
+        ("font size", "a<span style='font-size:0'>b</span><i style='font-size:1px'>c</i>", "a", "b c"),
+        ("normal font size", "<span style='font-size:1em'>b</span><i style='font-size:10px'>c</i>", "bc", ""),
+        ("opacity", "<p style='opacity:0'>b</p>c", "c", "b"),
+        ("mso-hide", "<p style='mso-hide:all'>b</p>c", "c", "b"),
+        ("clipped", "<p style='max-height:0;overflow:hidden'>b</p>c", "c", "b"),
+        ("class", "<style>.x,td.y{display:none}</style><p class='a x'>b</p><p class=y>c</p>d", "d", "b c"),
+        ("media rule", "<style>@media screen{.x{display:none}}</style><p class=x>b</p>", "b", ""),
+        ("unclosed", "<p style='display:none'>a<p>b", "b", "a"),
+        ("nested", "<div style='display:none'>a<b>b</b><div>c</div></div>d", "d", "ab c"),
+        ("script", "a<script>var b='<p>c</p>'</script>d", "ad", ""),
+        ("comment", "a<!-- b -->c", "ac", ""),
+        ("conditional comment", "a<!--[if mso]><p>b</p><![endif]-->c", "ac", "b"),
+        ("title", "<head><title>a</title></head><body>b", "b", ""),
+        ("input", "<input value='GB29'><input type=hidden value=x>", "GB29", "x"),
+        ("alt", "<img alt='Sort code 20-00-00'>", "Sort code 20-00-00", ""),
+        (
+            "entities",
+            "&pound;1&nbsp;234&#46;50 &#x20AC;2 &amp;amp; &#128; &bogus;",
+            "£1 234.50 €2 &amp; € &bogus;",
+            "",
+        ),
+    ] {
+        let text = read(html);
+        assert_eq!(
+            (words(&text.visible), words(&text.hidden)),
+            (visible.to_owned(), hidden.to_owned()),
+            "{name}"
+        );
+        assert!(!text.incomplete, "{name}");
+    }
+}
+
+#[test]
+fn hostile_markup_ends() {
+    for (name, html) in [
+        ("nesting", "<div>".repeat(100_000)),
+        ("attributes", format!("<p {}>x", "a=b ".repeat(100_000))),
+        ("bold", "<b>".repeat(300_000)),
+        ("entities", "&".repeat(1_000_000)),
+        ("open tag", "<".repeat(1_000_000)),
+        ("hidden", "<p hidden><i hidden>".repeat(50_000)),
+        ("style", "<style>".to_owned() + &".a{display:none}".repeat(50_000)),
+    ] {
+        let text = read(&html);
+        assert!(text.visible.len() <= html.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_part_over_the_limit_is_incomplete() {
+    assert!(read(&"x".repeat(crate::limits::MAX_HTML + 1)).incomplete);
+}
+
+#[test]
+fn text_behind_too_much_nesting_is_read_all_the_same() {
+    let text = read(&format!("{}<p>IBAN GB29</p>", "<div>".repeat(100_000)));
+    assert!(text.incomplete && text.visible.contains("IBAN GB29"));
+}

@@ -1,0 +1,132 @@
+//! Compares every account in the message with the records.
+//!
+//! A blocked or own account is that whatever else holds. Then the identified suppliers' records decide: an account on
+//! one of them is `match` (verified), `retired` or `pending`. An account that none of them has but somebody else has is
+//! `other_supplier`; on nobody's record it is `mismatch`, or `first` when the record is still empty. Without an
+//! identified supplier there is no record to compare with: `unknown`, except that an account of supplier A in a mail
+//! that claims to be B is `other_supplier`. Check digits play no part: equal to the record is equal.
+
+use super::supplier::Suppliers;
+use crate::model::{
+    AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer,
+    PartKind, PaymentClaims, Place, SupplierHit,
+};
+
+pub(super) fn compare(
+    claims: &PaymentClaims,
+    suppliers: &Suppliers,
+    answer: &DirectoryAnswer,
+    available: bool,
+) -> Vec<AccountFact> {
+    claims.accounts.iter().map(|claim| fact(claim, suppliers, answer, available)).collect()
+}
+
+fn fact(
+    claim: &AccountClaim,
+    suppliers: &Suppliers,
+    answer: &DirectoryAnswer,
+    available: bool,
+) -> AccountFact {
+    let hits = answer.accounts.get(&claim.account.comparison_key()).map(Vec::as_slice).unwrap_or_default();
+    let status = if available { status(hits, suppliers) } else { AccountStatus::Unavailable };
+    let on_record = !hits.is_empty();
+    AccountFact {
+        status,
+        scheme: claim.account.scheme(),
+        country: claim.account.country().to_owned(),
+        valid: claim.valid == Some(true) || on_record,
+        invalid: claim.valid == Some(false) && !on_record,
+        new_payee: available && !on_record,
+        hidden: places(claim).all(|place| place.hidden),
+        part: part_name(claim.place.part).to_owned(),
+        name: claim.place.name.clone().unwrap_or_default(),
+        masked: claim.account.masked(),
+    }
+}
+
+fn status(hits: &[AccountHit], suppliers: &Suppliers) -> AccountStatus {
+    let any = |state: AccountState| hits.iter().any(|hit| hit.state == state);
+    if any(AccountState::Blocked) {
+        return AccountStatus::Blocked;
+    }
+    if any(AccountState::Own) {
+        return AccountStatus::Own;
+    }
+    let held_by = |hit: &AccountHit, of: &dyn Fn(&crate::model::SupplierId) -> bool| {
+        hit.supplier.as_ref().is_some_and(of)
+    };
+    if suppliers.identified.is_empty() {
+        let elsewhere = hits.iter().any(|hit| !held_by(hit, &|id| suppliers.is_claimed(id)));
+        let theirs = hits.iter().any(|hit| held_by(hit, &|id| suppliers.is_claimed(id)));
+        let of_another = !suppliers.claimed.is_empty() && elsewhere && !theirs;
+        return if of_another { AccountStatus::OtherSupplier } else { AccountStatus::Unknown };
+    }
+    let theirs = |state: AccountState| {
+        hits.iter().any(|hit| hit.state == state && held_by(hit, &|id| suppliers.is_identified(id)))
+    };
+    if theirs(AccountState::Verified) {
+        AccountStatus::Match
+    } else if theirs(AccountState::Retired) {
+        AccountStatus::Retired
+    } else if theirs(AccountState::Pending) {
+        AccountStatus::Pending
+    } else if !hits.is_empty() {
+        AccountStatus::OtherSupplier
+    } else if suppliers.identified.iter().any(|hit: &SupplierHit| hit.has_accounts) {
+        AccountStatus::Mismatch
+    } else {
+        AccountStatus::First
+    }
+}
+
+fn places(claim: &AccountClaim) -> impl Iterator<Item = &Place> {
+    std::iter::once(&claim.place).chain(&claim.also_at)
+}
+
+fn part_name(part: PartKind) -> &'static str {
+    match part {
+        PartKind::Body => "body",
+        PartKind::Html => "html",
+        PartKind::Attachment => "attachment",
+    }
+}
+
+/// How the accounts of one message fit together. Own accounts are left out: a mail may well quote the payer's.
+pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact]) -> ClaimFacts {
+    let foreign: Vec<&AccountClaim> = claims
+        .accounts
+        .iter()
+        .zip(facts)
+        .filter(|(_, fact)| fact.status != AccountStatus::Own)
+        .map(|(claim, _)| claim)
+        .collect();
+    let hidden = |claim: &&AccountClaim| places(claim).all(|place| place.hidden);
+    ClaimFacts {
+        body_document_conflict: body_document_conflict(&foreign),
+        hidden_conflict: foreign.iter().any(hidden) && !foreign.iter().all(hidden),
+        accounts: count(claims.accounts.len()),
+        amounts: count(claims.amounts.len()),
+        invoice_numbers: count(claims.invoice_numbers.len()),
+    }
+}
+
+/// A body account that stands in no document, beside a document's account of the same scheme and country that stands
+/// in no body. A body that repeats one of a document's several accounts agrees with it.
+fn body_document_conflict(claims: &[&AccountClaim]) -> bool {
+    let in_document = |claim: &AccountClaim| places(claim).any(|place| place.part == PartKind::Attachment);
+    let in_body = |claim: &AccountClaim| places(claim).any(|place| place.part != PartKind::Attachment);
+    // A sort code and the GB IBAN of another account are two forms of one kind: compare kinds by the key's own prefix.
+    let kind = |claim: &AccountClaim| {
+        let key = claim.account.comparison_key();
+        let scheme = key.reveal().split('|').next().unwrap_or_default().to_owned();
+        (scheme, claim.account.country().to_owned())
+    };
+    let only_body: Vec<_> = claims.iter().filter(|claim| in_body(claim) && !in_document(claim)).collect();
+    let only_documents: Vec<_> =
+        claims.iter().filter(|claim| in_document(claim) && !in_body(claim)).collect();
+    only_body.iter().any(|body| only_documents.iter().any(|document| kind(body) == kind(document)))
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}

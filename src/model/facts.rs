@@ -1,0 +1,342 @@
+//! The facts: everything that a rule may speak of, and nothing else.
+//!
+//! `facts::establish` fills one [`Facts`] per message, rules read it under the same names (`sender.domain`,
+//! `account.status`). The doc comment of a field is the rule author's reference. Every field always has a value, so a
+//! rule never has to ask whether it exists; numbers are signed because CEL's integers are. Facts are recorded with
+//! the message, so that a changed rule set can be replayed over past traffic.
+
+use super::{AccountStatus, AuthMethod, Category, MatchedBy, PaymentClaims, Place, Scheme};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// All facts of one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Facts {
+    /// The message as a whole.
+    pub mail: MailFacts,
+    /// Who wrote it (the From field).
+    pub sender: SenderFacts,
+    /// Where an answer would go.
+    pub reply_to: ReplyToFacts,
+    /// A domain made to look like a known one.
+    pub lookalike: LookalikeFacts,
+    /// The name shown beside the sender's address.
+    pub display_name: DisplayNameFacts,
+    /// The supplier that the message belongs to.
+    pub supplier: SupplierFacts,
+    /// One entry per account that the message names; `account` in a rule with `each = "accounts"`.
+    pub accounts: Vec<AccountFact>,
+    /// What became of the attachments.
+    pub documents: DocumentFacts,
+    /// Which families of phrases were seen.
+    pub phrases: PhraseFacts,
+    /// How the statements about payment fit together.
+    pub claims: ClaimFacts,
+    /// The supplier directory itself.
+    pub directory: DirectoryFacts,
+}
+
+/// The message as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailFacts {
+    /// What kind of business mail it is: `"invoice"`, `"credit_note"`, `"statement"`, `"remittance"`,
+    /// `"payment_request"`, `"bank_details_change"`, `"quote"`, `"purchase_order"`, `"receipt"`, `"other"`.
+    pub category: Category,
+    /// It names an account or an invoice number, asks for payment, or speaks of changed bank details.
+    pub has_payment_content: bool,
+    /// The envelope sender is `<>`: a bounce or an automatic answer.
+    pub null_sender: bool,
+    /// It came through a mailing list or a bulk sender (List-Id, List-Unsubscribe, Precedence).
+    pub list: bool,
+    /// It says of itself that a program wrote it (Auto-Submitted, RFC 3834).
+    pub auto_submitted: bool,
+    /// It is signed (multipart/signed or S/MIME).
+    pub signed: bool,
+    /// It is encrypted (multipart/encrypted or S/MIME): its text could not be read.
+    pub encrypted: bool,
+    /// It names earlier messages (In-Reply-To or References).
+    pub thread_reply: bool,
+    /// Its subject begins like an answer (`Re:`, `AW:`, `Fwd:` …).
+    pub subject_is_reply: bool,
+    /// How many protected recipients it has.
+    pub recipients: i64,
+    /// How many mailboxes its From field holds: more than one is legal and very rare.
+    pub authors: i64,
+}
+
+/// Who wrote it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SenderFacts {
+    /// The From address in lower case; empty when there is none or it can't be read.
+    pub address: String,
+    /// Its domain with A-labels (`xn--…`).
+    pub domain: String,
+    /// Its registrable domain (`mail.acme.co.uk` gives `acme.co.uk`).
+    pub registrable: String,
+    /// The name beside the address, at most 100 characters.
+    pub display_name: String,
+    /// The From domain is vouched for (DMARC, aligned DKIM or SPF, trusted ARC, Exchange's combined result).
+    pub authenticated: bool,
+    /// Somebody who may be believed judged the sender. When false, nothing follows from a missing pass.
+    pub auth_known: bool,
+    /// Somebody who may be believed says that the From domain is forged.
+    pub auth_failed: bool,
+    /// By which mechanism: `"dmarc"`, `"dkim"`, `"spf"`, `"arc"`, `"upstream"`, `"none"`.
+    pub method: AuthMethod,
+    /// The domain belongs to a free mail provider: it says nothing about who writes.
+    pub free_mail: bool,
+    /// The domain is one of the organisation's own.
+    pub own_domain: bool,
+}
+
+/// Where an answer would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplyToFacts {
+    /// There is a Reply-To field with a readable address.
+    pub present: bool,
+    /// Its first address that differs from the sender, else its first, in lower case.
+    pub address: String,
+    /// That address's domain.
+    pub domain: String,
+    /// Answers go elsewhere: to another registrable domain or, within a free mail provider, to another mailbox.
+    pub differs: bool,
+    /// It is a mailbox of a free mail provider.
+    pub free_mail: bool,
+    /// Its address or domain stands on a supplier's record, or it is the organisation's own.
+    pub on_record: bool,
+    /// Its domain looks like a known one.
+    pub lookalike: bool,
+}
+
+/// A domain made to look like a known one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LookalikeFacts {
+    /// From, Sender, Reply-To or the envelope sender uses a domain that looks like a known one and is not.
+    pub found: bool,
+    /// The domain used.
+    pub domain: String,
+    /// The domain it imitates.
+    pub of_domain: String,
+    /// Where it stood: `"from"`, `"sender"`, `"reply_to"`, `"envelope"`, or empty.
+    pub field: String,
+    /// It imitates a supplier's domain.
+    pub of_supplier: bool,
+    /// It imitates one of the organisation's own domains.
+    pub of_own: bool,
+    /// How: `"homoglyph"`, `"edit"`, `"tld"`, `"affix"`, `"hyphen"`, `"subdomain"`, or empty.
+    pub kind: String,
+}
+
+/// The name shown beside the sender's address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DisplayNameFacts {
+    /// The name is that of a `"supplier"` or an `"executive"`, and the address is not theirs; else empty.
+    pub spoofs: String,
+    /// Whose name it is, as the record has it.
+    pub of: String,
+    /// The name itself holds a mail address of another domain than the real one.
+    pub holds_other_address: bool,
+}
+
+/// The supplier that the message belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SupplierFacts {
+    /// Known by sender address, sender domain, tax number or company number.
+    pub identified: bool,
+    /// Known by name alone: somebody says so.
+    pub claimed: bool,
+    /// Its id, of the identified one, else of the claimed one; empty when neither.
+    pub id: String,
+    /// Its name in the ledger.
+    pub name: String,
+    /// What led to it: `"address"`, `"domain"`, `"vat_number"`, `"company_number"`, `"name"`, or empty.
+    pub matched_by: String,
+    /// At least one account is on its record.
+    pub has_accounts: bool,
+    /// More than one supplier fits (a shared domain).
+    pub ambiguous: bool,
+}
+
+/// One account that the message names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountFact {
+    /// Outcome of the comparison: `"match"`, `"mismatch"`, `"first"`, `"other_supplier"`, `"unknown"`, `"pending"`,
+    /// `"retired"`, `"blocked"`, `"own"`, `"unavailable"`.
+    pub status: AccountStatus,
+    /// How it is written: `"iban"`, `"uk"`, `"us_aba"`, `"au_bsb"`, `"nz"`, `"ca"`, `"in_ifsc"`.
+    pub scheme: Scheme,
+    /// ISO 3166 alpha-2.
+    pub country: String,
+    /// Check digits and structure hold. An account that is on record is never called invalid.
+    pub valid: bool,
+    /// Check digits or structure are wrong. Neither this nor `valid`: nobody can check it.
+    pub invalid: bool,
+    /// The account is on nobody's record: money sent there goes to a new payee.
+    pub new_payee: bool,
+    /// It stands only in text that the reader does not see.
+    pub hidden: bool,
+    /// In which kind of part it was seen first: `"body"`, `"html"`, `"attachment"`.
+    pub part: String,
+    /// File name of that attachment; empty for the body.
+    pub name: String,
+    /// The last four characters behind dots. Never for a sentence that a recipient may read.
+    pub masked: String,
+}
+
+impl Default for AccountFact {
+    fn default() -> Self {
+        Self {
+            status: AccountStatus::Unknown,
+            scheme: Scheme::Iban,
+            country: String::new(),
+            valid: false,
+            invalid: false,
+            new_payee: false,
+            hidden: false,
+            part: String::new(),
+            name: String::new(),
+            masked: String::new(),
+        }
+    }
+}
+
+/// What became of the attachments and of the message itself. Each counts things that could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocumentFacts {
+    /// Attachments in all.
+    pub total: i64,
+    /// Whatever could not be read, for any reason: the sum of the next five.
+    pub unread: i64,
+    /// Locked with a password or encrypted.
+    pub encrypted: i64,
+    /// A kind of document that this version does not read yet.
+    pub unsupported: i64,
+    /// Damaged, in an unknown character set or in a broken format.
+    pub unreadable: i64,
+    /// Beyond a limit of size, depth or number.
+    pub limited: i64,
+    /// Reading took too long.
+    pub timed_out: i64,
+}
+
+/// Which families of phrases were seen, in text that the reader sees or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhraseFacts {
+    /// "our bank details have changed"
+    pub bank_change: bool,
+    /// "today", "final notice", "immediately"
+    pub urgency: bool,
+    /// "keep this between us"
+    pub secrecy: bool,
+    /// "invoice"
+    pub invoice: bool,
+    /// "credit note"
+    pub credit_note: bool,
+    /// "statement of account"
+    pub statement: bool,
+    /// "remittance advice"
+    pub remittance: bool,
+    /// "please pay", "make a transfer"
+    pub payment_request: bool,
+    /// "quotation"
+    pub quote: bool,
+    /// "purchase order"
+    pub purchase_order: bool,
+    /// "receipt"
+    pub receipt: bool,
+    /// Other words of payment.
+    pub payment: bool,
+}
+
+/// How the statements about payment fit together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimFacts {
+    /// The body names an account that no document names, while a document names another of the same kind.
+    pub body_document_conflict: bool,
+    /// Hidden text names an account, while visible text names another.
+    pub hidden_conflict: bool,
+    /// Different accounts.
+    pub accounts: i64,
+    /// Different amounts.
+    pub amounts: i64,
+    /// Different invoice numbers.
+    pub invoice_numbers: i64,
+}
+
+/// The supplier directory itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DirectoryFacts {
+    /// It answered. When false, no account could be compared and no supplier recognised.
+    pub available: bool,
+}
+
+impl Default for DirectoryFacts {
+    fn default() -> Self {
+        Self { available: true }
+    }
+}
+
+impl Facts {
+    /// Facts in which every list has an entry and every text a value: what rules are checked against when loaded.
+    #[must_use]
+    pub fn sample() -> Self {
+        let text = |value: &str| value.to_owned();
+        Self {
+            accounts: vec![AccountFact {
+                country: text("GB"),
+                valid: true,
+                part: text("attachment"),
+                name: text("invoice.pdf"),
+                masked: text("••••6819"),
+                ..AccountFact::default()
+            }],
+            sender: SenderFacts {
+                address: text("accounts@acme.example"),
+                domain: text("acme.example"),
+                registrable: text("acme.example"),
+                display_name: text("Acme"),
+                ..SenderFacts::default()
+            },
+            supplier: SupplierFacts {
+                id: text("SUP-1"),
+                name: text("Acme"),
+                matched_by: MatchedBy::Domain.as_str().to_owned(),
+                ..SupplierFacts::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
+/// Where the things stood that facts only count: for showing a finding's source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Place of each entry of [`Facts::accounts`].
+    pub accounts: Vec<Place>,
+    /// First place of each family of phrases.
+    pub phrases: BTreeMap<String, Place>,
+}
+
+impl Places {
+    /// Takes the places out of the claims that the facts were established from.
+    #[must_use]
+    pub fn of(claims: &PaymentClaims) -> Self {
+        let mut phrases = BTreeMap::new();
+        for phrase in &claims.phrases {
+            phrases.entry(phrase.value.0.clone()).or_insert_with(|| phrase.place.clone());
+        }
+        Self { accounts: claims.accounts.iter().map(|claim| claim.place.clone()).collect(), phrases }
+    }
+}

@@ -1,0 +1,247 @@
+//! The Prometheus metrics: names and labels as enums, handles made once, so that the mail path pays an atomic each.
+//!
+//! [`install`] makes the recorder the process's own, so that the doors and the adapters count through the `metrics`
+//! facade onto the same page. Durations are seconds, as Prometheus wants them.
+
+use super::event::Alarm;
+use crate::model::{Action, Severity};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// How often histograms are folded when nobody scrapes, so that they do not grow.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Upper bounds in seconds: a verdict takes milliseconds, a next hop seconds.
+const MESSAGE_BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+/// Upper bounds in seconds: pure stages take tens of microseconds.
+const STAGE_BUCKETS: [f64; 16] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
+
+const METADATA: Metadata<'static> = Metadata::new("sentra", Level::INFO, None);
+
+/// A stage of the journey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the journey's own names")]
+pub enum Stage {
+    Parse,
+    Extract,
+    Gather,
+    Judge,
+    Act,
+}
+
+const STAGES: [(Stage, &str); 5] = [
+    (Stage::Parse, "parse"),
+    (Stage::Extract, "extract"),
+    (Stage::Gather, "gather"),
+    (Stage::Judge, "judge"),
+    (Stage::Act, "act"),
+];
+const ACTIONS: [Action; 3] = [Action::Deliver, Action::Tag, Action::Quarantine];
+const SEVERITIES: [Severity; 4] = [Severity::None, Severity::Info, Severity::Caution, Severity::Danger];
+
+struct Meters {
+    handle: PrometheusHandle,
+    messages: Vec<((Action, Severity), Counter)>,
+    message_seconds: Histogram,
+    stages: Vec<(Stage, Histogram)>,
+    held: Gauge,
+    outbox: Gauge,
+    alarms: Vec<(Alarm, Counter)>,
+    panics: Counter,
+}
+
+static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
+
+/// Takes up counting, before anything else counts.
+pub fn install() {
+    LazyLock::force(&METERS);
+}
+
+impl Meters {
+    fn new() -> Self {
+        let recorder = Arc::new(recorder());
+        describe(&recorder);
+        // The doors and the caches count by the facade; an error means that somebody installed another one before.
+        metrics::set_global_recorder(Arc::clone(&recorder)).ok();
+        // Gauges that stand at nothing are on the page from the start.
+        recorder.register_gauge(&Key::from_static_name("sentra_smtp_sessions"), &METADATA).set(0.0);
+        let counter = |name: &'static str, labels: Vec<Label>| {
+            recorder.register_counter(&Key::from_parts(name, labels), &METADATA)
+        };
+        let gauge = |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
+        let messages =
+            ACTIONS.iter().flat_map(|action| SEVERITIES.iter().map(move |severity| (*action, *severity)));
+        Self {
+            messages: messages
+                .map(|(action, severity)| {
+                    let labels = vec![
+                        Label::new("action", action.as_str()),
+                        Label::new("severity", severity.as_str()),
+                    ];
+                    ((action, severity), counter("sentra_messages_total", labels))
+                })
+                .collect(),
+            message_seconds: recorder
+                .register_histogram(&Key::from_static_name("sentra_message_seconds"), &METADATA),
+            stages: STAGES
+                .iter()
+                .map(|(stage, name)| {
+                    let key = Key::from_parts("sentra_stage_seconds", vec![Label::new("stage", *name)]);
+                    (*stage, recorder.register_histogram(&key, &METADATA))
+                })
+                .collect(),
+            held: gauge("sentra_quarantine_held"),
+            outbox: gauge("sentra_outbox_pending"),
+            alarms: Alarm::ALL
+                .iter()
+                .map(|kind| (*kind, counter("sentra_alarms_total", vec![Label::new("kind", kind.as_str())])))
+                .collect(),
+            panics: counter("sentra_panics_total", Vec::new()),
+            handle: recorder.handle(),
+        }
+    }
+}
+
+fn recorder() -> PrometheusRecorder {
+    let exact = |name: &str| Matcher::Full(name.to_owned());
+    // The only error is an empty list of buckets, and ours are constants: the fallback serves summaries.
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(exact("sentra_message_seconds"), &MESSAGE_BUCKETS)
+        .and_then(|builder| builder.set_buckets_for_metric(exact("sentra_stage_seconds"), &STAGE_BUCKETS))
+        .unwrap_or_else(|_| PrometheusBuilder::new())
+        .build_recorder()
+}
+
+fn describe(recorder: &PrometheusRecorder) {
+    let counters = [
+        ("sentra_messages_total", "Messages judged, by what was done and the loudest finding."),
+        ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
+        ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
+        ("sentra_alarms_total", "Conditions that a person should look at."),
+        ("sentra_panics_total", "Tasks that panicked: bugs."),
+    ];
+    for (name, text) in counters {
+        recorder.describe_counter(KeyName::from_const_str(name), Some(Unit::Count), text.into());
+    }
+    let gauges = [
+        ("sentra_quarantine_held", "Held messages that wait for a person."),
+        ("sentra_outbox_pending", "Mails in the outbox that the next hop has not taken."),
+        ("sentra_smtp_sessions", "SMTP sessions open now."),
+    ];
+    for (name, text) in gauges {
+        recorder.describe_gauge(KeyName::from_const_str(name), Some(Unit::Count), text.into());
+    }
+    let histograms = [
+        ("sentra_message_seconds", "From MAIL FROM to the reply, in seconds."),
+        ("sentra_stage_seconds", "Stages of a message's journey, in seconds."),
+    ];
+    for (name, text) in histograms {
+        recorder.describe_histogram(KeyName::from_const_str(name), Some(Unit::Seconds), text.into());
+    }
+}
+
+fn find<'a, K: PartialEq, M>(meters: &'a [(K, M)], key: &K) -> Option<&'a M> {
+    meters.iter().find(|(own, _)| own == key).map(|(_, meter)| meter)
+}
+
+fn seconds(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64()
+}
+
+/// Counts a judged message; `micros` from MAIL FROM to the reply.
+pub fn message(action: Action, severity: Severity, micros: u64) {
+    if let Some(counter) = find(&METERS.messages, &(action, severity)) {
+        counter.increment(1);
+    }
+    METERS.message_seconds.record(seconds(micros));
+}
+
+/// Records a stage's microseconds.
+pub fn stage(stage: Stage, micros: u64) {
+    if let Some(histogram) = find(&METERS.stages, &stage) {
+        histogram.record(seconds(micros));
+    }
+}
+
+/// Sets how many messages are held.
+pub fn quarantine_held(count: u64) {
+    METERS.held.set(as_float(count));
+}
+
+/// Sets how many mails wait in the outbox.
+pub fn outbox_pending(count: u64) {
+    METERS.outbox.set(as_float(count));
+}
+
+/// Counts an alarm; `telemetry::alarm` also logs it.
+pub(super) fn alarm(kind: Alarm) {
+    if let Some(counter) = find(&METERS.alarms, &kind) {
+        counter.increment(1);
+    }
+}
+
+/// Counts a panic; the panic hook calls it.
+pub fn panic_caught() {
+    METERS.panics.increment(1);
+}
+
+/// The page in Prometheus' text format.
+#[must_use]
+pub fn render() -> String {
+    METERS.handle.run_upkeep();
+    METERS.handle.render()
+}
+
+/// Folds histograms for as long as the process lives; run it beside the servers.
+pub async fn upkeep() {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        METERS.handle.run_upkeep();
+    }
+}
+
+/// Gauges are floats; counts of this size are exact.
+fn as_float(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_of_the_contract_is_on_the_page() {
+        message(Action::Tag, Severity::Caution, 12_000);
+        stage(Stage::Judge, 80);
+        quarantine_held(3);
+        outbox_pending(2);
+        metrics::counter!("sentra_cache_requests_total", "layer" => "redis", "result" => "miss").increment(1);
+        metrics::counter!("sentra_next_hop_replies_total", "code" => "250").increment(1);
+        let page = render();
+        for line in [
+            "sentra_messages_total{action=\"tag\",severity=\"caution\"}",
+            "sentra_messages_total{action=\"quarantine\",severity=\"danger\"}",
+            "sentra_message_seconds_bucket{le=\"0.025\"}",
+            "sentra_stage_seconds_bucket{stage=\"judge\",le=\"0.0001\"}",
+            "\nsentra_quarantine_held ",
+            "\nsentra_outbox_pending ",
+            "sentra_cache_requests_total{layer=\"redis\",result=\"miss\"}",
+            "sentra_next_hop_replies_total{code=\"250\"}",
+            "\nsentra_smtp_sessions ",
+            "sentra_alarms_total{kind=\"proof_failed\"}",
+            "\nsentra_panics_total ",
+            "# HELP sentra_message_seconds",
+            "# TYPE sentra_message_seconds histogram",
+        ] {
+            assert!(page.contains(line), "{line} is not on\n{page}");
+        }
+    }
+}
