@@ -18,6 +18,7 @@ use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::config::{self, Config};
 use crate::evidence::Sources;
+use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
 use crate::ports::Count;
@@ -81,6 +82,7 @@ impl App {
     /// [`StartError`] names the part and the remedy; nothing keeps running.
     pub async fn build(config: Config) -> Result<Self, StartError> {
         telemetry::metrics::install();
+        extract::prepare();
         let kept = Kept::open(&config).await?;
         let Kept { store, book, journal, writer, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));

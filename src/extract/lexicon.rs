@@ -6,7 +6,7 @@
 //! nothing about a notice here.
 
 use super::normalise::fold;
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -60,8 +60,15 @@ static BOOK: LazyLock<Book> = LazyLock::new(|| {
             }
         }
     }
-    Book { automaton: AhoCorasick::new(&firsts).expect("constant phrases"), phrases }
+    // A DFA: a few megabytes once, for a fraction of the time per message.
+    let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&firsts);
+    Book { automaton: automaton.expect("constant phrases"), phrases }
 });
+
+/// Builds the automaton now, so that the first message does not wait for it.
+pub(super) fn prepare() {
+    LazyLock::force(&BOOK);
+}
 
 /// A phrase found in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,6 +41,11 @@ pub fn payment_claims(message: &Message) -> PaymentClaims {
     claims
 }
 
+/// Builds the word tables now: at start, so that the first message does not wait for them.
+pub fn prepare() {
+    lexicon::prepare();
+}
+
 struct Reader {
     claims: PaymentClaims,
     /// Octets of text that may still be analysed.

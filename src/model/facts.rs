@@ -320,6 +320,25 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The facts as they are recorded: what names a person or shows digits of an account is replaced by what `blind`
+    /// makes of it (a keyed fingerprint), so that equal values stay equal and a replay still judges. Domains stay.
+    #[must_use]
+    pub fn for_record(&self, blind: impl Fn(&'static str, &str) -> String) -> Self {
+        let blinded = |kind, text: &str| if text.is_empty() { String::new() } else { blind(kind, text) };
+        let mut facts = self.clone();
+        facts.sender.address = blinded("address", &self.sender.address);
+        facts.sender.display_name = blinded("name", &self.sender.display_name);
+        facts.reply_to.address = blinded("address", &self.reply_to.address);
+        facts.display_name.of = blinded("name", &self.display_name.of);
+        for account in &mut facts.accounts {
+            account.name = blinded("file", &account.name);
+            account.masked = blinded("masked", &account.masked);
+        }
+        facts
+    }
+}
+
 /// Where the things stood that facts only count: for showing a finding's source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {

@@ -20,6 +20,7 @@ const MAX_SIGNS: usize = 5_000;
 #[expect(clippy::expect_used, reason = "the words are constants; a test builds the table")]
 static SIGNS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
+        .kind(Some(aho_corasick::AhoCorasickKind::DFA))
         .match_kind(aho_corasick::MatchKind::LeftmostLongest)
         .build(CURRENCIES.iter().map(|(sign, _)| sign))
         .expect("constant words")

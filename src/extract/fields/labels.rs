@@ -1,6 +1,6 @@
 //! The words that stand before, above or after a number and say what it is, found in one Aho-Corasick pass.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
 /// Labels of one text that are looked at; a text with more is reported as not read in full.
@@ -442,6 +442,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     }
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
         .match_kind(MatchKind::LeftmostLongest)
         .build(&words)
         .expect("constant words");
