@@ -195,6 +195,20 @@ async fn lists_go_newest_first_page_by_page_and_filter_by_state() {
     assert_eq!(ids(kit.store.held(kit.org, &HeldState::ALL, None).await.unwrap()), [c, b, a]);
 }
 
+/// A 250 for a duplicate says that its octets are here, even if the disk lost the older copy.
+#[tokio::test]
+async fn a_duplicate_brings_back_a_body_that_was_lost() {
+    let kit = kit().await;
+    let first = kit.hold("same").await;
+    let bodies = Bodies::new(kit.folder.path());
+    bodies.delete(kit.org, first).await.unwrap();
+    assert!(kit.store.held_body(kit.org, first).await.is_err(), "lost");
+    let mail = kit.mail(kit.org, "same");
+    let again = kit.store.hold(mail.clone(), Vec::new()).await.unwrap();
+    assert_eq!(again, HoldOutcome::Duplicate(first));
+    assert_eq!(kit.store.held_body(kit.org, first).await.unwrap(), Some(mail.octets));
+}
+
 #[tokio::test]
 async fn the_same_message_twice_is_one_entry_until_it_is_decided() {
     let kit = kit().await;
