@@ -152,7 +152,8 @@ impl App {
         let jobs_stop = CancellationToken::new();
         jobs::report_open_intents(parts.counting.as_ref(), parts.store.clock().now_ms()).await;
         tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book) as _, jobs_stop.clone()));
-        tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), jobs_stop.clone()));
+        // Ends while the sessions drain: nothing new is begun that the end would cut.
+        tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));

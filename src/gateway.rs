@@ -36,7 +36,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stopwatch::Stopwatch;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 pub use envelope::Unproven;
 
@@ -171,7 +171,7 @@ pub struct Transaction {
     gateway: Arc<Gateway>,
     /// What we know of the mail so far: no octets before `finish`.
     mail: ReceivedMail,
-    /// Set by the first accepted recipient.
+    /// Whose onward transaction it is, from the moment it opens.
     organisation: Option<Arc<Organisation>>,
     /// The next hop's side of it.
     onward: Option<Box<dyn OnwardTransaction>>,
@@ -212,6 +212,7 @@ impl MailTransaction for Transaction {
 impl Transaction {
     /// From the last octet to the reply.
     async fn journey(mut self: Box<Self>) -> Disposition {
+        let received = Instant::now();
         let (Some(organisation), Some(onward)) = (self.organisation.take(), self.onward.take()) else {
             return Disposition::Refused(RefusalReason::LocalTrouble);
         };
@@ -221,7 +222,12 @@ impl Transaction {
         }
         self.unproven = None;
 
-        let mut inspection = self.gateway.inspector.inspect(&organisation, &self.mail).await;
+        let inspecting = self.gateway.inspector.inspect(&organisation, &self.mail);
+        let Ok(mut inspection) = timeout_at(received + limits::INSPECTION_HARD_STOP, inspecting).await else {
+            onward.abandon().await;
+            outcome::of_overload(self.mail.id, &organisation);
+            return self.refused(&organisation, RefusalReason::Overloaded);
+        };
         let acting = Instant::now();
         let disposition = match self.intend(&organisation, &mut inspection).await {
             Err(reason) => {
@@ -229,10 +235,13 @@ impl Transaction {
                 Disposition::Refused(reason)
             }
             Ok(()) if inspection.verdict.action == Action::Quarantine => {
-                onward.abandon().await;
-                self.hold(&organisation, &inspection).await
+                // Side by side: a next hop that is slow to forget the transaction delays nobody's 250.
+                tokio::join!(self.hold(&organisation, &inspection), onward.abandon()).0
             }
-            Ok(()) => self.pass_on(&organisation, &inspection, onward).await,
+            Ok(()) => {
+                let hard_stop = received + limits::VERDICT_HARD_STOP;
+                self.pass_on(&organisation, &inspection, onward, hard_stop).await
+            }
         };
         inspection.timings.act = stopwatch::micros(acting.elapsed());
         inspection.timings.total = stopwatch::micros(self.started.elapsed());
@@ -246,6 +255,7 @@ impl Transaction {
         organisation: &Arc<Organisation>,
         inspection: &Inspection,
         onward: Box<dyn OnwardTransaction>,
+        hard_stop: Instant,
     ) -> Disposition {
         let gateway = &self.gateway;
         let stamp = act::Stamp {
@@ -259,7 +269,11 @@ impl Transaction {
         };
         match act::compose(&self.mail, &inspection.evidence.message, &inspection.verdict, &stamp) {
             Ok(outgoing) => {
-                outcome::of_send(onward.send(&outgoing.segments, self.mail.bare_newlines).await, self.mail.id)
+                let sending = onward.send(&outgoing.segments, self.mail.bare_newlines);
+                match timeout_at(hard_stop, sending).await {
+                    Ok(answer) => outcome::of_send(answer, self.mail.id),
+                    Err(_) => outcome::of_late_send(self.mail.id, organisation.id),
+                }
             }
             Err(error) => {
                 onward.abandon().await;

@@ -77,6 +77,8 @@ pub const INLINE_INSPECTION: usize = 64 * 1_024;
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(15);
 /// From end of data to our reply, hard: then 451. Exchange keeps the mail.
 pub const VERDICT_HARD_STOP: Duration = Duration::from_secs(120);
+/// From end of data to the verdict, hard: what then remains of [`VERDICT_HARD_STOP`] is for record and quarantine.
+pub const INSPECTION_HARD_STOP: Duration = Duration::from_secs(90);
 /// Gathering evidence (sender authentication and supplier directory), together.
 pub const GATHER_DEADLINE: Duration = Duration::from_millis(2_500);
 /// Received fields before the message counts as looping (RFC 5321 6.3 asks for at least 100).
@@ -127,7 +129,7 @@ pub const MAX_FINDINGS: usize = 64;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Greeting, EHLO, STARTTLS, MAIL, RCPT answers.
 pub const NEXT_HOP_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
-/// Answer after the final dot; below [`VERDICT_HARD_STOP`].
+/// The whole data phase (DATA, content, answer to its end); below [`VERDICT_HARD_STOP`].
 pub const NEXT_HOP_DATA_TIMEOUT: Duration = Duration::from_secs(100);
 /// A pooled connection lives at most this long (Exchange closes at 20 minutes).
 pub const CONNECTION_LIFETIME: Duration = Duration::from_secs(19 * 60);
@@ -217,6 +219,12 @@ pub const OUTBOX_RETRY_FIRST: Duration = Duration::from_secs(30);
 pub const OUTBOX_RETRY_MAX: Duration = Duration::from_secs(900);
 /// An outbox mail is given up (state `failed`, visible, alarmed, never deleted) after this long.
 pub const OUTBOX_LIFETIME: Duration = Duration::from_secs(5 * 86_400);
+/// Further tries to note how the sending of an outbox mail ended, while the database does not answer.
+pub const OUTBOX_NOTE_RETRIES: usize = 3;
+/// Organisations whose outbox is sent at once.
+pub const OUTBOX_SENDERS: usize = 64;
+/// At the end a mail that is being sent gets this long to be finished.
+pub const OUTBOX_FAREWELL: Duration = Duration::from_secs(10);
 /// Pause between looks at the outbox.
 pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
 /// How often the gauges are set.

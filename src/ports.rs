@@ -197,7 +197,7 @@ pub trait SenderAuth: Send + Sync {
 
 // ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-/// What is recorded of one message. Facts are JSON with sensitive values as fingerprints.
+/// What is recorded of one message. Facts name people, suppliers and files: they are sealed before they come here.
 #[derive(Clone, Debug)]
 pub struct MessageRecord {
     /// Message id.
@@ -220,8 +220,8 @@ pub struct MessageRecord {
     pub ruleset: String,
     /// Octets received.
     pub size: u64,
-    /// Recorded facts, JSON.
-    pub facts: String,
+    /// Recorded facts: JSON, sealed under the organisation's data key.
+    pub facts: Vec<u8>,
 }
 
 /// The record of messages: intent before the final dot, outcome after.
@@ -369,11 +369,12 @@ pub struct ReleaseSource {
 /// The durable outbox as its sender sees it.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Takes a bounded number of due mails for a bounded time; a sender that dies loses the lease, never the mail.
+    /// Takes a bounded number of due mails for a bounded time, none of a `busy` organisation; a sender that dies
+    /// loses the lease, never the mail.
     ///
     /// # Errors
     /// [`PortError`]: nothing is leased.
-    async fn lease(&self) -> Result<Vec<OutboxItem>, PortError>;
+    async fn lease(&self, busy: &[OrgId]) -> Result<Vec<OutboxItem>, PortError>;
     /// The octets of a notice; `None` when they are gone.
     ///
     /// # Errors

@@ -6,15 +6,21 @@
 //! is repeated and marked, because a released invoice that never arrives is worse than one that arrives twice.
 
 use crate::act::{self, Stamp};
+use crate::limits;
 use crate::message;
-use crate::model::{AuthResults, NextHopReply, Organisation};
+use crate::model::{AuthResults, NextHopReply, OrgId, Organisation};
 use crate::ports::{
     Clock, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState, PortError,
     SendResult,
 };
 use crate::telemetry::{self, Alarm};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Sends what the outbox holds.
 pub struct Releases {
@@ -33,19 +39,40 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// Sends everything that is due now; returns how many mails were tried.
+    /// Takes what is due, of every organisation that is not `busy` being sent for.
     ///
     /// # Errors
     /// [`PortError`] when the outbox can't be read: the caller looks again later.
-    pub async fn send_due(&self) -> Result<usize, PortError> {
-        let due = self.outbox.lease().await?;
-        let count = due.len();
-        // One after the other: the outbox carries a handful of mails, and order helps whoever reads them.
-        for item in due {
-            let result = self.send(&item).await;
-            self.conclude(&item, &result).await?;
+    pub async fn due(&self, busy: &[OrgId]) -> Result<BTreeMap<OrgId, Vec<OutboxItem>>, PortError> {
+        let mut due: BTreeMap<OrgId, Vec<OutboxItem>> = BTreeMap::new();
+        for item in self.outbox.lease(busy).await? {
+            due.entry(item.org).or_default().push(item);
         }
-        Ok(count)
+        Ok(due)
+    }
+
+    /// Sends what [`Releases::due`] took for one organisation, one after the other: the outbox carries a handful of
+    /// mails, and order helps whoever reads them. What a slow next hop leaves no time for is due again later: a mail
+    /// must never be sent after its lease ran out. Returns early, between two mails, when `stop` is cancelled.
+    pub async fn send_all(&self, due: Vec<OutboxItem>, stop: &CancellationToken) {
+        let last_start = Instant::now() + limits::OUTBOX_LEASE / 3;
+        for item in due {
+            let late = Instant::now() > last_start || stop.is_cancelled();
+            if late && item.last_try {
+                // Its lease ends by itself, and then it has this try.
+                continue;
+            }
+            let result = if late {
+                SendResult::Retry("not tried: the mails before it took too long".to_owned())
+            } else {
+                // A mail whose composing panics must not keep those behind it.
+                let sending = AssertUnwindSafe(self.send(&item)).catch_unwind().await;
+                sending.unwrap_or_else(|_| SendResult::Retry("composing it panicked".to_owned()))
+            };
+            if let Err(error) = self.conclude(&item, &result).await {
+                tracing::warn!(outbox = %item.id, %error, "a try could not be noted; it is repeated when its lease ends");
+            }
+        }
     }
 
     /// One try.
@@ -136,8 +163,17 @@ impl Releases {
         }
     }
 
+    /// Notes the result. After a 250 of the next hop a lost note means a second mail, so it is tried more than once.
     async fn conclude(&self, item: &OutboxItem, result: &SendResult) -> Result<(), PortError> {
-        let state = self.outbox.finish(item, result, Vec::new()).await?;
+        let mut noted = self.outbox.finish(item, result, Vec::new()).await;
+        for _ in 0..limits::OUTBOX_NOTE_RETRIES {
+            if noted.is_ok() {
+                break;
+            }
+            tokio::time::sleep(limits::OUTBOX_POLL).await;
+            noted = self.outbox.finish(item, result, Vec::new()).await;
+        }
+        let state = noted?;
         if state == Some(OutboxState::Failed) {
             let detail = format!("{} {} was given up after {} tries", item.kind, item.id, item.attempt);
             telemetry::alarm(Alarm::OutboxFailed, Some(item.org), &detail);

@@ -25,6 +25,7 @@ mod clients;
 mod journey;
 mod kill;
 mod layering;
+mod mailpath;
 mod next_hop;
 mod outages;
 mod smtp_server;

@@ -195,6 +195,20 @@ async fn lists_go_newest_first_page_by_page_and_filter_by_state() {
     assert_eq!(ids(kit.store.held(kit.org, &HeldState::ALL, None).await.unwrap()), [c, b, a]);
 }
 
+/// A 250 for a duplicate says that its octets are here, even if the disk lost the older copy.
+#[tokio::test]
+async fn a_duplicate_brings_back_a_body_that_was_lost() {
+    let kit = kit().await;
+    let first = kit.hold("same").await;
+    let bodies = Bodies::new(kit.folder.path());
+    bodies.delete(kit.org, first).await.unwrap();
+    assert!(kit.store.held_body(kit.org, first).await.is_err(), "lost");
+    let mail = kit.mail(kit.org, "same");
+    let again = kit.store.hold(mail.clone(), Vec::new()).await.unwrap();
+    assert_eq!(again, HoldOutcome::Duplicate(first));
+    assert_eq!(kit.store.held_body(kit.org, first).await.unwrap(), Some(mail.octets));
+}
+
 #[tokio::test]
 async fn the_same_message_twice_is_one_entry_until_it_is_decided() {
     let kit = kit().await;
@@ -211,7 +225,7 @@ async fn the_same_message_twice_is_one_entry_until_it_is_decided() {
                 kit.release(id, &[]).await.unwrap();
                 let again = kit.store.hold(kit.mail(kit.org, "same"), Vec::new()).await.unwrap();
                 assert_eq!(again, HoldOutcome::Duplicate(id), "being released is not decided yet");
-                let item = kit.store.lease_outbox().await.unwrap().remove(0);
+                let item = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
                 let sent = SendResult::Sent("250 ok".to_owned());
                 kit.store.finish_outbox(&item, &sent, &[]).await.unwrap();
             }
@@ -304,7 +318,7 @@ async fn a_release_goes_to_a_subset_of_the_stored_envelope_only() {
     let sent_to = kit.release(id, &[email("SECOND@acme.test")]).await.unwrap();
     assert_eq!(sent_to.recipients.len(), 1);
     assert_eq!(kit.state(id).await, HeldState::Releasing);
-    let items = kit.store.lease_outbox().await.unwrap();
+    let items = kit.store.lease_outbox(&[]).await.unwrap();
     assert_eq!((items.len(), &items[0].envelope, items[0].quarantine_id), (1, &sent_to, Some(id)));
     let octets = kit.store.outbox_octets(&items[0]).await.unwrap().unwrap();
     assert_eq!(octets, kit.mail(kit.org, "k").octets);
@@ -315,11 +329,11 @@ async fn a_release_goes_to_a_subset_of_the_stored_envelope_only() {
 async fn a_leased_mail_returns_when_its_sender_dies_and_is_marked() {
     let kit = kit().await;
     kit.store.enqueue(&kit.notice(kit.org)).await.unwrap();
-    let first = kit.store.lease_outbox().await.unwrap().remove(0);
+    let first = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
     assert_eq!((first.attempt, first.maybe_twice), (1, false));
-    assert!(kit.store.lease_outbox().await.unwrap().is_empty(), "leased to one sender");
+    assert!(kit.store.lease_outbox(&[]).await.unwrap().is_empty(), "leased to one sender");
     kit.clock.forward(limits::OUTBOX_LEASE);
-    let second = kit.store.lease_outbox().await.unwrap().remove(0);
+    let second = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
     assert_eq!((second.id, second.attempt, second.maybe_twice), (first.id, 2, true));
     let late = kit.store.finish_outbox(&first, &SendResult::Sent("250".to_owned()), &[]).await.unwrap();
     assert_eq!(late, None, "the first sender's lease is over");
@@ -333,12 +347,12 @@ async fn a_mail_is_tried_again_later_and_given_up_in_the_end() {
     let kit = kit().await;
     let id = kit.hold("k").await;
     kit.release(id, &[]).await.unwrap();
-    let item = kit.store.lease_outbox().await.unwrap().remove(0);
+    let item = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
     let retry = SendResult::Retry("451 accounts@acme.test busy".to_owned());
     assert_eq!(kit.store.finish_outbox(&item, &retry, &[]).await.unwrap(), Some(OutboxState::Pending));
-    assert!(kit.store.lease_outbox().await.unwrap().is_empty(), "not before its time");
+    assert!(kit.store.lease_outbox(&[]).await.unwrap().is_empty(), "not before its time");
     kit.clock.forward(limits::OUTBOX_RETRY_FIRST);
-    let item = kit.store.lease_outbox().await.unwrap().remove(0);
+    let item = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
     let silent = SendResult::Uncertain("no answer after the data".to_owned());
     assert_eq!(kit.store.finish_outbox(&item, &silent, &[]).await.unwrap(), Some(OutboxState::Uncertain));
     assert_eq!(kit.state(id).await, HeldState::Releasing);
@@ -346,7 +360,7 @@ async fn a_mail_is_tried_again_later_and_given_up_in_the_end() {
     assert!(entry.outbox[0].maybe_twice);
     assert_eq!(entry.outbox[0].last_reply.as_deref(), Some("no answer after the data"));
     kit.clock.forward(limits::OUTBOX_LIFETIME);
-    let item = kit.store.lease_outbox().await.unwrap().remove(0);
+    let item = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
     assert!(item.last_try && item.maybe_twice);
     let state = kit.store.finish_outbox(&item, &retry, &[kit.notice(kit.org)]).await.unwrap();
     assert_eq!(state, Some(OutboxState::Failed));
@@ -364,7 +378,7 @@ async fn a_refused_release_is_held_again_and_a_sent_one_released() {
     ] {
         let id = kit.hold(key).await;
         kit.release(id, &[]).await.unwrap();
-        let item = kit.store.lease_outbox().await.unwrap().remove(0);
+        let item = kit.store.lease_outbox(&[]).await.unwrap().remove(0);
         kit.store.finish_outbox(&item, &result, &[]).await.unwrap();
         assert_eq!(kit.state(id).await, state, "{key}");
         let audit = kit.store.audit(kit.org, 0).await.unwrap();
@@ -382,7 +396,7 @@ async fn nothing_readable_reaches_the_disk() {
     let id = kit.hold("k").await;
     kit.store.hold(kit.mail(kit.org, "k2"), vec![kit.notice(kit.org)]).await.unwrap();
     kit.release(id, &[email("second@acme.test")]).await.unwrap();
-    for item in kit.store.lease_outbox().await.unwrap() {
+    for item in kit.store.lease_outbox(&[]).await.unwrap() {
         let reply = SendResult::Retry("451 second@acme.test try later".to_owned());
         kit.store.finish_outbox(&item, &reply, &[]).await.unwrap();
     }
@@ -645,7 +659,7 @@ fn record(kit: &Kit, org: OrgId) -> MessageRecord {
         codes: String::new(),
         ruleset: "0123456789abcdef".to_owned(),
         size: 40_000,
-        facts: format!(r#"{{"supplier":"{}"}}"#, "f".repeat(600)),
+        facts: vec![b'f'; 600],
     }
 }
 

@@ -58,6 +58,15 @@ impl Bodies {
         .await
     }
 
+    /// Whether there is a body of this id.
+    ///
+    /// # Errors
+    /// [`PortError::Transient`] when the disk refuses.
+    pub async fn exists(&self, org: OrgId, id: QuarantineId) -> Result<bool, PortError> {
+        let path = file(&self.root, org, id);
+        run("looked for", move || path.try_exists()).await
+    }
+
     /// Removes a body durably; one that is not there is no error.
     ///
     /// # Errors

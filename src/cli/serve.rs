@@ -3,6 +3,7 @@
 use super::{Failure, Globals, Io};
 use crate::app::App;
 use crate::config::{self, Config, LogFormat, LogLevel};
+use crate::limits;
 use crate::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -18,7 +19,7 @@ pub(super) fn run(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
         .thread_name("sentra")
         .build()
         .map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let app = App::build(config).await.map_err(|error| Failure::new(error.to_string()))?;
         let shutdown = CancellationToken::new();
         let (ask, reload) = mpsc::channel(1);
@@ -26,7 +27,10 @@ pub(super) fn run(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
         app.run(shutdown, reload).await;
         signals.abort();
         Ok(())
-    })
+    });
+    // Dropped, it would wait for the reader of a large message that nobody waits for any more.
+    runtime.shutdown_timeout(limits::LINGER);
+    served
 }
 
 /// SIGTERM and SIGINT drain, SIGHUP reloads.

@@ -27,13 +27,14 @@ impl Transaction {
                 let opened = self.gateway.next_hop.open(&organisation, path, parameters, &recipient).await;
                 opened.map(|(onward, reply)| {
                     self.onward = Some(onward);
+                    // From here on, whatever the answer: no other organisation's recipient may ride on this connection.
+                    self.organisation = Some(Arc::clone(&organisation));
                     reply
                 })
             }
         };
         match answer {
             Ok(reply) if reply.is_positive() => {
-                self.organisation = Some(organisation);
                 self.mail.envelope.recipients.push(recipient);
                 RecipientOutcome::Accepted(reply)
             }
@@ -52,6 +53,8 @@ impl Transaction {
         let standing = self.mail.peer.standing;
         let Some(organisation) = book.by_recipient(&recipient.address) else {
             return Err(match book.by_domain(&recipient.address) {
+                // As for a protected address: a stranger learns nothing from the difference and rings no bell.
+                Some(_) if standing == PeerStanding::Unknown => RefusalReason::ProofFailed,
                 Some(organisation) => {
                     let detail = "mail for an address of the organisation's own domain that is not a protected mailbox";
                     telemetry::alarm(Alarm::OwnDomainNotProtected, Some(organisation.id), detail);

@@ -4,7 +4,7 @@ use super::{Inspection, Transaction};
 use crate::limits;
 use crate::model::{
     Action, Category, Class, Disposition, FailPolicy, Family, Finding, FindingCode, MailId, NextHopReply,
-    Organisation, RefusalReason, Severity, StageTimings,
+    OrgId, Organisation, RefusalReason, Severity, StageTimings,
 };
 use crate::ports::{MessageRecord, OnwardError, PortError};
 use crate::telemetry::{self, Alarm, MailEvent, Personal};
@@ -17,9 +17,11 @@ impl Transaction {
         organisation: &Organisation,
         inspection: &mut Inspection,
     ) -> Result<(), RefusalReason> {
-        let record = self.message_record(organisation, inspection);
         let durable = inspection.verdict.action == Action::Tag;
-        let written = self.gateway.journal.intend(record, durable);
+        let written = async {
+            let record = self.message_record(organisation, inspection)?;
+            self.gateway.journal.intend(record, durable).await
+        };
         let error = match tokio::time::timeout(limits::STORE_TIMEOUT, written).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
@@ -38,9 +40,13 @@ impl Transaction {
         Ok(())
     }
 
-    fn message_record(&self, organisation: &Organisation, inspection: &Inspection) -> MessageRecord {
+    fn message_record(
+        &self,
+        organisation: &Organisation,
+        inspection: &Inspection,
+    ) -> Result<MessageRecord, PortError> {
         let verdict = &inspection.verdict;
-        MessageRecord {
+        Ok(MessageRecord {
             id: self.mail.id,
             org: organisation.id,
             received_at_ms: self.mail.received_at_ms,
@@ -51,18 +57,27 @@ impl Transaction {
             codes: codes(&verdict.findings),
             ruleset: verdict.ruleset.clone(),
             size: u64::try_from(self.mail.octets.len()).unwrap_or(u64::MAX),
-            facts: self.recorded_facts(organisation, inspection),
-        }
+            facts: self.recorded_facts(organisation, inspection)?,
+        })
     }
 
-    /// Facts as JSON for replay, without a person's name or an account's digits.
-    fn recorded_facts(&self, organisation: &Organisation, inspection: &Inspection) -> String {
+    /// Facts as JSON for replay: names of people and digits of accounts as keyed fingerprints, the rest (domains, a
+    /// supplier's name) sealed with them under the organisation's key.
+    fn recorded_facts(
+        &self,
+        organisation: &Organisation,
+        inspection: &Inspection,
+    ) -> Result<Vec<u8>, PortError> {
         let keyring = &self.gateway.keyring;
         let facts = inspection.facts.for_record(|kind, text| {
             let fingerprint = keyring.fingerprint_text(organisation.id, kind, text);
             fingerprint.map(|print| print.to_hex()).unwrap_or_default()
         });
-        serde_json::to_string(&facts).unwrap_or_default()
+        let mut facts = serde_json::to_vec(&facts).unwrap_or_default();
+        if facts.len() > limits::MAX_RECORDED_FACTS {
+            facts = br#"{"omitted":"too large"}"#.to_vec();
+        }
+        keyring.seal(organisation.id, &format!("messages.facts|{}", self.mail.id), &facts)
     }
 
     /// The outcome row, the metrics and the message's one log line.
@@ -207,6 +222,17 @@ pub(super) fn of_onward_error(error: &OnwardError, id: MailId) -> RefusalReason 
             RefusalReason::NextHopUnavailable
         }
     }
+}
+
+/// The next hop's answer did not come in time. Whether it took the message nobody knows, so the sender keeps it.
+pub(super) fn of_late_send(id: MailId, org: OrgId) -> Disposition {
+    telemetry::alarm(Alarm::NextHop, Some(org), &format!("{id}: no answer to the data in time"));
+    Disposition::Refused(RefusalReason::NextHopUnavailable)
+}
+
+/// The message could not be looked at in time. The sender keeps it.
+pub(super) fn of_overload(id: MailId, organisation: &Organisation) {
+    tracing::error!(mail.id = %id, org.id = %organisation.id, "a message could not be inspected in time and is deferred");
 }
 
 /// Store or keys failed: the sender keeps the mail.

@@ -7,7 +7,7 @@
 //! administrator can repair the rule while Exchange keeps the mail.
 
 use crate::model::{Domain, Organisation, PeerStanding, RefusalReason};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
@@ -81,19 +81,22 @@ fn is_named(field: &[u8], name: &str) -> bool {
 }
 
 /// Name and raw value (folded lines included) of every field of the header section. No limit on their number: a
-/// doubled field behind thousands of others must still be found; the walk is linear.
+/// doubled field behind thousands of others must still be found; the walk is linear. Only an empty line ends the
+/// section, not one of white space or control characters, and a field may begin after a bare CR: what some reader
+/// would take for a second field counts as one.
 fn fields(octets: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = octets;
+    let (mut rest, mut after_lf) = (octets, true);
     std::iter::from_fn(move || {
         let mut length = line_length(rest);
-        if rest.get(..length)?.trim_ascii().is_empty() {
+        let line = rest.get(..length)?;
+        if line.is_empty() || after_lf && matches!(line, b"\n" | b"\r\n") {
             return None;
         }
         while rest.get(length).is_some_and(|octet| *octet == b' ' || *octet == b'\t') {
             length = length.saturating_add(line_length(rest.get(length..)?));
         }
         let (field, remaining) = rest.split_at_checked(length)?;
-        rest = remaining;
+        (rest, after_lf) = (remaining, field.ends_with(b"\n"));
         Some(field)
     })
     .map(|field| match memchr(b':', field) {
@@ -105,9 +108,11 @@ fn fields(octets: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Octets of the first line, its line end included; 0 at the end.
+/// Octets of the first line, its line end included; 0 at the end. A bare CR ends a line too.
 fn line_length(octets: &[u8]) -> usize {
-    memchr(b'\n', octets).map_or(octets.len(), |at| at.saturating_add(1))
+    let Some(at) = memchr2(b'\r', b'\n', octets) else { return octets.len() };
+    let crlf = octets.get(at..at.saturating_add(2)) == Some(b"\r\n");
+    at.saturating_add(if crlf { 2 } else { 1 })
 }
 
 #[cfg(test)]
@@ -161,6 +166,11 @@ mod tests {
                 format!("x-ms-exchange-crosstenant-id : other\r\n{good}"),
                 false,
             ),
+            ("second behind a form feed", format!("{good}\x0c\r\nX-OriginatorOrg: a.example\r\n"), false),
+            ("second behind white space", format!(" \r\n{good} \r\nX-OriginatorOrg: a.example\r\n"), false),
+            ("second behind CR CR LF", format!("{good}\r\r\nX-OriginatorOrg: a.example\r\n"), false),
+            ("second after a bare CR", format!("{good}A: b\rX-OriginatorOrg: a.example\r\n"), false),
+            ("line feeds only", good.replace("\r\n", "\n"), true),
             ("token only in the body", good.replace("X-Sentra-Ingress: old-token\r\n", ""), false),
             (
                 "second behind many fields",

@@ -1,11 +1,14 @@
 //! Background jobs: each runs until it is told to stop, and never ends for an error.
 
 use crate::limits;
+use crate::model::OrgId;
 use crate::ports::{Count, Refresh};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Keeps the organisations in memory in step with the database.
@@ -24,12 +27,32 @@ pub async fn refresh_book(book: Arc<dyn Refresh>, stop: CancellationToken) {
     }
 }
 
-/// Sends released mail and notices.
+/// Sends released mail and notices: one task for each organisation that has any, so that a next hop that hangs holds
+/// up nobody else.
 pub async fn send_outbox(releases: Arc<Releases>, stop: CancellationToken) {
+    let mut senders: BTreeMap<OrgId, JoinHandle<()>> = BTreeMap::new();
     while pause(limits::OUTBOX_POLL, &stop).await {
-        if let Err(error) = releases.send_due().await {
-            tracing::warn!(%error, "the outbox could not be read; trying again");
+        senders.retain(|_, sender| !sender.is_finished());
+        if senders.len() >= limits::OUTBOX_SENDERS {
+            continue;
         }
+        let busy: Vec<OrgId> = senders.keys().copied().collect();
+        match releases.due(&busy).await {
+            Ok(due) => senders.extend(due.into_iter().map(|(org, items)| {
+                let (releases, stop) = (Arc::clone(&releases), stop.clone());
+                (org, tokio::spawn(async move { releases.send_all(items, &stop).await }))
+            })),
+            Err(error) => tracing::warn!(%error, "the outbox could not be read; trying again"),
+        }
+    }
+    // What is not done by then returns to the queue when its lease ends, marked as possibly sent.
+    let farewell = async {
+        for sender in senders.values_mut() {
+            sender.await.ok();
+        }
+    };
+    if tokio::time::timeout(limits::OUTBOX_FAREWELL, farewell).await.is_err() {
+        senders.values().for_each(JoinHandle::abort);
     }
 }
 

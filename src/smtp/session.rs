@@ -321,7 +321,8 @@ impl Session<'_> {
         // Online brings over one session, are no sign of that.
         let counts = matches!(outcome, RecipientOutcome::Refused(_));
         if counts && self.peer.standing == PeerStanding::Unknown {
-            self.refuse(&reply)
+            self.connection.reply(&reply);
+            self.count_error()
         } else {
             self.answer(&reply)
         }
@@ -349,11 +350,13 @@ impl Session<'_> {
     /// A refusal; a permanent one counts as error, and too many end the session (RFC 5321 7.8).
     pub(super) fn refuse(&mut self, reply: &Reply) -> Step {
         self.connection.reply(reply);
-        if reply.is_permanent_failure() {
-            self.usage.errors += 1;
-            if self.usage.errors > self.shared.options.max_errors {
-                return self.used_up("errors");
-            }
+        if reply.is_permanent_failure() { self.count_error() } else { Step::Next }
+    }
+
+    fn count_error(&mut self) -> Step {
+        self.usage.errors += 1;
+        if self.usage.errors > self.shared.options.max_errors {
+            return self.used_up("errors");
         }
         Step::Next
     }

@@ -22,7 +22,7 @@ pub enum Event {
     Aborted,
 }
 
-/// Does what the local part of the recipient says: `refused`, `other`, `stranger`, `panic-rcpt`, `panic`, `held`,
+/// Does what the local part of the recipient says: `refused`, `other`, `stranger`, `unproven`, `panic-rcpt`, `panic`, `held`,
 /// `bounced`, `slow` (waits for a permit); anything else is accepted.
 pub struct Script {
     pub events: mpsc::Sender<Event>,
@@ -82,6 +82,7 @@ impl MailTransaction for ScriptTransaction {
             }
             "other" => RecipientOutcome::Refused(RefusalReason::OtherOrganisation),
             "stranger" => RecipientOutcome::Refused(RefusalReason::NotProtected),
+            "unproven" => RecipientOutcome::Refused(RefusalReason::ProofFailed),
             "panic-rcpt" => panic!("asked for"),
             _ => {
                 self.accepted.push(local);

@@ -51,7 +51,7 @@ pub struct Options {
     pub setup_timeout: Duration,
     /// Answer to one command.
     pub command_timeout: Duration,
-    /// Writing the content, and then again the answer to its end.
+    /// The whole data phase: DATA, the content and the answer to its end.
     pub data_timeout: Duration,
 }
 

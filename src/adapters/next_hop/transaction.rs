@@ -13,9 +13,13 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 /// After a failed write the next hop may have said why; it is given this long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// RSET only saves the next message a connection: a next hop that is slower than this is left.
+const RESET_WAIT: Duration = Duration::from_secs(5);
 
 /// Who a transaction belongs to: for pooling, errors and alarms.
 #[derive(Clone, Debug)]
@@ -184,7 +188,8 @@ impl Transaction {
     /// RSET, and to rest if it was understood.
     async fn reset(&mut self) {
         if let Some(mut connection) = self.connection.take() {
-            let answer = connection.command(b"RSET\r\n", self.owner.options.command_timeout).await;
+            let wait = RESET_WAIT.min(self.owner.options.command_timeout);
+            let answer = connection.command(b"RSET\r\n", wait).await;
             if answer.is_ok_and(|reply| reply.is_positive()) {
                 self.owner.pool.put(connection, &self.owner.options);
             }
@@ -196,12 +201,15 @@ impl Transaction {
     async fn deliver(mut self, segments: Vec<Bytes>) -> Result<NextHopReply, OnwardError> {
         let Some(mut connection) = self.connection.take() else { return Err(self.gone()) };
         let options = &self.owner.options;
+        // The sender waits: one budget for the whole phase, not one for each step of it.
+        let deadline = Instant::now() + options.data_timeout;
+        let left = || deadline.saturating_duration_since(Instant::now());
         let written = if self.capabilities.chunking {
             let command = data_out::bdat_command(&segments);
             let pieces = data_out::bdat(&command, &segments);
-            connection.write_content(pieces, options.command_timeout, options.data_timeout).await
+            connection.write_content(pieces, options.command_timeout, left()).await
         } else {
-            let answer = connection.command(b"DATA\r\n", options.command_timeout).await;
+            let answer = connection.command(b"DATA\r\n", options.command_timeout.min(left())).await;
             let answer = answer.map_err(|error| self.owner.unavailable(format!("{error} at DATA")))?;
             if answer.code != 354 {
                 self.connection = Some(connection);
@@ -209,15 +217,13 @@ impl Transaction {
             }
             let content = DataContent::new(&segments)
                 .map_err(|_| OnwardError::NotExpressible(RefusalReason::BareNewlineUndeliverable))?;
-            connection.write_content(content.wire(), options.command_timeout, options.data_timeout).await
+            connection.write_content(content.wire(), options.command_timeout, left()).await
         };
         if let Err(error) = written {
             return self.cut_short(connection, &error).await;
         }
-        let reply = connection
-            .reply(options.data_timeout)
-            .await
-            .map_err(|error| self.owner.uncertain(error.to_string()))?;
+        let reply =
+            connection.reply(left()).await.map_err(|error| self.owner.uncertain(error.to_string()))?;
         if reply.code / 100 == 3 {
             return Err(self.owner.uncertain(format!("answered {} to the end of data", reply.code)));
         }

@@ -99,6 +99,14 @@ impl Snapshot {
     }
 }
 
+/// Whether what stands between mailbox and domain is a tag and no route: a relay behind us may read
+/// `pay+x%evil.example@…`, `pay+evil.example!x@…` or `"pay+x@evil.example"@…` as an order to send the mail on, and it
+/// trusts us.
+fn is_plain_tag(address: &EmailAddress, untagged: &EmailAddress) -> bool {
+    let tag = address.local().get(untagged.local().len()..).unwrap_or_default();
+    !tag.contains(['%', '!', '@', ':', '|'])
+}
+
 #[async_trait]
 impl Refresh for Book {
     async fn refresh(&self) -> Result<(), PortError> {
@@ -111,7 +119,10 @@ impl OrganisationBook for Book {
     fn by_recipient(&self, address: &EmailAddress) -> Option<Arc<Organisation>> {
         self.find(|snapshot| {
             let exact = snapshot.by_address.get(&address.folded());
-            exact.or_else(|| snapshot.by_address.get(&address.without_tag().folded()))
+            exact.or_else(|| {
+                let untagged = address.without_tag();
+                snapshot.by_address.get(&untagged.folded()).filter(|_| is_plain_tag(address, &untagged))
+            })
         })
     }
 

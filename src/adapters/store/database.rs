@@ -359,6 +359,31 @@ mod tests {
         assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(database.reader()).await.unwrap(), 77);
     }
 
+    /// A message's deadline can end while its transaction waits for another process's lock. The lock comes later, to a
+    /// connection that nobody waits for any more: it must not stay inside a transaction for ever.
+    #[tokio::test]
+    async fn a_transaction_given_up_while_it_begins_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let (database, other) = (Database::open(&url).await.unwrap(), Database::open(&url).await.unwrap());
+        database.migrate().await.unwrap();
+        for durability in [Durability::Durable, Durability::Quick] {
+            let lock = other.begin().await.unwrap();
+            let given_up =
+                tokio::time::timeout(std::time::Duration::from_millis(200), database.begin_as(durability));
+            assert!(given_up.await.is_err(), "the other process holds the lock");
+            drop(lock);
+            let touch = "UPDATE generations SET value = value + 1 WHERE name = 'config'";
+            for _ in 0..3 {
+                let mut write = database.begin_as(durability).await.unwrap();
+                sqlx::query(touch).execute(&mut *write).await.unwrap();
+                write.commit().await.unwrap();
+            }
+            let elsewhere = other.execute(Durability::Quick, sqlx::query(touch)).await;
+            assert_eq!(elsewhere.unwrap(), 1, "the write lock was given back");
+        }
+    }
+
     #[tokio::test]
     async fn what_cannot_be_opened_is_named_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();

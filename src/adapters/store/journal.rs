@@ -71,10 +71,7 @@ impl JournalWriter {
 
 #[async_trait]
 impl Journal for JournalWriter {
-    async fn intend(&self, mut record: MessageRecord, durable: bool) -> Result<(), PortError> {
-        if record.facts.len() > limits::MAX_RECORDED_FACTS {
-            r#"{"omitted":"too large"}"#.clone_into(&mut record.facts);
-        }
+    async fn intend(&self, record: MessageRecord, durable: bool) -> Result<(), PortError> {
         let gone = || PortError::Transient { what: "database", detail: "the journal is closed".to_owned() };
         let (done, written) = oneshot::channel();
         self.intents.send(Intent { record, durable, done }).await.map_err(|_| gone())?;
@@ -186,7 +183,7 @@ impl Writer {
                 .bind(record.codes.as_str())
                 .bind(record.ruleset.as_str())
                 .bind(i64::try_from(record.size).unwrap_or(i64::MAX))
-                .bind(record.facts.as_str());
+                .bind(record.facts.as_slice());
         }
         let durability = if durable { Durability::Durable } else { Durability::Quick };
         self.database.execute(durability, query).await

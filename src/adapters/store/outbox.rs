@@ -22,8 +22,8 @@ use ulid::Ulid;
 
 #[async_trait]
 impl Outbox for Store {
-    async fn lease(&self) -> Result<Vec<OutboxItem>, PortError> {
-        Ok(self.lease_outbox().await?)
+    async fn lease(&self, busy: &[OrgId]) -> Result<Vec<OutboxItem>, PortError> {
+        Ok(self.lease_outbox(busy).await?)
     }
 
     async fn octets(&self, item: &OutboxItem) -> Result<Option<Bytes>, PortError> {
@@ -71,8 +71,8 @@ pub struct OutboxStatus {
     pub last_reply: Option<String>,
 }
 
-const DUE: &str = "(state IN ('pending', 'uncertain') AND next_attempt_at <= $1) \
-                   OR (state = 'sending' AND lease_until <= $1)";
+const DUE: &str = "((state IN ('pending', 'uncertain') AND next_attempt_at <= $1) \
+                   OR (state = 'sending' AND lease_until <= $1))";
 
 impl Store {
     /// Queues a mail that belongs to no entry.
@@ -85,28 +85,37 @@ impl Store {
         write.commit().await
     }
 
-    /// Takes up to `limits::OUTBOX_BATCH` due rows of all organisations for `limits::OUTBOX_LEASE`. A row that cannot
-    /// be opened becomes `failed`, so that it never stands in the way of the others.
+    /// Takes up to `limits::OUTBOX_BATCH` due rows for `limits::OUTBOX_LEASE`, of all organisations but the `busy` ones,
+    /// whose mail is being sent: a next hop that hangs must not use up the others' leases. A row that cannot be opened becomes `failed`, so that it never stands in the way of the others.
     ///
     /// # Errors
     /// [`StoreError`] of the database: nothing is leased.
-    pub async fn lease_outbox(&self) -> Result<Vec<OutboxItem>, StoreError> {
+    pub async fn lease_outbox(&self, busy: &[OrgId]) -> Result<Vec<OutboxItem>, StoreError> {
         let now = self.clock.now_ms();
+        let due = |first| format!("{DUE} AND org_id NOT IN ({})", super::placeholders(first, busy.len()));
         // Most looks find nothing: they must not take the write lock.
-        let sql = format!("SELECT id FROM outbox WHERE {DUE} LIMIT 1");
-        let due = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now);
-        if due.fetch_optional(self.database.reader()).await?.is_none() {
+        let sql = format!("SELECT id FROM outbox WHERE {} LIMIT 1", due(2));
+        let mut look = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now);
+        for org in busy {
+            look = look.bind(org.to_string());
+        }
+        if look.fetch_optional(self.database.reader()).await?.is_none() {
             return Ok(Vec::new());
         }
         let sql = format!(
             "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2, updated_at = $1, \
              maybe_twice = CASE WHEN state = 'pending' THEN maybe_twice ELSE 1 END \
-             WHERE id IN (SELECT id FROM outbox WHERE {DUE} ORDER BY next_attempt_at LIMIT {}) \
+             WHERE id IN (SELECT id FROM outbox WHERE {} ORDER BY next_attempt_at LIMIT {}) \
              RETURNING id, org_id, kind, quarantine_id, sealed_envelope, attempts, maybe_twice, created_at",
+            due(3),
             limits::OUTBOX_BATCH
         );
         let mut write = self.database.begin().await?;
-        let leased = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now).bind(later(now, limits::OUTBOX_LEASE));
+        let mut leased =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now).bind(later(now, limits::OUTBOX_LEASE));
+        for org in busy {
+            leased = leased.bind(org.to_string());
+        }
         let rows = leased.fetch_all(&mut *write).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {

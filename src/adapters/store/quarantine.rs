@@ -67,10 +67,16 @@ impl QuarantineStore for Store {
         let (org, id) = (mail.org, mail.summary.id);
         // The usual second copy is seen before its body is sealed and written for nothing.
         let mut read = self.database.reader().acquire().await.map_err(StoreError::from)?;
-        if let Some(older) = undecided(&mut read, org, &mail.dedupe_key).await? {
+        let older = undecided(&mut read, org, &mail.dedupe_key).await?;
+        drop(read);
+        if let Some(older) = older {
+            // 250 means that the octets are here. A body that the disk lost comes back with its duplicate.
+            if !self.bodies.exists(org, older).await? {
+                tracing::error!(quarantine = %older, "the body of a held message was missing; its duplicate replaces it");
+                self.write_body(org, older, mail.octets).await?;
+            }
             return Ok(HoldOutcome::Duplicate(older));
         }
-        drop(read);
         self.write_body(org, id, mail.octets.clone()).await?;
         match self.insert_held(&mail, notices).await {
             Ok(HoldOutcome::New(id)) => Ok(HoldOutcome::New(id)),

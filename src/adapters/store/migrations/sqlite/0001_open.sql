@@ -177,7 +177,7 @@ CREATE TABLE messages (
     codes       TEXT NOT NULL,
     ruleset     TEXT NOT NULL,
     size        BIGINT NOT NULL,
-    facts       TEXT NOT NULL,
+    facts       BLOB NOT NULL, -- JSON, sealed under the organisation's data key
     reply_code  BIGINT,
     outcome     TEXT
 );
