@@ -27,13 +27,14 @@ impl Transaction {
                 let opened = self.gateway.next_hop.open(&organisation, path, parameters, &recipient).await;
                 opened.map(|(onward, reply)| {
                     self.onward = Some(onward);
+                    // From here on, whatever the answer: no other organisation's recipient may ride on this connection.
+                    self.organisation = Some(Arc::clone(&organisation));
                     reply
                 })
             }
         };
         match answer {
             Ok(reply) if reply.is_positive() => {
-                self.organisation = Some(organisation);
                 self.mail.envelope.recipients.push(recipient);
                 RecipientOutcome::Accepted(reply)
             }
