@@ -8,10 +8,14 @@ mod steps;
 mod store;
 
 use crate::support::client::{Client, Reply};
+use crate::support::sink::Behaviour;
 use crate::support::world::World;
 
 const ACME: &str = "accounts@acme-supplies.example";
 const ACCOUNTS: &str = "accounts@contoso.example";
+
+/// What goes wrong at the next hop.
+type Change = fn(&mut Behaviour);
 
 /// Hands one message of the supplier to the protected mailbox, over a session of its own.
 async fn hand_in(world: &World, octets: &[u8]) -> Reply {

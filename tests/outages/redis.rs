@@ -28,26 +28,21 @@ fn codes_of(world: &World, message_id: &str) -> String {
 fn assert_tells_nothing(redis: &RedisServer) {
     let dump = redis.dump();
     assert!(dump.len() > 2, "something is cached: {:?}", dump.iter().map(|(key, _)| key).collect::<Vec<_>>());
-    let secrets: [&[u8]; 9] = [
+    let secrets: [&[u8]; 8] = [
         b"60161331926819",
         b"31926819",
-        b"6819",
         b"10201530093459",
         b"30093459",
-        b"BARC",
-        b"acme",
-        b"INV-1042",
+        b"acme-supplies",
+        b"inv-1042",
         b"contoso",
+        b"subject",
     ];
     for (key, value) in dump {
         for secret in secrets {
-            // Four digits may stand in a random fingerprint or ciphertext by chance; only whole words count there.
-            let telling = secret.len() > 4 || !secret[0].is_ascii_digit();
-            let found = |octets: &[u8]| {
-                memchr::memmem::find(&octets.to_ascii_lowercase(), &secret.to_ascii_lowercase()).is_some()
-            };
+            let found = |octets: &[u8]| memchr::memmem::find(&octets.to_ascii_lowercase(), secret).is_some();
             let secret = String::from_utf8_lossy(secret);
-            assert!(!telling || !found(key.as_bytes()) && !found(&value), "{secret} in {key}");
+            assert!(!found(key.as_bytes()) && !found(&value), "{secret} in {key}");
         }
     }
 }

@@ -1,20 +1,20 @@
 //! Faults of the next hop while a message passes.
 
-use super::{ACCOUNTS, ACME, assert_says, hand_in, hand_in_by_bdat};
+use super::{ACCOUNTS, ACME, Change, assert_says, hand_in, hand_in_by_bdat};
 use crate::support::sink::{AfterData, Behaviour, Greeting, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
 
 /// One fault of the next hop.
 struct Fault {
     name: &'static str,
-    set: fn(&mut Behaviour),
+    set: Change,
     /// What the sender hears.
     says: &'static str,
     /// The next hop keeps a copy although the sender heard no 250: what at-least-once costs.
     taken: usize,
 }
 
-const fn fault(name: &'static str, set: fn(&mut Behaviour), says: &'static str) -> Fault {
+const fn fault(name: &'static str, set: Change, says: &'static str) -> Fault {
     Fault { name, set, says, taken: 0 }
 }
 
@@ -249,6 +249,9 @@ async fn a_refused_recipient_opens_no_way_to_another_organisations_next_hop() {
     assert_eq!((reply.code, other.copies("pay@t")), (250, 1));
 }
 
+/// Name, what the next hop lacks, MAIL, content, its Message-ID, what the sender hears.
+type Case = (&'static str, Change, &'static str, Vec<u8>, &'static str, &'static str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_next_hop_cannot_carry_is_refused_in_so_many_words() {
     let sink = Sink::start(Behaviour::default()).await;
@@ -257,7 +260,7 @@ async fn what_the_next_hop_cannot_carry_is_refused_in_so_many_words() {
     let bare = b"Subject: bare\r\nMessage-ID: <bare@t>\r\n\r\none\ntwo\r\n".to_vec();
     let eight = "Subject: eight\r\nMessage-ID: <eight@t>\r\n\r\ncaf\u{e9}\r\n".as_bytes().to_vec();
     let utf8 = b"Subject: utf8\r\nMessage-ID: <utf8@t>\r\n\r\nx\r\n".to_vec();
-    let cases: [(&str, fn(&mut Behaviour), &str, Vec<u8>, &str, &str); 3] = [
+    let cases: [Case; 3] = [
         ("bare LF", |b| b.chunking = false, plain, bare, "bare@t", "554 5.6.11"),
         ("8-bit", |b| b.eight_bit_mime = false, plain, eight, "eight@t", "554 5.6.3"),
         (
@@ -310,7 +313,7 @@ async fn starttls_that_is_required_and_not_offered_is_451() {
 async fn mail_to_be_held_is_held_whatever_the_next_hop_does_after_the_recipients() {
     let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()));
-    let faults: [(&str, fn(&mut Behaviour)); 4] = [
+    let faults: [(&str, Change); 4] = [
         ("451", |b| b.after_data = AfterData::Say("451 4.3.0 later\r\n".into())),
         ("550", |b| b.after_data = AfterData::Say("550 5.6.0 no\r\n".into())),
         ("close", |b| b.after_data = AfterData::Close),

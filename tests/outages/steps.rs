@@ -1,14 +1,14 @@
 //! kill -9 at named steps of one message, seen from the next hop: nothing acknowledged is lost, and what was under
 //! way is reported at the next start.
 
-use super::{ACCOUNTS, ACME, hand_in};
+use super::{ACCOUNTS, ACME, Change, hand_in};
 use crate::support::sink::{AfterData, Behaviour, END_OF_DATA, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
 
 /// Where the next hop falls silent, what it heard last, whether the intent was written by then, and what it kept.
 struct Step {
     name: &'static str,
-    set: fn(&mut Behaviour),
+    set: Change,
     heard: &'static str,
     intended: bool,
     kept: usize,
@@ -80,7 +80,7 @@ async fn a_kill_at_any_step_of_clean_mail_loses_nothing_and_is_reported() {
 async fn a_kill_when_the_notice_is_under_way_keeps_the_held_message_and_tells_about_it() {
     let sink = Sink::start(Behaviour::default()).await;
     let mut world = World::start(Setup::new(sink.address()));
-    let faults: [(&str, fn(&mut Behaviour), usize); 2] = [
+    let faults: [(&str, Change, usize); 2] = [
         ("as it begins", |b| b.hang_at = Some("BDAT"), 0),
         ("as it was taken", |b| b.after_data = AfterData::TakeAndHang, 1),
     ];
