@@ -53,7 +53,10 @@ impl Installation {
 /// # Errors
 /// An invalid configuration, a database that is not there or does not open, a master key that does not fit.
 pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
-    let config = config::load(&globals.config)?;
+    let config = match globals.without_environment {
+        true => config::load_with(&globals.config, &config::Environment::new())?,
+        false => config::load(&globals.config)?,
+    };
     let url = config.database.url.expose_secret();
     if let Some(path) = sqlite_path(url)
         && !Path::new(path).exists()

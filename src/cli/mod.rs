@@ -57,6 +57,9 @@ pub struct Globals {
     /// Organisation, by name or id; needed as soon as there is more than one
     #[arg(long, global = true, value_name = "NAME")]
     pub org: Option<String>,
+    /// The file alone counts: no setting of the environment may lead a demo to somebody's database.
+    #[arg(skip)]
+    pub without_environment: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,7 +117,8 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
     }
 }
 
-/// Runs a command that ends by itself on the runtime of the caller: the demo makes its installation so.
+/// Runs a command that ends by itself on the runtime of the caller: the demo makes its installation so. Settings of the
+/// environment do not count.
 ///
 /// # Errors
 /// The command's own.
@@ -122,7 +126,8 @@ pub(crate) async fn run_within<'a>(
     arguments: impl IntoIterator<Item = &'a str>,
     io: &mut Io<'_>,
 ) -> Result<(), Failure> {
-    let cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
+    let mut cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
+    cli.globals.without_environment = true;
     execute(&cli.globals, cli.command, io).await
 }
 

@@ -120,7 +120,8 @@ async fn initialise(dir: &Path, next_hop: SocketAddr) -> Result<Globals, Failure
         "127.0.0.0/16",
         "--yes",
     ];
-    let globals = Globals { config: dir.join("sentra.toml"), json: false, org: None };
+    let globals =
+        Globals { config: dir.join("sentra.toml"), json: false, org: None, without_environment: true };
     let (mut said, mut complaints) = (Vec::new(), Vec::new());
     cli::run_within(arguments, &mut Io::new(&mut said, &mut complaints, std::io::empty())).await?;
     let executive = ["sentra", "org", "executive", "add", "Priya Raman"];

@@ -76,6 +76,8 @@ pub struct Behaviour {
     pub after_data: AfterData,
     /// Cuts the connection after so many messages on it, right behind the last answer.
     pub close_after: Option<usize>,
+    /// Hears this verb, in capitals, and never answers.
+    pub hang_at: Option<&'static str>,
 }
 
 impl Default for Behaviour {
@@ -96,6 +98,7 @@ impl Default for Behaviour {
             data: None,
             after_data: AfterData::Accept,
             close_after: None,
+            hang_at: None,
         }
     }
 }
@@ -125,14 +128,25 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     messages: Mutex<Vec<Received>>,
     violations: Mutex<Vec<String>>,
-    /// Command lines of all connections, `ordinal line`.
+    /// Command lines of all connections, `ordinal line`; [`END_OF_DATA`] stands for the end of a message's content.
     commands: Mutex<Vec<String>>,
+    heard: watch::Sender<usize>,
     count: watch::Sender<usize>,
     connections: watch::Sender<usize>,
     open: watch::Sender<usize>,
     most_open: AtomicUsize,
     kicked: watch::Sender<usize>,
 }
+
+impl Shared {
+    fn hear(&self, ordinal: usize, line: &str) {
+        self.commands.lock().unwrap().push(format!("{ordinal} {line}"));
+        self.heard.send_modify(|n| *n += 1);
+    }
+}
+
+/// Stands among the commands where the content of a message has come to its end.
+pub const END_OF_DATA: &str = "(end of data)";
 
 /// The running server; it ends when dropped.
 pub struct Sink {
@@ -163,6 +177,7 @@ impl Sink {
             messages: Mutex::default(),
             violations: Mutex::default(),
             commands: Mutex::default(),
+            heard: watch::Sender::new(0),
             count: watch::Sender::new(0),
             connections: watch::Sender::new(0),
             open: watch::Sender::new(0),
@@ -248,6 +263,33 @@ impl Sink {
         self.shared.commands.lock().unwrap().clone()
     }
 
+    /// Waits until so many commands that begin with this were heard on all connections (30 s at most).
+    pub async fn wait_for_commands(&self, start: &str, n: usize) {
+        let heard = |_: &usize| self.count_commands(start) >= n;
+        wait(&self.shared.heard, heard, start).await;
+    }
+
+    /// How many commands that begin with this were heard on all connections.
+    pub fn count_commands(&self, start: &str) -> usize {
+        let begins = |line: &&String| line.split_once(' ').is_some_and(|(_, line)| line.starts_with(start));
+        self.shared.commands.lock().unwrap().iter().filter(begins).count()
+    }
+
+    /// How many recorded messages have this Message-ID.
+    pub fn copies(&self, message_id: &str) -> usize {
+        let field = format!("Message-ID: <{message_id}>");
+        let has = |received: &&Received| memchr::memmem::find(&received.octets, field.as_bytes()).is_some();
+        self.shared.messages.lock().unwrap().iter().filter(has).count()
+    }
+
+    /// Cuts everything and stops listening: connections are refused from here on.
+    pub async fn stop(mut self) -> SocketAddr {
+        self.task.abort();
+        (&mut self.task).await.ok();
+        self.kick().await;
+        self.address
+    }
+
     /// Panics if anything received broke the protocol.
     pub fn assert_clean(&self) {
         let violations = self.shared.violations.lock().unwrap();
@@ -324,11 +366,7 @@ async fn serve(stream: TcpStream, ordinal: usize, shared: Arc<Shared>) -> Step {
         }
         helo = Some(String::from_utf8_lossy(&line[5..]).trim_end().to_owned());
         let answer = ehlo_answer(&shared.behaviour.lock().unwrap(), false);
-        shared
-            .commands
-            .lock()
-            .unwrap()
-            .push(format!("{ordinal} {}", String::from_utf8_lossy(&line).trim_end()));
+        shared.hear(ordinal, String::from_utf8_lossy(&line).trim_end());
         plain.get_mut().write_all(answer.as_bytes()).await?;
     }
     early.extend_from_slice(plain.buffer());
@@ -414,13 +452,16 @@ impl Session {
                 self.violation("CR in a command");
             }
             let line = String::from_utf8_lossy(line).into_owned();
-            self.shared.commands.lock().unwrap().push(format!("{} {line}", self.ordinal));
+            self.shared.hear(self.ordinal, &line);
             self.command(&line).await?;
         }
     }
 
     async fn command(&mut self, line: &str) -> Step {
         let verb = line.split(' ').next().unwrap_or("").to_ascii_uppercase();
+        if self.behaviour().hang_at.is_some_and(|hung| hung == verb) {
+            std::future::pending::<()>().await;
+        }
         match verb.as_str() {
             "EHLO" => {
                 self.helo = line.split_once(' ').map(|(_, name)| name.to_owned());
@@ -562,6 +603,7 @@ impl Session {
     }
 
     async fn end_of_data(&mut self, octets: Vec<u8>, bdat: bool) -> Step {
+        self.shared.hear(self.ordinal, END_OF_DATA);
         let received = Received {
             connection: self.ordinal,
             helo: self.helo.clone().unwrap_or_default(),

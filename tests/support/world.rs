@@ -1,6 +1,8 @@
 //! A running Sentra: the real binary, initialised by its own command, on free ports in a temporary folder.
 
 use super::client::{Client, PATIENCE};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, SqliteConnection};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -220,6 +222,13 @@ impl World {
         child.wait().unwrap().code().unwrap_or(-1)
     }
 
+    /// Waits for the process to end by itself, and returns its exit status.
+    pub async fn wait_for_exit(&mut self) -> i32 {
+        let mut child = self.process.take().expect("running");
+        let exit = tokio::task::spawn_blocking(move || child.wait().unwrap().code().unwrap_or(-1));
+        tokio::time::timeout(PATIENCE, exit).await.expect("it ends in time").unwrap()
+    }
+
     /// Sends a signal by name to the running process.
     pub fn signal(&self, name: &str) {
         self.signal_child(self.process.as_ref().expect("running"), name);
@@ -272,6 +281,62 @@ impl World {
     pub async fn wait_for_state(&self, id: &str, state: &str) {
         let is = |world: &Self| world.quarantine().iter().any(|row| row["id"] == id && row["state"] == state);
         self.wait_until(is, &format!("{id} is {state}")).await;
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.dir().join("data/sentra.db")
+    }
+
+    /// A connection to the database beside the server's own.
+    pub async fn sql(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.database()).busy_timeout(PATIENCE);
+        SqliteConnection::connect_with(&options).await.unwrap()
+    }
+
+    /// Turns the outbox's clock forward while no server runs: pauses are over, the killed server's leases have run out.
+    pub async fn outbox_is_due(&self) {
+        assert!(self.process.is_none(), "a lease is taken from nobody who lives");
+        let sql =
+            "UPDATE outbox SET next_attempt_at = 0, lease_until = 0 WHERE state NOT IN ('sent', 'failed')";
+        sqlx::query(sql).execute(&mut self.sql().await).await.unwrap();
+    }
+
+    /// Waits until a condition holds that the outbox brings about, and lets no pause between its tries take time.
+    pub async fn push_outbox(&self, holds: impl Fn(&Self) -> bool, what: &str) {
+        let mut sql = self.sql().await;
+        let push = async {
+            while !holds(self) {
+                let due = "UPDATE outbox SET next_attempt_at = 0 WHERE state IN ('pending', 'uncertain')";
+                sqlx::query(due).execute(&mut sql).await.unwrap();
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, push).await.is_ok(), "not in time: {what}");
+    }
+
+    /// The entry of a held message, whatever its state, with what the outbox did about it.
+    pub fn entry(&self, message_id: &str) -> Option<serde_json::Value> {
+        let bracketed = format!("<{message_id}>");
+        let row = self.quarantine().into_iter().find(|row| row["message_id"] == *bracketed)?;
+        Some(self.json(&["quarantine", "show", row["id"].as_str().unwrap()]).remove(0))
+    }
+
+    /// Lines of the log that hold all of these texts.
+    pub fn logged(&self, texts: &[&str]) -> usize {
+        self.log().lines().filter(|line| texts.iter().all(|text| line.contains(text))).count()
+    }
+
+    /// Memory of the server in KiB: `VmRSS` (now) or `VmHWM` (at most, since [`World::forget_peak`]).
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// `VmHWM` counts from now on.
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
     }
 
     /// The configuration file.
