@@ -289,6 +289,7 @@ fn smtp_options(config: &Config) -> smtp::Options {
         bytes_in_flight: smtp.bytes_in_flight,
         command_timeout: smtp.command_timeout,
         data_timeout: smtp.data_timeout,
+        drain: config.drain,
         ..smtp::Options::default()
     }
 }

@@ -233,8 +233,9 @@ fn write_files(dir: &Path, args: &InitArgs, made: &mut Made) -> Result<Config, F
 }
 
 fn read_pem(path: &Path) -> Result<String, Failure> {
-    config::read_bounded(path, crate::limits::MAX_SECRET_FILE)
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
+    config::read_bounded(path, crate::limits::MAX_SECRET_FILE).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", path.display())).help("name a PEM file")
+    })
 }
 
 /// The configuration of a new installation: what was said, and nothing else.

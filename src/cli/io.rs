@@ -1,8 +1,11 @@
 //! What a command reads from and writes to, and how it fails.
 
 use crate::adapters::store::StoreError;
+use crate::app::StartError;
 use crate::config::ConfigErrors;
 use crate::ports::PortError;
+use crate::rules::RuleError;
+use crate::smtp::BindError;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::fmt;
@@ -26,12 +29,30 @@ pub enum Status {
 
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
+        Self::from(u8::from(status))
+    }
+}
+
+impl From<Status> for u8 {
+    fn from(status: Status) -> Self {
         match status {
-            Status::Done => Self::SUCCESS,
-            Status::Failed => Self::from(1),
-            Status::Usage => Self::from(2),
-            Status::Configuration => Self::from(3),
-            Status::Other(code) => Self::from(code),
+            Status::Done => 0,
+            Status::Failed => 1,
+            Status::Usage => 2,
+            Status::Configuration => 3,
+            Status::Other(code) => code,
+        }
+    }
+}
+
+impl From<u8> for Status {
+    fn from(code: u8) -> Self {
+        match code {
+            0 => Self::Done,
+            1 => Self::Failed,
+            2 => Self::Usage,
+            3 => Self::Configuration,
+            other => Self::Other(other),
         }
     }
 }
@@ -86,6 +107,16 @@ impl Failure {
     pub fn silent(status: Status) -> Self {
         Self { status, reports: Vec::new() }
     }
+    /// The end of a command that has said everything itself: only its exit status is left.
+    ///
+    /// # Errors
+    /// Every status but [`Status::Done`].
+    pub(super) fn unless_done(code: u8) -> Result<(), Self> {
+        match Status::from(code) {
+            Status::Done => Ok(()),
+            status => Err(Self::silent(status)),
+        }
+    }
     /// Names the place.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
@@ -120,9 +151,14 @@ impl From<StoreError> for Failure {
         let failure = match &error {
             StoreError::Setup { what, help } => return Self::new(what.clone()).help(*help),
             StoreError::Port(port) => return port_failure(port),
+            StoreError::Invalid(what) => {
+                return Self::usage(what.clone()).help("the same command with --help tells what it takes");
+            }
             _ => Self::new(error.to_string()),
         };
         match error {
+            StoreError::Taken(_) => failure.help("choose another, or change the one that is there"),
+            StoreError::Refused(_) => failure.help("restore the database from a backup, or report this"),
             StoreError::NotFound(_) => failure.help("`list` shows what there is"),
             StoreError::Unavailable(_) => {
                 failure.help("try again; if it stays so, check disk and permissions")
@@ -142,7 +178,74 @@ impl From<PortError> for Failure {
 }
 
 fn port_failure(error: &PortError) -> Failure {
-    Failure::new(error.to_string())
+    let help = match error {
+        PortError::Permanent { what: "keys", .. } => {
+            "keys.master_key_file must name the key that this installation was made with; restore it from its copy"
+        }
+        PortError::Permanent { .. } => "correct what it names; `sentra config check` reads the configuration",
+        PortError::Transient { .. } => "try again; if it stays so, check disk, permissions and network",
+    };
+    Failure::new(error.to_string()).help(help)
+}
+
+impl From<RuleError> for Failure {
+    /// Rules are configuration: a service manager need not try again.
+    fn from(error: RuleError) -> Self {
+        let (what, place) = match error {
+            RuleError::Unreadable { file, reason } => (format!("the rules cannot be read: {reason}"), file),
+            RuleError::Syntax { file, line, reason } => (reason, format!("{file}:{line}")),
+            RuleError::Rule { file, line, rule, reason } => {
+                (format!("{rule}: {reason}"), format!("{file}:{line}"))
+            }
+        };
+        let failure = Self { status: Status::Configuration, ..Self::new(what) };
+        failure.at(place).help(
+            "correct the file in rules.folder; `sentra rules lint --rules DIR` tells whether it is right",
+        )
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let text = error.to_string();
+        let configuration =
+            |help: &str| Self { status: Status::Configuration, ..Self::new(&text).help(help) };
+        match error {
+            StartError::Store(error) => error.into(),
+            StartError::Port(error) => error.into(),
+            StartError::Rules(error) => error.into(),
+            StartError::Tls(_) => {
+                configuration("name PEM files that belong together; `sentra config check` tells more")
+            }
+            StartError::NoCertificate => configuration("set both; `sentra init` makes a self-signed pair"),
+            StartError::NextHop(_) => {
+                configuration("next_hop.roots names a PEM file with certificates, or is empty")
+            }
+            StartError::Smtp(BindError::Listen { source, .. }) => {
+                Self::new(text).at("[smtp]").help(listen_help(&source))
+            }
+            StartError::Smtp(_) => {
+                configuration("correct the [smtp] and [server] sections of the configuration")
+            }
+            StartError::Listen { key, source, .. } => Self::new(text).at(key).help(listen_help(&source)),
+        }
+    }
+}
+
+/// What to do when an address cannot be listened on.
+fn listen_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there (`ss -ltnp` names it): stop it, or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE, as deploy/sentra.service gives it; or choose a higher port"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have the address: `ip addr` lists those it has"
+        }
+        _ => "choose another address in the configuration",
+    }
 }
 
 impl From<io::Error> for Failure {
@@ -248,20 +351,7 @@ impl<'a> Io<'a> {
     /// # Errors
     /// The stream's.
     pub fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(header.to_vec());
-        if self.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty();
-        }
-        for row in rows {
-            table.add_row(row.into_iter().map(|cell| printable(&cell)));
-        }
-        for line in table.lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
-        Ok(())
+        Ok(write_table(header, rows, self.terminal, &mut self.out)?)
     }
 
     /// Writes `name  value` lines, names aligned.
@@ -322,9 +412,36 @@ impl<'a> Io<'a> {
     }
 }
 
+/// Writes rows under a header (which may be empty), one form for all commands. `fit` to the width of the terminal.
+pub(super) fn write_table(
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    fit: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
+    if fit {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.force_no_tty();
+    }
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+    }
+    for line in table.lines() {
+        // The preset begins and ends every line with a blank.
+        writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(&line).trim_end())?;
+    }
+    Ok(())
+}
+
 /// Control characters of foreign text (subjects, names) replaced, so that mail cannot drive the operator's terminal.
 #[must_use]
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let hostile = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
