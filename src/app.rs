@@ -249,7 +249,9 @@ async fn reload_parts(config: &Config, parts: &Parts) {
         Ok(())
     });
     match done.await {
-        Ok(Ok(())) => tracing::info!("configuration, certificates and rules were read again"),
+        Ok(Ok(())) => {
+            tracing::info!("rules and certificates were read again; other changed keys wait for a restart")
+        }
         Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
         Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
     }

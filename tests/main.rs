@@ -26,6 +26,7 @@ mod journey;
 mod kill;
 mod layering;
 mod next_hop;
+mod operator;
 mod outages;
 mod smtp_server;
 mod store;

@@ -243,7 +243,7 @@ fn toml(args: &InitArgs) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let mut out = String::from(
         "# Sentra's configuration. What is not here has its default: docs/configuration.md lists every key.\n\
-         # Paths start at this file's folder. Check with `sentra config check`, reload with SIGHUP.\n",
+         # Paths start at this file's folder. Check with `sentra config check`.\n",
     );
     let mut push = |line: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.

@@ -163,9 +163,9 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => {
                 failure.help("try again; if it stays so, check disk and permissions")
             }
-            StoreError::Transition { .. } => {
-                failure.help("`sentra quarantine show ID` tells its state; docs list which steps it allows")
-            }
+            StoreError::Transition { .. } => failure.help(
+                "`sentra quarantine show ID` tells its state; docs/operations.md says which steps it allows",
+            ),
             _ => failure,
         }
     }
