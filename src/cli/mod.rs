@@ -9,6 +9,7 @@ pub mod check;
 mod config;
 mod database;
 mod demo;
+mod failure;
 mod init;
 mod io;
 mod m365;
@@ -20,7 +21,8 @@ mod serve;
 pub mod suppliers;
 
 pub use database::{Installation, open};
-pub use io::{Failure, Io, Report, Status};
+pub use failure::{Failure, Report, Status};
+pub use io::Io;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;

@@ -43,7 +43,7 @@ pub(super) fn run(globals: &Globals, args: &RulesArgs, io: &mut Io<'_>) -> Resul
     let set = RuleSet::load(folder.as_deref()).map_err(|error| refused(error, folder.as_deref()))?;
     let tests: usize = set.rules().map(|rule| rule.tests).sum();
     match args.command {
-        RulesCommand::List => return list(&set, globals, io),
+        RulesCommand::List => list(&set, globals, io),
         RulesCommand::Test if globals.json => set
             .rules()
             .try_for_each(|rule| io.json(&json!({ "code": rule.code, "tests": rule.tests, "failed": 0 }))),
