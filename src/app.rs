@@ -252,7 +252,9 @@ async fn reload_parts(config: &Config, parts: &Parts) {
         Ok(())
     });
     match done.await {
-        Ok(Ok(())) => tracing::info!("configuration, certificates and rules were read again"),
+        Ok(Ok(())) => {
+            tracing::info!("rules and certificates were read again; other changed keys wait for a restart")
+        }
         Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
         Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
     }
@@ -292,6 +294,7 @@ fn smtp_options(config: &Config) -> smtp::Options {
         bytes_in_flight: smtp.bytes_in_flight,
         command_timeout: smtp.command_timeout,
         data_timeout: smtp.data_timeout,
+        drain: config.drain,
         ..smtp::Options::default()
     }
 }

@@ -53,7 +53,7 @@ impl Bench {
         args.json = flags.contains(&"--json");
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let status = runtime.block_on(run(&args, &mut out, &mut err));
+        let status = runtime.block_on(run(&args, None, &mut out, &mut err));
         (status, String::from_utf8(out).expect("UTF-8"), String::from_utf8(err).expect("UTF-8"))
     }
 }

@@ -24,9 +24,7 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// None configured: Exchange hands mail over under TLS only.
-    #[error(
-        "no server certificate is configured (tls.certificate, tls.key); `sentra init` makes a self-signed one"
-    )]
+    #[error("no server certificate is configured (tls.certificate, tls.key)")]
     NoCertificate,
     /// Roots of the next hop.
     #[error(transparent)]
@@ -35,7 +33,7 @@ pub enum StartError {
     #[error(transparent)]
     Smtp(#[from] BindError),
     /// Another listener.
-    #[error("cannot listen on {address} ({key}): {source}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// Key of the configuration.
         key: &'static str,

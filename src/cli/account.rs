@@ -1,48 +1,67 @@
-//! An account as an operator types it, in one of the contract's canonical forms.
+//! An account as a person types it: an IBAN, or one of the canonical forms of a national number.
 
 use super::Failure;
 use crate::model::{Account, Scheme};
 
-/// Reads an IBAN, or a national number in its canonical form; spaces are ignored, letters become upper case.
+/// Reads an IBAN or a national number; spaces are ignored, letters become upper case. Six digits, a hyphen and eight
+/// digits are a UK and an Australian form alike: both are meant then.
 ///
 /// # Errors
 /// Wrong usage, for what has none of the forms or an IBAN with wrong check digits. The number is not repeated.
-pub(super) fn parse(text: &str) -> Result<Account, Failure> {
+pub(super) fn parse(text: &str) -> Result<Vec<Account>, Failure> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_uppercase()).collect();
+    let joined: String = text.chars().filter(|c| *c != '-').collect();
     let groups: Vec<&str> = text.split('-').collect();
     let digits = |group: &str, least: usize, most: usize| {
         (least..=most).contains(&group.len()) && group.bytes().all(|octet| octet.is_ascii_digit())
     };
-    let ifsc = |group: &str| {
-        let (bank, branch) = group.split_at_checked(5).unwrap_or((group, ""));
-        bank.len() == 5
-            && bank.ends_with('0')
-            && branch.len() == 6
-            && bank.bytes().take(4).all(|octet| octet.is_ascii_uppercase())
-    };
+    let iban = || text.as_bytes().first_chunk::<2>().map(|country| (Scheme::Iban, *country, &text));
     let found = match groups.as_slice() {
-        [only] if digits(only, 14, 14) => Some((Scheme::Uk, *b"GB")),
-        [only] if is_iban(only) => only.as_bytes().first_chunk::<2>().map(|country| (Scheme::Iban, *country)),
-        [bank, number] if digits(bank, 9, 9) && digits(number, 4, 17) => Some((Scheme::UsAba, *b"US")),
-        [bank, number] if digits(bank, 6, 6) && digits(number, 4, 9) => Some((Scheme::AuBsb, *b"AU")),
-        [bank, number] if ifsc(bank) && digits(number, 5, 18) => Some((Scheme::InIfsc, *b"IN")),
+        [_] if is_iban(&text) => vec![iban()],
+        [bank, number] if digits(bank, 9, 9) && digits(number, 4, 17) => {
+            vec![Some((Scheme::UsAba, *b"US", &text))]
+        }
+        [bank, number] if digits(bank, 6, 6) && digits(number, 8, 8) => {
+            vec![Some((Scheme::Uk, *b"GB", &joined)), Some((Scheme::AuBsb, *b"AU", &text))]
+        }
+        [bank, number] if digits(bank, 6, 6) && digits(number, 4, 9) => {
+            vec![Some((Scheme::AuBsb, *b"AU", &text))]
+        }
+        [bank, number] if is_ifsc(bank) && digits(number, 5, 18) => {
+            vec![Some((Scheme::InIfsc, *b"IN", &text))]
+        }
         [transit, bank, number] if digits(transit, 5, 5) && digits(bank, 3, 3) && digits(number, 5, 12) => {
-            Some((Scheme::Ca, *b"CA"))
+            vec![Some((Scheme::Ca, *b"CA", &text))]
         }
         [bank, branch, number, suffix]
             if digits(bank, 2, 2) && digits(branch, 4, 4) && digits(number, 7, 8) && digits(suffix, 2, 3) =>
         {
-            Some((Scheme::Nz, *b"NZ"))
+            vec![Some((Scheme::Nz, *b"NZ", &text))]
         }
-        _ => None,
+        _ if digits(&joined, 14, 14) => vec![Some((Scheme::Uk, *b"GB", &joined))],
+        _ => Vec::new(),
     };
-    let account = found.and_then(|(scheme, country)| Account::from_canonical(scheme, country, &text).ok());
-    account.ok_or_else(|| {
-        Failure::usage("this is no account number that Sentra knows, or its check digits are wrong").help(
-            "an IBAN; UK 14 digits (sort code, account); US 123456789-ACCOUNT; AU 123456-ACCOUNT; \
-             NZ 12-1234-1234567-123; CA 12345-123-ACCOUNT; IN IFSC-ACCOUNT",
-        )
-    })
+    let accounts: Vec<Account> = found
+        .into_iter()
+        .flatten()
+        .filter_map(|(scheme, country, canonical)| Account::from_canonical(scheme, country, canonical).ok())
+        .collect();
+    if !accounts.is_empty() {
+        return Ok(accounts);
+    }
+    Err(Failure::usage("this is no account number that Sentra knows, or its check digits are wrong").help(
+        "an IBAN; UK 14 digits (sort code, account); US 123456789-ACCOUNT; AU 123456-ACCOUNT; \
+         NZ 12-1234-1234567-123; CA 12345-123-ACCOUNT; IN IFSC-ACCOUNT",
+    ))
+}
+
+/// An Indian bank's code: four letters, a zero, six characters for the branch.
+fn is_ifsc(group: &str) -> bool {
+    let (bank, branch) = group.split_at_checked(5).unwrap_or((group, ""));
+    bank.len() == 5
+        && bank.ends_with('0')
+        && branch.len() == 6
+        && bank.bytes().take(4).all(|octet| octet.is_ascii_uppercase())
 }
 
 /// ISO 13616: 15 to 34 characters, country, two check digits, remainder 1 of 97 after moving the first four back.
@@ -64,29 +83,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canonical_forms_are_read_and_others_refused_without_repeating_them() {
-        let rows = [
-            ("gb29 nwbk 6016 1331 9268 19", Some((Scheme::Iban, "GB29NWBK60161331926819"))),
-            ("60161331926819", Some((Scheme::Uk, "60161331926819"))),
-            ("021000021-12345678", Some((Scheme::UsAba, "021000021-12345678"))),
-            ("062000-12345678", Some((Scheme::AuBsb, "062000-12345678"))),
-            ("12-3140-0171323-050", Some((Scheme::Nz, "12-3140-0171323-050"))),
-            ("12345-001-1234567", Some((Scheme::Ca, "12345-001-1234567"))),
-            ("hdfc0001234-50100012345678", Some((Scheme::InIfsc, "HDFC0001234-50100012345678"))),
-            ("GB28NWBK60161331926819", None),
-            ("é", None),
-            ("", None),
-            ("87654321", None),
+    fn written_forms_are_read_and_others_refused_without_repeating_them() {
+        let rows: [(&str, &[(Scheme, &str)]); 16] = [
+            ("gb29 nwbk 6016 1331 9268 19", &[(Scheme::Iban, "GB29NWBK60161331926819")]),
+            ("60161331926819", &[(Scheme::Uk, "60161331926819")]),
+            ("60-16-13 31926819", &[(Scheme::Uk, "60161331926819")]),
+            ("601613-31926819", &[(Scheme::Uk, "60161331926819"), (Scheme::AuBsb, "601613-31926819")]),
+            ("082082-012345", &[(Scheme::AuBsb, "082082-012345")]),
+            ("021000021-12345678", &[(Scheme::UsAba, "021000021-12345678")]),
+            ("12-3140-0171323-050", &[(Scheme::Nz, "12-3140-0171323-050")]),
+            ("01-0242-0100194-00", &[(Scheme::Nz, "01-0242-0100194-00")]),
+            ("12345-001-1234567", &[(Scheme::Ca, "12345-001-1234567")]),
+            ("hdfc0001234-50100012345678", &[(Scheme::InIfsc, "HDFC0001234-50100012345678")]),
+            ("GB28NWBK60161331926819", &[]),
+            ("é", &[]),
+            ("", &[]),
+            ("hello", &[]),
+            ("4711", &[]),
+            ("87654321", &[]),
         ];
         for (text, expected) in rows {
-            match (parse(text), expected) {
-                (Ok(account), Some((scheme, canonical))) => {
-                    assert_eq!((account.scheme(), account.reveal()), (scheme, canonical), "{text}");
+            match parse(text) {
+                Ok(accounts) => {
+                    let got: Vec<_> = accounts.iter().map(|a| (a.scheme(), a.reveal())).collect();
+                    assert_eq!(got, expected, "{text}");
                 }
-                (Err(failure), None) => {
+                Err(failure) => {
+                    assert!(expected.is_empty(), "{text}");
                     assert!(text.is_empty() || !format!("{failure:?}").contains(text), "{text}");
                 }
-                (got, _) => panic!("{text}: {got:?}"),
             }
         }
     }

@@ -1,15 +1,21 @@
 //! `sentra check`: judges messages offline. No mail is sent, nothing is stored.
 //!
 //! It runs the gateway's own stages over files: parse, extract, gather, establish, judge. Only the outside differs: the
-//! directory is a supplier file, sender authentication is what the upstream stamped into the message.
+//! directory is a supplier file or the installation's own, sender authentication is what the upstream stamped into the
+//! message.
 
+mod installed;
 mod judging;
-mod own;
 mod report;
-mod seams;
 
+use super::{Failure, Globals, Io, account};
+use crate::act::{Stamp, compose};
+use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::model::{Account, Action, EmailAddress, Mode};
+use crate::ports::PortError;
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
+pub use installed::Installed;
 use judging::{Judged, Setup};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -18,15 +24,26 @@ use std::path::PathBuf;
 const DONE: u8 = 0;
 /// Exit status: something failed.
 const FAILED: u8 = 1;
-/// Exit status: wrong usage.
-const USAGE: u8 = 2;
 /// Exit status with `--exit-code`: the worst message would be tagged.
 const TAGGED: u8 = 10;
 /// Exit status with `--exit-code`: the worst message would be held.
 const QUARANTINED: u8 = 20;
 
+const EXAMPLES: &str = "\
+Without --suppliers the configured installation's suppliers, mailboxes, executives and own accounts count, if there is
+a configuration; else every supplier is unknown.
+
+Exit status: 0 done, 1 a file could not be read, 2 wrong usage; with --exit-code 0, 10 or 20 by the worst message.
+
+Examples:
+  sentra check invoice.eml --suppliers suppliers.csv
+  sentra check *.eml --config /etc/sentra/sentra.toml --json --exit-code
+  sentra check - --auth none < invoice.eml
+  sentra check invoice.eml --suppliers suppliers.csv --annotate delivered.eml";
+
 /// Judge .eml files offline: no mail is sent, nothing is stored
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Messages to judge; `-` reads one from standard input
     #[arg(required = true, value_name = "FILE")]
@@ -100,34 +117,38 @@ impl From<ModeName> for Mode {
     }
 }
 
-/// Why the command can't start.
-#[derive(Debug)]
-struct Trouble {
-    status: u8,
-    what: String,
-    help: &'static str,
-}
-
-impl Trouble {
-    fn usage(what: String, help: &'static str) -> Self {
-        Self { status: USAGE, what, help }
-    }
-    fn failed(what: String, help: &'static str) -> Self {
-        Self { status: FAILED, what, help }
-    }
+/// `sentra check`: without a supplier file the configured installation's directory counts, if there is one.
+pub(super) async fn command(globals: &Globals, mut args: CheckArgs, io: &mut Io<'_>) -> Result<(), Failure> {
+    args.json = globals.json;
+    args.org.clone_from(&globals.org);
+    let installed = if args.suppliers.is_some() {
+        None
+    } else if globals.config.exists() {
+        Some(Installed::open(globals).await?)
+    } else {
+        io.note(&format!(
+            "note: no --suppliers and no configuration ({}): every supplier is unknown",
+            globals.config.display()
+        ));
+        None
+    };
+    let (out, err) = io.streams();
+    Failure::unless_done(run(&args, installed, out, err).await)
 }
 
 /// Judges every file in turn and reports each; gives the exit status.
 ///
-/// Data goes to `out`, errors to `err`. A file that can't be read is reported and the others go on.
-pub async fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let setup = match prepare(args, err).await {
+/// Data goes to `out`, errors to `err`. A file that can't be read is reported and the others go on. Without `installed`
+/// the directory is what `args.suppliers` names, or empty.
+pub async fn run(
+    args: &CheckArgs,
+    installed: Option<Installed>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let setup = match prepare(args, installed, err).await {
         Ok(setup) => setup,
-        Err(trouble) => {
-            // Nothing can be told any more to somebody who closed standard error.
-            writeln!(err, "error: {}\nhelp: {}", trouble.what, trouble.help).ok();
-            return trouble.status;
-        }
+        Err(failure) => return tell(&failure, err),
     };
     let mut worst = Action::Deliver;
     let mut failed = false;
@@ -136,8 +157,8 @@ pub async fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
         let printed = match setup.judge_file(file).await {
             Ok(judged) => {
                 worst = worst.max(judged.verdict.action);
-                if let Err(trouble) = annotate(args, &judged, err).await {
-                    writeln!(err, "error: {}\nhelp: {}", trouble.what, trouble.help).ok();
+                if let Err(failure) = annotate(args, &judged, err).await {
+                    tell(&failure, err);
                     failed = true;
                 }
                 print(args, &name, &judged, out)
@@ -159,45 +180,68 @@ pub async fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> 
     }
 }
 
-async fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<Setup, Trouble> {
+/// Prints a failure and gives its exit status.
+fn tell(failure: &Failure, err: &mut dyn Write) -> u8 {
+    for report in &failure.reports {
+        // Nothing can be told any more to somebody who closed standard error.
+        write!(err, "{report}").ok();
+    }
+    failure.status.into()
+}
+
+async fn prepare(
+    args: &CheckArgs,
+    installed: Option<Installed>,
+    err: &mut dyn Write,
+) -> Result<Setup, Failure> {
     if args.annotate.is_some() && args.files.len() != 1 {
-        return Err(Trouble::usage("--annotate takes one FILE".to_owned(), "check the files one by one"));
+        return Err(Failure::usage("--annotate takes one FILE").help("check the files one by one"));
     }
     let mut own: Vec<Account> = Vec::new();
     for text in &args.own {
-        let accounts = own::parse(text).ok_or_else(|| {
-            Trouble::usage(
-                "--own: not an account".to_owned(),
-                "give an IBAN, sort code and account (60161331926819), or the form of `check --json --reveal`",
-            )
-        })?;
-        own.extend(accounts);
+        own.extend(account::parse(text).map_err(|failure| failure.at("--own"))?);
     }
     let mut mailboxes = Vec::new();
     for text in &args.mailboxes {
-        let address = EmailAddress::parse(text);
-        mailboxes.push(address.map_err(|error| {
-            Trouble::usage(
-                format!("--mailbox {text}: {error}"),
-                "give an address such as accounts@contoso.com",
-            )
+        mailboxes.push(EmailAddress::parse(text).map_err(|error| {
+            Failure::usage(format!("{text:?}: {error}"))
+                .at("--mailbox")
+                .help("give an address such as accounts@contoso.com")
         })?);
     }
-    Setup::new(args, &own, mailboxes, err).await
+    Setup::new(args, installed, own, mailboxes, err).await
 }
 
 /// Writes what would be delivered; of a message that would be held nothing is.
-async fn annotate(args: &CheckArgs, judged: &Judged, err: &mut dyn Write) -> Result<(), Trouble> {
+async fn annotate(args: &CheckArgs, judged: &Judged, err: &mut dyn Write) -> Result<(), Failure> {
     let Some(path) = &args.annotate else { return Ok(()) };
     if judged.verdict.action == Action::Quarantine {
         writeln!(err, "warning: {} not written: the message would be held", path.display()).ok();
         return Ok(());
     }
-    let segments = seams::annotate(judged)
-        .map_err(|error| Trouble::failed(format!("--annotate: {error}"), "leave --annotate out"))?;
+    let segments = delivered(judged)?;
     tokio::fs::write(path, segments.concat()).await.map_err(|error| {
-        Trouble::failed(format!("{}: {error}", path.display()), "choose a file that can be written")
+        Failure::new(format!("what would be delivered cannot be written: {error}"))
+            .at(path.display())
+            .help("choose a file that can be written")
     })
+}
+
+/// What would be delivered, signed with a key made for this run: nobody else's, so no other gateway believes it.
+fn delivered(judged: &Judged) -> Result<Vec<Bytes>, PortError> {
+    let organisation = &judged.evidence.organisation;
+    let keyring = LocalKeyring::new(&MasterKey::generate()?)?;
+    keyring.load(organisation.id, &keyring.generate(organisation.id)?)?;
+    let stamp = Stamp {
+        hostname: "localhost",
+        now_ms: judged.mail.received_at_ms,
+        organisation,
+        keyring: &keyring,
+        auth: &judged.evidence.auth,
+        passes: 0,
+        include_return_token: false,
+    };
+    Ok(compose(&judged.mail, &judged.evidence.message, &judged.verdict, &stamp)?.segments)
 }
 
 fn print(args: &CheckArgs, name: &str, judged: &Judged, out: &mut dyn Write) -> io::Result<()> {

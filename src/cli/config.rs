@@ -2,13 +2,14 @@
 
 use super::{Failure, Globals, Io};
 use crate::config::{self, Origin};
+use crate::rules::RuleSet;
 use clap::Subcommand;
 use serde_json::{Map, json};
 
 /// Commands of `sentra config`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Check the configuration, its files and its secrets, offline
+    /// Check the configuration, its files, secrets and rules, offline
     #[command(
         after_help = "Examples:\n  sentra config check\n  sentra --config /etc/sentra/sentra.toml config check"
     )]
@@ -28,6 +29,8 @@ pub(super) fn run(globals: &Globals, command: &ConfigCommand, io: &mut Io<'_>) -
 
 fn check(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
     let config = config::load(&globals.config)?;
+    // What `serve` would refuse is said here: rules of one's own are configuration too.
+    RuleSet::load(config.rules.as_deref())?;
     for warning in &config.warnings {
         io.note(&format!("warning: {} ({})\nhelp: {}", warning.what, warning.place, warning.help));
     }

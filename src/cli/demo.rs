@@ -6,6 +6,7 @@ use clap::Args;
 
 /// Flags of `sentra demo`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sentra demo\n  sentra demo --exit")]
 pub(super) struct DemoArgs {
     /// End after the table, with status 0 only if all went as expected
     #[arg(long)]
@@ -19,6 +20,6 @@ pub(super) fn run(args: &DemoArgs, io: &mut Io<'_>) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
-    let as_expected = runtime.block_on(demo::run(!args.exit, io.terminal, io.out()))?;
+    let as_expected = runtime.block_on(demo::run(!args.exit, io.colour, io.out()))?;
     if as_expected { Ok(()) } else { Err(Failure::silent(Status::Failed)) }
 }

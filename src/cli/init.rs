@@ -233,8 +233,9 @@ fn write_files(dir: &Path, args: &InitArgs, made: &mut Made) -> Result<Config, F
 }
 
 fn read_pem(path: &Path) -> Result<String, Failure> {
-    config::read_bounded(path, crate::limits::MAX_SECRET_FILE)
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
+    config::read_bounded(path, crate::limits::MAX_SECRET_FILE).map_err(|error| {
+        Failure::new(format!("{} cannot be read: {error}", path.display())).help("name a PEM file")
+    })
 }
 
 /// The configuration of a new installation: what was said, and nothing else.
@@ -242,7 +243,7 @@ fn toml(args: &InitArgs) -> String {
     let text = |value: &str| toml::Value::from(value).to_string();
     let mut out = String::from(
         "# Sentra's configuration. What is not here has its default: docs/configuration.md lists every key.\n\
-         # Paths start at this file's folder. Check with `sentra config check`, reload with SIGHUP.\n",
+         # Paths start at this file's folder. Check with `sentra config check`.\n",
     );
     let mut push = |line: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.

@@ -1,159 +1,10 @@
-//! What a command reads from and writes to, and how it fails.
+//! What a command reads from and writes to.
 
-use crate::adapters::store::StoreError;
-use crate::config::ConfigErrors;
-use crate::ports::PortError;
+use super::{Failure, Status};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::process::ExitCode;
-
-/// Exit status of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Done.
-    Done,
-    /// Failed.
-    Failed,
-    /// Wrong usage.
-    Usage,
-    /// The configuration is invalid.
-    Configuration,
-    /// Another status that the command documents.
-    Other(u8),
-}
-
-impl From<Status> for ExitCode {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Done => Self::SUCCESS,
-            Status::Failed => Self::from(1),
-            Status::Usage => Self::from(2),
-            Status::Configuration => Self::from(3),
-            Status::Other(code) => Self::from(code),
-        }
-    }
-}
-
-/// One `error:` line with its remedy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What is wrong.
-    pub what: String,
-    /// Where: file and line, environment variable, argument.
-    pub place: Option<String>,
-    /// What to do.
-    pub help: Option<String>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.what)?;
-        if let Some(place) = &self.place {
-            write!(f, " ({place})")?;
-        }
-        f.write_str("\n")?;
-        if let Some(help) = &self.help {
-            writeln!(f, "help: {help}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Why a command ended without success.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Exit status.
-    pub status: Status,
-    /// What to tell, in order; may be empty.
-    pub reports: Vec<Report>,
-}
-
-impl Failure {
-    /// Something failed.
-    #[must_use]
-    pub fn new(what: impl Into<String>) -> Self {
-        Self { status: Status::Failed, reports: vec![Report { what: what.into(), place: None, help: None }] }
-    }
-    /// The arguments are wrong.
-    #[must_use]
-    pub fn usage(what: impl Into<String>) -> Self {
-        Self { status: Status::Usage, ..Self::new(what) }
-    }
-    /// Ends with a status and without a word.
-    #[must_use]
-    pub fn silent(status: Status) -> Self {
-        Self { status, reports: Vec::new() }
-    }
-    /// Names the place.
-    #[must_use]
-    pub fn at(mut self, place: impl fmt::Display) -> Self {
-        if let Some(report) = self.reports.last_mut() {
-            report.place = Some(place.to_string());
-        }
-        self
-    }
-    /// Names the remedy.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        if let Some(report) = self.reports.last_mut() {
-            report.help = Some(help.into());
-        }
-        self
-    }
-}
-
-impl From<ConfigErrors> for Failure {
-    fn from(errors: ConfigErrors) -> Self {
-        let reports = errors.0.into_iter().map(|problem| Report {
-            what: problem.what,
-            place: Some(problem.place),
-            help: Some(problem.help),
-        });
-        Self { status: Status::Configuration, reports: reports.collect() }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let failure = match &error {
-            StoreError::Setup { what, help } => return Self::new(what.clone()).help(*help),
-            StoreError::Port(port) => return port_failure(port),
-            _ => Self::new(error.to_string()),
-        };
-        match error {
-            StoreError::NotFound(_) => failure.help("`list` shows what there is"),
-            StoreError::Unavailable(_) => {
-                failure.help("try again; if it stays so, check disk and permissions")
-            }
-            StoreError::Transition { .. } => {
-                failure.help("`sentra quarantine show ID` tells its state; docs list which steps it allows")
-            }
-            _ => failure,
-        }
-    }
-}
-
-impl From<PortError> for Failure {
-    fn from(error: PortError) -> Self {
-        port_failure(&error)
-    }
-}
-
-fn port_failure(error: &PortError) -> Failure {
-    Failure::new(error.to_string())
-}
-
-impl From<io::Error> for Failure {
-    /// Of writing results: a reader that went away (`| head`) is no error.
-    fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::silent(Status::Done);
-        }
-        Self::new(format!("the output cannot be written: {error}"))
-    }
-}
 
 /// The streams of one command.
 pub struct Io<'a> {
@@ -248,20 +99,7 @@ impl<'a> Io<'a> {
     /// # Errors
     /// The stream's.
     pub fn table(&mut self, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(header.to_vec());
-        if self.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty();
-        }
-        for row in rows {
-            table.add_row(row.into_iter().map(|cell| printable(&cell)));
-        }
-        for line in table.lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
-        Ok(())
+        Ok(write_table(header, rows, self.terminal, &mut self.out)?)
     }
 
     /// Writes `name  value` lines, names aligned.
@@ -322,9 +160,36 @@ impl<'a> Io<'a> {
     }
 }
 
+/// Writes rows under a header (which may be empty), one form for all commands. `fit` to the width of the terminal.
+pub(super) fn write_table(
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    fit: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    if !header.is_empty() {
+        table.set_header(header.to_vec());
+    }
+    if fit {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.force_no_tty();
+    }
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| printable(&cell)));
+    }
+    for line in table.lines() {
+        // The preset begins and ends every line with a blank.
+        writeln!(out, "{}", line.strip_prefix(' ').unwrap_or(&line).trim_end())?;
+    }
+    Ok(())
+}
+
 /// Control characters of foreign text (subjects, names) replaced, so that mail cannot drive the operator's terminal.
 #[must_use]
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let hostile = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -347,15 +212,5 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains(['\x1b', '\x07', '\r', '\u{202e}']), "{text:?}");
         assert_eq!(text.lines().count(), 3, "{text:?}");
-    }
-
-    #[test]
-    fn failures_name_place_and_remedy() {
-        let failure = Failure::new("it broke").at("a.toml:3").help("mend it");
-        let mut err = Vec::new();
-        let status = Io::new(io::sink(), &mut err, io::empty()).fail(&failure);
-        assert_eq!(String::from_utf8(err).unwrap(), "error: it broke (a.toml:3)\nhelp: mend it\n");
-        assert_eq!(status, Status::Failed);
-        assert_eq!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).status, Status::Done);
     }
 }

@@ -114,7 +114,11 @@ fn read(file: &Path, io: &mut Io<'_>) -> Result<Vec<u8>, Failure> {
     } else {
         File::open(file).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut octets))
     };
-    read.map_err(|error| Failure::new(format!("the message cannot be read: {error}")).at(file.display()))?;
+    read.map_err(|error| {
+        Failure::new(format!("the message cannot be read: {error}"))
+            .at(file.display())
+            .help("name the message's file, or `-` for standard input")
+    })?;
     if octets.len() as u64 > limit {
         return Err(Failure::new(format!("the message is larger than {limit} octets")).at(file.display()));
     }

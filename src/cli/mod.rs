@@ -4,23 +4,25 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
-mod adapt;
 mod certificate;
 pub mod check;
 mod config;
 mod database;
 mod demo;
+mod failure;
 mod init;
 mod io;
 mod m365;
 mod notice;
 mod org;
 mod quarantine;
+mod rules;
 mod serve;
 pub mod suppliers;
 
 pub use database::{Installation, open};
-pub use io::{Failure, Io, Report, Status};
+pub use failure::{Failure, Report, Status};
+pub use io::Io;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
@@ -41,7 +43,9 @@ const GUIDE: &str = "\
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 Examples:
-  sentra init --dir /etc/sentra --org Contoso --mailbox accounts@contoso.com --next-hop contoso-com.mail.protection.outlook.com:25
+  sentra demo --exit
+  sentra check invoice.eml --suppliers suppliers.csv
+  sentra init --dir /etc/sentra --org Contoso --mailbox accounts@contoso.com
   sentra --config /etc/sentra/sentra.toml config check
   sentra quarantine list --json";
 
@@ -85,6 +89,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Suppliers: import, list, show, export
     Suppliers(suppliers::SuppliersArgs),
+    /// The rules that judge: list, test, lint
+    Rules(rules::RulesArgs),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
@@ -137,10 +143,11 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Migrate => database::migrate(globals, io).await,
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => org::run(globals, command, io).await,
+        Command::Rules(args) => rules::run(globals, &args, io),
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
-        Command::Check(args) => adapt::check(globals, args, io).await,
-        Command::Suppliers(args) => adapt::suppliers(globals, &args.command, io).await,
+        Command::Check(args) => check::command(globals, args, io).await,
+        Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
         Command::Serve | Command::Demo(_) => {
             Err(Failure::usage("serve and demo make a runtime of their own"))
         }

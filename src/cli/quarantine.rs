@@ -5,7 +5,7 @@
 
 use super::database::{OPERATOR, open};
 use super::{Failure, Globals, Installation, Io, notice};
-use crate::adapters::store::{HeldEntry, ReleaseOrder};
+use crate::adapters::store::{HeldEntry, OutboxStatus, ReleaseOrder};
 use crate::model::{EmailAddress, HeldState, HeldSummary, OrgId, QuarantineId};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -230,7 +230,24 @@ fn show(entry: &HeldEntry, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fai
         };
         io.table(&["SEVERITY", "CODE", "FINDING"], entry.findings.iter().map(finding).collect())?;
     }
+    if !entry.outbox.is_empty() {
+        io.line("")?;
+        io.table(
+            &["OUTBOX", "STATE", "TRIES", "LAST ANSWER"],
+            entry.outbox.iter().map(outbox_row).collect(),
+        )?;
+    }
     Ok(())
+}
+
+fn outbox_row(mail: &OutboxStatus) -> Vec<String> {
+    let state = mail.state.as_str();
+    vec![
+        mail.kind.clone(),
+        if mail.maybe_twice { format!("{state} (may arrive twice)") } else { state.to_owned() },
+        mail.attempts.to_string(),
+        mail.last_reply.clone().unwrap_or_else(|| "-".to_owned()),
+    ]
 }
 
 async fn export(

@@ -20,7 +20,7 @@ pub(super) fn run(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))?;
     let served = runtime.block_on(async {
-        let app = App::build(config).await.map_err(|error| Failure::new(error.to_string()))?;
+        let app = App::build(config).await?;
         let shutdown = CancellationToken::new();
         let (ask, reload) = mpsc::channel(1);
         let signals = listen_to_signals(shutdown.clone(), ask)?;

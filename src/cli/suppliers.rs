@@ -3,6 +3,8 @@
 //! Bad rows go to standard error with line, column and reason while the good ones are imported; the exit code is then
 //! 1, so that a script notices. Account numbers are masked everywhere but in `export`, which is audited.
 
+use super::io::write_table;
+use super::{Failure as Ended, Globals, Io, open};
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Database, StoreError};
 use crate::adapters::suppliers::csv::{self, ParseOptions, ParsedSuppliers, RowError};
@@ -10,12 +12,10 @@ use crate::adapters::suppliers::export;
 use crate::adapters::suppliers::import::{AccountChange, ImportOptions, ImportReport};
 use crate::adapters::suppliers::records::SupplierRecords;
 use crate::limits;
-use crate::model::{AccountState, OrgId, SupplierId, SupplierRecord};
+use crate::model::{AccountState, OrgId, SupplierAccount, SupplierId, SupplierRecord};
 use crate::ports::{Clock, IdSource, Keyring};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
@@ -36,6 +36,8 @@ pub enum SuppliersCommand {
     /// One row per bank account. A bad row is reported with line, column and reason, the good rows are imported and
     /// the exit code is 1. The same file again changes nothing. New accounts are `pending` unless their `status` or
     /// --verified says otherwise; beside an account that is already verified a new one is `pending` unless --verified.
+    #[command(after_help = "Examples:\n  sentra suppliers import suppliers.csv --dry-run\n  \
+                            sentra suppliers import suppliers.csv --verified")]
     Import {
         /// The file, or `-` for standard input.
         file: PathBuf,
@@ -47,13 +49,17 @@ pub enum SuppliersCommand {
         verified: bool,
     },
     /// List all suppliers.
+    #[command(after_help = "Examples:\n  sentra suppliers list\n  sentra suppliers list --json")]
     List,
     /// Show one supplier; account numbers are masked.
+    #[command(after_help = "Example:\n  sentra suppliers show SUP-001")]
     Show {
         /// Its id, as `list` shows it.
         id: String,
     },
-    /// Write all suppliers as CSV with full account numbers, as `import` reads it. Audited.
+    /// Write all suppliers as CSV with full account numbers, as `import` reads it; with --json one object a line.
+    /// Audited.
+    #[command(after_help = "Example:\n  sentra suppliers export > suppliers.csv")]
     Export,
 }
 
@@ -81,14 +87,38 @@ struct Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { what: error.to_string(), help: "check the database (`sentra doctor`) and try again" }
+        Self { what: error.to_string(), help: "try again; if it stays so, check disk and permissions" }
     }
 }
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self { what: error.to_string(), help: "the output could not be written; check where it goes" }
+        Self { what: format!("the output cannot be written: {error}"), help: "check where it goes" }
     }
+}
+
+/// `sentra suppliers …` on the installation that the configuration names.
+pub(super) async fn command(
+    globals: &Globals,
+    command: &SuppliersCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Ended> {
+    let at = open(globals).await?;
+    let organisation = at.organisation(globals).await?;
+    let redis = match &at.config.redis {
+        Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+        None => None,
+    };
+    let context = SuppliersContext {
+        database: at.store.database().clone(),
+        keyring: Arc::clone(at.store.keyring()) as _,
+        clock: Arc::clone(at.store.clock()),
+        ids: Arc::clone(at.store.ids()),
+        org: organisation.id,
+        redis,
+    };
+    let (out, err) = io.streams();
+    Ended::unless_done(run(command, &context, globals.json, out, err).await)
 }
 
 /// Runs the command. Data goes to `out`, problems to `err`; the result is the exit code (0 done, 1 failed or partly
@@ -113,7 +143,7 @@ pub async fn run(
         }
         SuppliersCommand::List => list(&records, context.org, json, out).await,
         SuppliersCommand::Show { id } => show(&records, context.org, id, json, out).await,
-        SuppliersCommand::Export => write_export(&records, context.org, out).await,
+        SuppliersCommand::Export => write_export(&records, context.org, json, out).await,
     };
     match done {
         Ok(code) => code,
@@ -235,11 +265,8 @@ fn summary(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if !report.changes.is_empty() {
-        let mut table = table(&["Supplier", "Name", "Account", "Before", "After", "Note"]);
-        for change in &report.changes {
-            table.add_row(change_row(change));
-        }
-        writeln!(out, "{table}")?;
+        let rows = report.changes.iter().map(change_row).collect();
+        table(&["SUPPLIER", "NAME", "ACCOUNT", "BEFORE", "AFTER", "NOTE"], rows, out)?;
     }
     if how.dry_run {
         writeln!(out, "Dry run: nothing was written.")?;
@@ -258,12 +285,12 @@ fn summary(
     )
 }
 
-fn change_row(change: &AccountChange) -> [String; 6] {
+fn change_row(change: &AccountChange) -> Vec<String> {
     let note = match change.refused {
         Some(asked) => format!("`{asked}` needs --verified or a verification"),
         None => String::new(),
     };
-    [
+    vec![
         change.supplier.0.clone(),
         change.name.clone(),
         change.account.clone(),
@@ -273,13 +300,8 @@ fn change_row(change: &AccountChange) -> [String; 6] {
     ]
 }
 
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header);
-    table
+fn table(header: &[&str], rows: Vec<Vec<String>>, out: &mut dyn Write) -> io::Result<()> {
+    write_table(header, rows, io::stdout().is_terminal(), out)
 }
 
 /// Accounts of a supplier by state.
@@ -289,7 +311,7 @@ fn counts(supplier: &SupplierRecord) -> [(&'static str, usize); 4] {
 }
 
 async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let mut rows = table(&["Id", "Name", "Domains", "Verified", "Pending", "Retired", "Blocked"]);
+    let mut rows = Vec::new();
     let mut after: Option<SupplierId> = None;
     loop {
         let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
@@ -309,16 +331,36 @@ async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn W
             } else {
                 let mut row = vec![supplier.id.0.clone(), supplier.name.clone(), domains.join(", ")];
                 row.extend(counts.iter().map(|(_, count)| count.to_string()));
-                rows.add_row(row);
+                rows.push(row);
             }
         }
     }
     if !json && after.is_none() {
         writeln!(out, "No suppliers yet: `sentra suppliers import FILE.csv` brings them in.")?;
     } else if !json {
-        writeln!(out, "{rows}")?;
+        table(&["ID", "NAME", "DOMAINS", "VERIFIED", "PENDING", "RETIRED", "BLOCKED"], rows, out)?;
     }
     Ok(0)
+}
+
+/// A supplier as JSON; `reveal` adds the full account numbers.
+fn described(supplier: &SupplierRecord, reveal: bool) -> serde_json::Value {
+    let accounts = supplier.accounts.iter().map(|a| {
+        let mut account = json!({
+            "scheme": a.account.scheme().as_str(), "country": a.account.country(), "masked": a.account.masked(),
+            "bic": a.bic, "account_name": a.account_name, "state": a.state,
+        });
+        if let Some(object) = account.as_object_mut().filter(|_| reveal) {
+            object.insert("value".to_owned(), a.account.reveal().into());
+        }
+        account
+    });
+    json!({
+        "id": supplier.id, "name": supplier.name, "aliases": supplier.aliases, "domains": supplier.domains,
+        "emails": supplier.emails, "phones": supplier.phones, "vat_number": supplier.vat_number,
+        "company_number": supplier.company_number, "country": supplier.country,
+        "accounts": accounts.collect::<Vec<_>>(),
+    })
 }
 
 async fn show(
@@ -334,19 +376,7 @@ async fn show(
         help: "`sentra suppliers list` shows the ids",
     })?;
     if json {
-        let accounts = supplier.accounts.iter().map(|a| {
-            json!({
-                "scheme": a.account.scheme().as_str(), "country": a.account.country(), "masked": a.account.masked(),
-                "bic": a.bic, "account_name": a.account_name, "state": a.state,
-            })
-        });
-        let object = json!({
-            "id": supplier.id, "name": supplier.name, "aliases": supplier.aliases, "domains": supplier.domains,
-            "emails": supplier.emails, "phones": supplier.phones, "vat_number": supplier.vat_number,
-            "company_number": supplier.company_number, "country": supplier.country,
-            "accounts": accounts.collect::<Vec<_>>(),
-        });
-        writeln!(out, "{object}")?;
+        writeln!(out, "{}", described(&supplier, false))?;
         return Ok(0);
     }
     let joined = |values: Vec<String>| values.join(", ");
@@ -365,29 +395,37 @@ async fn show(
             writeln!(out, "{label:<15} {value}")?;
         }
     }
-    let mut rows = table(&["Scheme", "Country", "Account", "BIC", "Holder", "State"]);
-    for a in &supplier.accounts {
-        rows.add_row([
-            a.account.scheme().as_str(),
-            a.account.country(),
-            &a.account.masked(),
-            a.bic.as_deref().unwrap_or(""),
-            a.account_name.as_deref().unwrap_or(""),
-            a.state.as_str(),
-        ]);
-    }
-    writeln!(out, "{rows}")?;
+    let row = |a: &SupplierAccount| {
+        vec![
+            a.account.scheme().as_str().to_owned(),
+            a.account.country().to_owned(),
+            a.account.masked(),
+            a.bic.clone().unwrap_or_default(),
+            a.account_name.clone().unwrap_or_default(),
+            a.state.as_str().to_owned(),
+        ]
+    };
+    let rows = supplier.accounts.iter().map(row).collect();
+    writeln!(out)?;
+    table(&["SCHEME", "COUNTRY", "ACCOUNT", "BIC", "HOLDER", "STATE"], rows, out)?;
     Ok(0)
 }
 
-async fn write_export(records: &SupplierRecords, org: OrgId, out: &mut dyn Write) -> Result<u8, Failure> {
+async fn write_export(
+    records: &SupplierRecords,
+    org: OrgId,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
     // Noted before the first number leaves.
     records.note_export(org, "operator").await?;
     let mut after: Option<SupplierId> = None;
     let mut first = true;
     loop {
         let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
-        if first || !page.is_empty() {
+        if json {
+            page.iter().try_for_each(|supplier| writeln!(out, "{}", described(supplier, true)))?;
+        } else if first || !page.is_empty() {
             export::write(&page, first, out)?;
         }
         first = false;

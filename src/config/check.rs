@@ -1,8 +1,8 @@
 //! [`Settings`](super::Settings) to [`Config`]: every value gets its meaning, or a problem with place and remedy.
 
 use super::checked::{
-    CacheConfig, Config, DatabaseConfig, JourneyConfig, KeysConfig, LogConfig, LogFormat, LogLevel,
-    NextHopConfig, RedisConfig, SmtpConfig,
+    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, RedisConfig,
+    SmtpConfig,
 };
 use super::checker::Checker;
 use super::error::ConfigErrors;
@@ -55,21 +55,7 @@ impl Checker<'_> {
             self.problem("objects.path", "names no folder", "name a folder, like \"data\"");
         }
         let rules = self.rules(&settings.rules.folder);
-        let cache = CacheConfig {
-            ttl: Duration::from_secs(self.number("cache.ttl_seconds", settings.cache.ttl_seconds, 1, 86_400)),
-            entries: self.number("cache.entries", settings.cache.entries, 0, 50_000_000),
-        };
-        let times = &settings.limits;
-        let journey = JourneyConfig {
-            gather: Duration::from_millis(self.number("limits.gather_ms", times.gather_ms, 10, 60_000)),
-            verdict: Duration::from_secs(self.number(
-                "limits.verdict_seconds",
-                times.verdict_seconds,
-                5,
-                540,
-            )),
-            drain: Duration::from_secs(self.number("limits.drain_seconds", times.drain_seconds, 0, 30)),
-        };
+        let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
         if smtp.implicit_tls_listen.is_empty() || tls.is_some() || !self.problems.is_empty() {
             // Nothing to say, or the missing certificate was said already.
         } else {
@@ -93,8 +79,7 @@ impl Checker<'_> {
             metrics,
             log: log?,
             rules,
-            cache,
-            journey,
+            drain: Duration::from_secs(drain),
             warnings: Vec::new(),
         })
     }
@@ -259,7 +244,6 @@ impl Checker<'_> {
 
     fn redis(&mut self) -> Option<RedisConfig> {
         let redis = self.sourced.settings.redis.clone();
-        let timeout = Duration::from_millis(self.number("redis.timeout_ms", redis.timeout_ms, 10, 10_000));
         let url = self.secret("redis.url", &redis.url, &redis.url_file)?;
         let text = url.expose_secret();
         if !["redis://", "rediss://", "redis-cluster://", "rediss-cluster://", "unix://", "redis+unix://"]
@@ -272,7 +256,7 @@ impl Checker<'_> {
                 "write \"redis://HOST:6379\", or \"rediss://…\" for TLS",
             );
         }
-        Some(RedisConfig { url, cluster: redis.cluster, timeout })
+        Some(RedisConfig { url })
     }
 
     fn keys(&mut self) -> Option<KeysConfig> {

@@ -38,10 +38,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Folder of own rules.
     pub rules: Option<PathBuf>,
-    /// In-process cache.
-    pub cache: CacheConfig,
-    /// Times of the journey.
-    pub journey: JourneyConfig,
+    /// Mail in transit may finish for so long at SIGTERM.
+    pub drain: Duration,
     /// What is allowed and yet unwise, each with its remedy.
     pub warnings: Vec<Problem>,
 }
@@ -106,12 +104,8 @@ pub struct DatabaseConfig {
 /// Redis.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// `redis://…` or `rediss://…`.
+    /// `redis://…`, `rediss://…`, or `redis-cluster://…`.
     pub url: SecretString,
-    /// A cluster's node.
-    pub cluster: bool,
-    /// Before the database is asked.
-    pub timeout: Duration,
 }
 
 /// The master key.
@@ -150,24 +144,4 @@ pub struct LogConfig {
     pub level: LogLevel,
     /// Whether addresses and subjects may be written.
     pub personal_data: bool,
-}
-
-/// In-process cache.
-#[derive(Clone, Copy, Debug)]
-pub struct CacheConfig {
-    /// Lifetime of an entry.
-    pub ttl: Duration,
-    /// Entries.
-    pub entries: u64,
-}
-
-/// Times of the journey.
-#[derive(Clone, Copy, Debug)]
-pub struct JourneyConfig {
-    /// Sender authentication and supplier lookup together.
-    pub gather: Duration,
-    /// End of data to reply.
-    pub verdict: Duration,
-    /// SIGTERM.
-    pub drain: Duration,
 }

@@ -18,8 +18,8 @@ mod tests;
 
 pub use check::NARROWEST_TRUST;
 pub use checked::{
-    CacheConfig, Config, DatabaseConfig, JourneyConfig, KeysConfig, LogConfig, LogFormat, LogLevel,
-    NextHopConfig, RedisConfig, SmtpConfig,
+    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, RedisConfig,
+    SmtpConfig,
 };
 pub use error::{ConfigErrors, Problem, nearest};
 pub use read::{Environment, Origin, Sourced, environment, read_bounded};

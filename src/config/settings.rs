@@ -219,8 +219,8 @@ settings! {
 
     /// The server's own certificate, for SMTP. Replaced files are taken up at SIGHUP.
     tls: Tls {
-        /// Certificate chain (PEM), the server's own first, intermediates after it. Empty together with `key`: no TLS is
-        /// offered, and only trusted peers can hand mail in.
+        /// Certificate chain (PEM), the server's own first, intermediates after it. `sentra serve`
+        /// needs both files; empty together with `key`, the commands work and `serve` does not start.
         certificate: String = "certs/server.crt".into();
         /// Its private key (PEM), readable by the server alone.
         key: String = "certs/server.key".into();
@@ -242,7 +242,7 @@ settings! {
 
     /// Where organisations, suppliers, quarantine and record live.
     database: Database {
-        /// `sqlite:PATH`, or `postgres://…` for the role that the server runs as.
+        /// `sqlite:PATH`. PostgreSQL (`postgres://…` for the role that the server runs as) is not in this version yet.
         url: Secret = "sqlite:data/sentra.db".into();
         /// File that holds `url`.
         url_file: String = String::new();
@@ -254,14 +254,10 @@ settings! {
 
     /// The cache that several servers share. Without it each server's own cache serves alone.
     redis: Redis {
-        /// `redis://…`, or `rediss://…` with TLS. Empty: no Redis.
+        /// `redis://…`, `rediss://…` with TLS, or `redis-cluster://HOST:PORT,HOST:PORT`. Empty: no Redis.
         url: Secret = Secret::default();
         /// File that holds `url`.
         url_file: String = String::new();
-        /// The URL names one node of a Redis Cluster.
-        cluster: bool = false;
-        /// Waiting for Redis before the database is asked, in milliseconds.
-        timeout_ms: u64 = 250;
     }
 
     /// The master key, which wraps every organisation's keys. Keep a copy somewhere else: without it, held mail and
@@ -307,20 +303,8 @@ settings! {
         folder: String = String::new();
     }
 
-    /// The cache of supplier records inside the process.
-    cache: Cache {
-        /// Lifetime of an entry, in seconds.
-        ttl_seconds: u64 = limits::CACHE_TTL.as_secs();
-        /// Entries.
-        entries: u64 = limits::CACHE_ENTRIES;
-    }
-
-    /// Times of the journey.
+    /// Times that an operator may shorten; all other bounds are fixed in the program.
     limits: Limits {
-        /// Sender authentication and supplier lookup together, in milliseconds; what is late counts as unavailable.
-        gather_ms: u64 = 2_500;
-        /// From the end of the data to the reply, in seconds; then 451, and the sender keeps the mail.
-        verdict_seconds: u64 = limits::VERDICT_HARD_STOP.as_secs();
         /// Mail in transit may finish for so long at SIGTERM, in seconds.
         drain_seconds: u64 = limits::DRAIN.as_secs();
     }

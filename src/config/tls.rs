@@ -5,25 +5,15 @@ use crate::limits;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// The server's certificate chain and key, ready for rustls.
-#[derive(Clone)]
+/// The files of the server's certificate chain and key, found to belong together.
+#[derive(Clone, Debug)]
 pub struct ServerTls {
     /// File of the chain.
     pub certificate: PathBuf,
     /// File of the key.
     pub key: PathBuf,
-    /// Both, checked to match.
-    pub certified: Arc<CertifiedKey>,
-}
-
-impl fmt::Debug for ServerTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ServerTls({}, {})", self.certificate.display(), self.key.display())
-    }
 }
 
 /// The certificates of a PEM file.
@@ -53,8 +43,8 @@ pub(super) fn server(certificate: PathBuf, key: PathBuf) -> Result<ServerTls, (&
     let private = PrivateKeyDer::from_pem_slice(pem.as_bytes())
         .map_err(|_| at_key("holds no private key (-----BEGIN PRIVATE KEY-----)".into()))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let certified = CertifiedKey::from_der(chain, private, &provider).map_err(|error| {
+    CertifiedKey::from_der(chain, private, &provider).map_err(|error| {
         at_key(format!("does not fit the certificate {}: {error}", certificate.display()))
     })?;
-    Ok(ServerTls { certificate, key, certified: Arc::new(certified) })
+    Ok(ServerTls { certificate, key })
 }

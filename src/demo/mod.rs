@@ -15,6 +15,7 @@ use crate::adapters::suppliers::records::SupplierRecords;
 use crate::app::{Addresses, App};
 use crate::cli::{self, Failure, Globals, Io};
 use crate::config::{self, Environment};
+use crate::rules::RuleSet;
 use mail_send::SmtpClient;
 use samples::{SAMPLES, SUPPLIERS, Sample};
 use std::io::Write;
@@ -22,7 +23,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The protected mailbox of the demo.
@@ -40,21 +43,46 @@ struct Outcome {
     verdict: show::Shown,
 }
 
-/// Runs the demo and prints the table; true when every sample went as expected. With `stay` it then serves until it
-/// is interrupted.
+/// Runs the demo and prints the table; true when every sample went as expected. With `stay` it then serves until
+/// SIGINT or SIGTERM. The folder goes with it, however it ends.
 ///
 /// # Errors
 /// What could not be started, with its remedy.
 pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, Failure> {
-    let folder = tempfile::tempdir()
-        .map_err(|error| Failure::new(format!("no temporary folder can be made: {error}")))?;
+    let folder = tempfile::Builder::new().prefix("sentra-demo-").tempdir().map_err(|error| {
+        Failure::new(format!("no temporary folder can be made: {error}"))
+            .help("set TMPDIR to a folder that can be written")
+    })?;
+    let on = |kind| signal(kind).map_err(|error| Failure::new(format!("signals can't be received: {error}")));
+    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    let told_to_end = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
     let dir = folder.path().join("sentra");
+    let end = CancellationToken::new();
+    let watch = tokio::spawn(end.clone().run_until_cancelled_owned(told_to_end));
+    let demonstrated = demonstrate(&dir, stay, colour, watch, out).await;
+    end.cancel();
+    demonstrated
+}
+
+/// The demo in its folder; `told_to_end` ends with the signal.
+async fn demonstrate(
+    dir: &Path,
+    stay: bool,
+    colour: bool,
+    told_to_end: JoinHandle<Option<()>>,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
     let (mailbox_address, mailbox) = receiver::start()?;
-    let globals = initialise(&dir, mailbox_address).await?;
+    let globals = initialise(dir, mailbox_address).await?;
     let config = config::load_with(&globals.config, &Environment::default())?;
     import(&globals).await?;
 
-    let app = App::build(config).await.map_err(|error| Failure::new(error.to_string()))?;
+    let app = App::build(config).await?;
     let addresses = app.addresses();
     let shutdown = CancellationToken::new();
     let (_reload, reloads) = mpsc::channel(1);
@@ -63,7 +91,7 @@ pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, 
     let smtp =
         addresses.smtp.first().copied().ok_or_else(|| Failure::new("the gateway has no SMTP address"))?;
     let mut outcomes = Vec::with_capacity(SAMPLES.len());
-    for sample in SAMPLES {
+    for sample in SAMPLES.iter().take_while(|_| !told_to_end.is_finished()) {
         let reply = send(smtp, sample).await;
         let id = samples::message_id(sample.octets);
         let arrived = mailbox.get(&id);
@@ -80,12 +108,14 @@ pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, 
             Outcome { sample, reply, arrived, verdict }
         })
         .collect();
-    let as_expected = show::table(&outcomes, colour, out)?;
+    let count = outcomes.len();
+    writeln!(out, "{count} mails for {MAILBOX}, handed to the gateway on {smtp} by SMTP:\n")?;
+    let as_expected =
+        show::table(&outcomes, &RuleSet::load(None)?, colour, out)? && outcomes.len() == SAMPLES.len();
 
     if stay {
         invite(&addresses, &globals, out)?;
-        // Without a signal handler the process simply ends; so does the demo.
-        tokio::signal::ctrl_c().await.ok();
+        told_to_end.await.ok();
     }
     shutdown.cancel();
     running.await.ok();
@@ -185,12 +215,18 @@ fn invite(addresses: &Addresses, globals: &Globals, out: &mut dyn Write) -> std:
     writeln!(out, "\nThe gateway listens on {smtp} until you press Ctrl-C. Hand it mail of your own:")?;
     writeln!(
         out,
-        "  swaks --server {smtp} --from you@example.org --to {MAILBOX} --body 'IBAN: DE89 3704 0044 0532 0130 00'"
+        "  swaks --server {smtp} --to {MAILBOX} --from you@example.org --body 'Pay GB94BARC10201530093459'"
     )?;
-    writeln!(out, "  sentra --config {config} quarantine list")?;
-    if let Some(web) = addresses.web {
-        writeln!(out, "  http://{web}/readyz")?;
+    writeln!(out, "\nLook inside, from another terminal:")?;
+    writeln!(out, "  export SENTRA_CONFIG={config}")?;
+    writeln!(out, "  sentra quarantine list")?;
+    writeln!(out, "  sentra suppliers list")?;
+    for (what, address) in [("readyz", addresses.web), ("metrics", addresses.metrics)] {
+        if let Some(address) = address {
+            writeln!(out, "  curl http://{address}/{what}")?;
+        }
     }
+    writeln!(out, "\nThe demo's folder is removed at the end.")?;
     out.flush()
 }
 

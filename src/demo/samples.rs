@@ -33,16 +33,16 @@ samples! {
     "01-clean-invoice" "accounts@acme-supplies.example" Deliver "Invoice of a verified supplier"
     "02-changed-iban" "accounts@acme-supplies.example" Quarantine "Same supplier, changed IBAN"
     "03-changed-sort-code" "ledger@bramble-timber.example" Quarantine "Changed sort code and account"
-    "04-lookalike-domain" "accounts@acrne-supplies.example" Quarantine "Lookalike domain (rn for m)"
+    "04-lookalike-domain" "accounts@acrne-supplies.example" Quarantine "Lookalike domain (acrne for acme)"
     "05-unknown-supplier" "office@northgate-scaffolding.example" Tag "Invoice of an unknown supplier"
     "06-remittance" "payables@meridian-homes.example" Deliver "Remittance advice"
     "07-statement" "accounts@acme-supplies.example" Deliver "Statement, account as on record"
     "08-reply-in-thread" "accounts@acme-supplies.example" Deliver "Reply in a thread, no bank details"
-    "09-signed" "office@northgate-scaffolding.example" Tag "Signed mail: headers only, not a byte changed"
-    "10-html-only" "billing@ridgeway-plant.example" Tag "HTML only, unknown supplier"
-    "11-german-changed" "buchhaltung@mueller-stahl.example" Quarantine "German, changed IBAN"
-    "12-executive" "priya.raman.director@gmail.com" Quarantine "Director's name, outside address"
-    "13-same-account-other-form" "accounts@acme-supplies.example" Deliver "Verified IBAN written as sort code"
+    "09-signed" "office@northgate-scaffolding.example" Tag "Signed mail, unknown supplier"
+    "10-html-only" "billing@ridgeway-plant.example" Tag "HTML mail, unknown supplier"
+    "11-german-changed" "buchhaltung@mueller-stahl.example" Quarantine "German mail, changed IBAN"
+    "12-executive" "priya.raman.director@gmail.com" Quarantine "A director's name, an outside address"
+    "13-same-account-other-form" "accounts@acme-supplies.example" Deliver "Verified IBAN, written as a sort code"
     "14-newsletter" "news@trade-counter.example" Deliver "Newsletter"
 }
 
@@ -54,22 +54,4 @@ pub(super) fn message_id(octets: &[u8]) -> String {
         .find_map(|line| line.strip_prefix("Message-ID:"))
         .map(|value| value.trim().to_owned())
         .unwrap_or_default()
-}
-
-/// Markup taken away, roughly: enough for the table's one line of a banner that we wrote ourselves.
-pub(super) fn text_of(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let mut inside = false;
-    for c in html.chars() {
-        match c {
-            '<' => inside = true,
-            '>' => {
-                inside = false;
-                text.push(' ');
-            }
-            c if !inside => text.push(c),
-            _ => {}
-        }
-    }
-    text
 }

@@ -5,6 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 use ulid::Ulid;
 
+/// A text that is no identifier of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: ids have 26 characters, digits and letters, like 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9")]
+pub struct IdError;
+
 macro_rules! ulid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -23,9 +28,9 @@ macro_rules! ulid_id {
             }
         }
         impl FromStr for $name {
-            type Err = ulid::DecodeError;
+            type Err = IdError;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Ulid::from_string(text).map(Self)
+                Ulid::from_string(text).map(Self).map_err(|_| IdError)
             }
         }
     };

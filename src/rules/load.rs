@@ -258,6 +258,7 @@ fn compile(
         help: source.help,
         references: source.references,
         file: file.to_owned(),
+        tests: source.test.len(),
     };
     Ok((rule, source.test))
 }

@@ -51,6 +51,29 @@ struct Rule {
     help: source::Help,
     references: Vec<String>,
     file: String,
+    /// Its own tests, which passed when it was loaded.
+    tests: usize,
+}
+
+/// What can be told of a rule without its expression.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct RuleSummary<'a> {
+    /// Code of the finding.
+    pub code: &'a str,
+    /// What it says, in a few words.
+    pub title: &'a str,
+    /// How loud it is.
+    pub severity: Severity,
+    /// How much it decides.
+    pub class: Class,
+    /// Kind of evidence.
+    pub family: Family,
+    /// What it leads to alone, if it is decisive.
+    pub action: Option<Action>,
+    /// File name, without folder.
+    pub file: &'a str,
+    /// Its own tests, all passed.
+    pub tests: usize,
 }
 
 impl RuleSet {
@@ -75,6 +98,20 @@ impl RuleSet {
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// All rules, in rule order.
+    pub fn rules(&self) -> impl Iterator<Item = RuleSummary<'_>> {
+        self.rules.iter().map(|rule| RuleSummary {
+            code: &rule.code.0,
+            title: &rule.title,
+            severity: rule.severity,
+            class: rule.class,
+            family: rule.family,
+            action: rule.action,
+            file: &rule.file,
+            tests: rule.tests,
+        })
     }
 
     /// The codes of all rules, in rule order.

@@ -1,18 +1,23 @@
 //! One file through the stages.
 
-use super::{CheckArgs, Trouble, seams};
+use super::installed::{Installed, WithOwn};
+use super::{AuthSource, CheckArgs};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::memory::MemoryDirectory;
+use crate::adapters::dns::{self, Dns};
+use crate::adapters::sender_auth::{self, SenderAuthentication};
+use crate::adapters::suppliers::csv;
+use crate::cli::Failure;
 use crate::evidence::Sources;
 use crate::gateway::{Inspection, Inspector};
 use crate::limits::{MAX_MESSAGE_SIZE, MAX_RECIPIENTS};
 use crate::message;
 use crate::model::{
-    Account, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, OrgId,
-    Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath, StageTimings,
-    Verdict, is_free_mail,
+    Account, EmailAddress, Envelope, Evidence, Facts, FailPolicy, MailId, MailParameters, Message, Mode,
+    OrgId, Organisation, Peer, PeerStanding, ProtectedMailbox, ReceivedMail, Recipient, ReversePath,
+    StageTimings, SupplierRecord, Verdict, is_free_mail,
 };
-use crate::ports::{Clock, IdSource};
+use crate::ports::{Clock, IdSource, SenderAuth, SupplierDirectory};
 use crate::rules::RuleSet;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -43,28 +48,38 @@ pub(super) struct Judged {
 impl Setup {
     pub(super) async fn new(
         args: &CheckArgs,
-        own: &[Account],
+        installed: Option<Installed>,
+        own: Vec<Account>,
         mailboxes: Vec<EmailAddress>,
         err: &mut dyn Write,
-    ) -> Result<Self, Trouble> {
-        let rules = RuleSet::load(args.rules.as_deref()).map_err(|error| {
-            Trouble::failed(error.to_string(), "correct the rule file, or leave --rules out")
-        })?;
+    ) -> Result<Self, Failure> {
+        let own_rules = installed.as_ref().and_then(|installed| installed.rules.as_deref());
+        let rules = RuleSet::load(args.rules.as_deref().or(own_rules))?;
         let ids = UlidSource::new();
-        let name = args.org.clone().unwrap_or_else(|| "check".to_owned());
-        let records = match &args.suppliers {
-            Some(path) => read_suppliers(path, err).await?,
-            None => Vec::new(),
+        let (mut organisation, directory) = match installed {
+            Some(Installed { organisation, directory, .. }) if own.is_empty() => (organisation, directory),
+            Some(Installed { organisation, directory, .. }) => {
+                let own = MemoryDirectory::new(&[], &own, &organisation.name);
+                (organisation, Arc::new(WithOwn { directory, own }) as Arc<dyn SupplierDirectory>)
+            }
+            None => {
+                let name = args.org.clone().unwrap_or_else(|| "check".to_owned());
+                let records = match &args.suppliers {
+                    Some(path) => read_suppliers(path, err).await?,
+                    None => Vec::new(),
+                };
+                let directory = MemoryDirectory::new(&records, &own, &name);
+                (organisation(OrgId(ids.ulid()), name), Arc::new(directory) as _)
+            }
         };
-        let directory = MemoryDirectory::new(&records, own, &name);
-        let sources = Sources { auth: seams::sender_auth(args.auth), directory: Arc::new(directory) };
-        let organisation = Arc::new(organisation(OrgId(ids.ulid()), name, args, mailboxes));
+        organisation.mode = args.mode.into();
+        protect(&mut organisation, mailboxes);
         let inspector = Inspector {
-            sources,
+            sources: Sources { auth: sender_auth(args.auth), directory },
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             blocking: Arc::new(Semaphore::new(1)),
         };
-        Ok(Self { inspector, organisation, ids, clock: SystemClock })
+        Ok(Self { inspector, organisation: Arc::new(organisation), ids, clock: SystemClock })
     }
 
     /// Reads and judges one file.
@@ -124,21 +139,39 @@ fn reverse_path(octets: &[u8], message: &Message) -> ReversePath {
     ReversePath(message.from.first().and_then(|mailbox| EmailAddress::parse(&mailbox.address).ok()))
 }
 
-fn organisation(id: OrgId, name: String, args: &CheckArgs, mailboxes: Vec<EmailAddress>) -> Organisation {
-    let mut domains: Vec<_> = mailboxes.iter().map(|address| address.domain().clone()).collect();
-    domains.retain(|domain| !is_free_mail(domain));
-    domains.sort_unstable();
-    domains.dedup();
+/// Who vouches for senders. Whoever hands a file to the command vouches for what is stamped on it.
+fn sender_auth(source: AuthSource) -> Arc<dyn SenderAuth> {
+    let mode = match source {
+        AuthSource::Exchange => sender_auth::Mode::Upstream,
+        AuthSource::Verify => sender_auth::Mode::Verify,
+        AuthSource::None => sender_auth::Mode::None,
+    };
+    let options = sender_auth::Options { mode, trust_auth_results: true, ..sender_auth::Options::default() };
+    Arc::new(SenderAuthentication::new(options, Arc::new(Dns::new(dns::Options::default()))))
+}
+
+/// Makes mailboxes protected ones; their domains count as the organisation's own.
+fn protect(organisation: &mut Organisation, mailboxes: Vec<EmailAddress>) {
+    for address in mailboxes {
+        if !is_free_mail(address.domain()) && !organisation.domains.contains(address.domain()) {
+            organisation.domains.push(address.domain().clone());
+        }
+        if !organisation.mailboxes.iter().any(|mailbox| mailbox.address == address) {
+            organisation.mailboxes.push(ProtectedMailbox { address, aliases: Vec::new() });
+        }
+    }
+    organisation.domains.sort_unstable();
+}
+
+/// An organisation that nobody set up.
+fn organisation(id: OrgId, name: String) -> Organisation {
     Organisation {
         id,
         name,
-        mode: args.mode.into(),
+        mode: Mode::Enforce,
         tenant_id: None,
-        domains,
-        mailboxes: mailboxes
-            .into_iter()
-            .map(|address| ProtectedMailbox { address, aliases: Vec::new() })
-            .collect(),
+        domains: Vec::new(),
+        mailboxes: Vec::new(),
         executives: Vec::new(),
         admin_emails: Vec::new(),
         next_hop: None,
@@ -151,23 +184,23 @@ fn organisation(id: OrgId, name: String, args: &CheckArgs, mailboxes: Vec<EmailA
     }
 }
 
-async fn read_suppliers(
-    path: &Path,
-    err: &mut dyn Write,
-) -> Result<Vec<crate::model::SupplierRecord>, Trouble> {
-    let help = "give a supplier file as `sentra suppliers export` writes it";
+/// The supplier file as records. Rows that are wrong are named and left out.
+async fn read_suppliers(path: &Path, err: &mut dyn Write) -> Result<Vec<SupplierRecord>, Failure> {
+    let help =
+        "give a supplier file as docs/suppliers.md describes it, or as `sentra suppliers export` writes it";
+    let failed = |what: String| Failure::new(what).at(path.display()).help(help);
     let bytes = tokio::fs::read(path)
         .await
-        .map_err(|error| Trouble::failed(format!("{}: {error}", path.display()), help))?;
-    let (records, complaints) = seams::load_directory(&bytes);
-    for complaint in &complaints {
-        // Rows that are wrong are left out; who closed standard error does not want to know.
-        writeln!(err, "warning: {}: {complaint}", path.display()).ok();
+        .map_err(|error| failed(format!("the supplier file cannot be read: {error}")))?;
+    let parsed = csv::parse(&bytes, csv::ParseOptions { verified: true });
+    for row in &parsed.errors {
+        // Who closed standard error does not want to know.
+        writeln!(err, "warning: {}: line {}: {}: {}", path.display(), row.line, row.column, row.reason).ok();
     }
-    if records.is_empty() && !complaints.is_empty() {
-        return Err(Trouble::failed(format!("{}: no row could be read", path.display()), help));
+    if parsed.suppliers.is_empty() && !parsed.errors.is_empty() {
+        return Err(failed("no row could be read".to_owned()));
     }
-    Ok(records)
+    Ok(parsed.suppliers)
 }
 
 /// Reads to the end, but no more than the largest message.

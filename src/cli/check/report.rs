@@ -1,11 +1,11 @@
 //! What `check` prints: one JSON object a message, or a table for people.
 
 use super::judging::Judged;
+use crate::cli::io::{printable, write_table};
 use crate::model::{AccountClaim, AccountFact, Class, DocumentReport, Family, Place, Severity};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 /// One message, with the fields of the interface in their order.
 #[derive(Serialize)]
@@ -196,47 +196,41 @@ pub(super) fn table(file: &str, judged: &Judged, reveal: bool, out: &mut dyn Wri
     writeln!(
         out,
         "{}: {} ({}, score {})",
-        plain(file),
+        printable(file),
         verdict.action.as_str(),
         verdict.severity.as_str(),
         verdict.score
     )?;
-    let mut rows = new_table();
-    let proven = if facts.sender.authenticated { "proven by" } else { "not proven," };
-    let sender = format!("{} ({proven} {})", facts.sender.address, facts.sender.method.as_str());
-    rows.add_row(["sender", &plain(&sender)]);
+    let mut rows: Vec<[String; 2]> = Vec::new();
+    let mut add = |name: &str, text: &str| rows.push([name.to_owned(), text.to_owned()]);
+    let method = facts.sender.method.as_str();
+    let proof =
+        if facts.sender.authenticated { format!("proven by {method}") } else { "not proven".to_owned() };
+    let sender = format!("{} ({proof})", facts.sender.address);
+    add("sender", &sender);
     if facts.supplier.identified || facts.supplier.claimed {
         let supplier = format!("{} (by {})", facts.supplier.name, facts.supplier.matched_by);
-        rows.add_row(["supplier", &plain(&supplier)]);
+        add("supplier", &supplier);
     }
-    rows.add_row(["category", facts.mail.category.as_str()]);
+    add("category", facts.mail.category.as_str());
     for (claim, fact) in accounts(judged) {
         let number = if reveal { claim.account.reveal() } else { &fact.masked };
         let place = claim.place.name.as_deref().unwrap_or(&fact.part);
         let text =
             format!("{number} {} {}: {} ({place})", fact.country, fact.scheme.as_str(), fact.status.as_str());
-        rows.add_row(["account", &plain(&text)]);
+        add("account", &text);
     }
     for text in unchecked(judged) {
-        rows.add_row(["not read", &plain(&text)]);
+        add("not read", &text);
     }
     for finding in &verdict.findings {
         let text = format!("{} ({}): {}", finding.code, finding.severity.as_str(), finding.text);
-        rows.add_row(["finding", &plain(&text)]);
+        add("finding", &text);
     }
     if !verdict.advice.is_empty() {
-        rows.add_row(["advice", &verdict.advice]);
+        add("advice", &verdict.advice);
     }
-    writeln!(out, "{rows}\n")
-}
-
-fn new_table() -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-}
-
-/// Text from a message must not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let rows = rows.into_iter().map(|[name, text]| vec![format!("  {name}"), text]).collect();
+    write_table(&[], rows, io::stdout().is_terminal(), out)?;
+    writeln!(out)
 }

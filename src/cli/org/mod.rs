@@ -272,7 +272,17 @@ async fn own_account(
             return io.table(&["SCHEME", "COUNTRY", "ACCOUNT"], rows);
         }
     };
-    member_command(at, globals, Membership::OwnAccount(account::parse(&text)?), add, io).await
+    let org = at.organisation(globals).await?;
+    // One text may stand for an account of either of two countries: then both are the organisation's.
+    for account in account::parse(&text)? {
+        let member = Membership::OwnAccount(account);
+        if add {
+            at.store.add_member(org.id, &member, OPERATOR).await?;
+        } else {
+            at.store.remove_member(org.id, &member, OPERATOR).await?;
+        }
+    }
+    done(&org, globals, io)
 }
 
 async fn rotate(at: &Installation, globals: &Globals, back: bool, io: &mut Io<'_>) -> Result<(), Failure> {
