@@ -138,7 +138,6 @@ async fn a_kill_between_the_next_hops_250_and_our_commit_sends_again_and_says_so
     }
 }
 
-#[ignore = "the outbox still sends for one organisation after the other"]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_next_hop_holds_up_no_other_organisations_outbox_and_no_shutdown() {
     let sink = Sink::start(Behaviour::default()).await;
