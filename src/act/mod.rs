@@ -1,6 +1,6 @@
 //! Carries a verdict out: composes what is delivered, what is held, and what we write ourselves.
 //!
-//! The law of this module: received octets are never re-serialised. [`compose`] prepends a header block, removes the
+//! The law of this module: received octets are never re-serialised. [`compose()`] prepends a header block, removes the
 //! fields that only we may write, and for `tag` splices a banner into the displayed text and HTML; everything between
 //! is a slice of what came in. [`held_mail`] and [`notices`] make a quarantine entry and the mail about it,
 //! [`compose_release`] sends one on, [`passes`] stops loops, and [`verify_header`] checks what we once wrote.

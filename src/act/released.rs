@@ -42,7 +42,7 @@ pub struct Release<'a> {
 ///
 /// # Errors
 /// [`PortError::Permanent`] when no recipient is left, or one is not of the stored envelope; otherwise as
-/// [`super::compose`].
+/// [`super::compose()`].
 pub fn compose_release(release: &Release<'_>, stamp: &Stamp<'_>) -> Result<OutboxMail, PortError> {
     let known = |r: &Recipient| release.envelope.recipients.iter().any(|own| own.address == r.address);
     if release.recipients.is_empty() || !release.recipients.iter().all(known) {
