@@ -21,8 +21,8 @@ fn every_sample_goes_as_expected_and_nothing_is_left() {
         ("Changed sort code and account", "quarantine"),
         ("Lookalike domain", "quarantine"),
         ("Invoice of an unknown supplier", "tag"),
-        ("German, changed IBAN", "quarantine"),
-        ("Director's name, outside address", "quarantine"),
+        ("German mail, changed IBAN", "quarantine"),
+        ("A director's name, an outside address", "quarantine"),
         ("Newsletter", "deliver"),
     ];
     for (title, action) in rows {
