@@ -7,12 +7,16 @@
 mod entities;
 mod style;
 
+use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
 use crate::limits::{HTML_MEMORY, MAX_HTML};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
-use lol_html::{DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Settings};
+use lol_html::{
+    DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings,
+};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use style::Shown;
 
 /// The two texts of an HTML part.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,8 +25,20 @@ pub(super) struct HtmlText {
     pub(super) visible: String,
     /// What it does not show: hidden elements, conditional comments.
     pub(super) hidden: String,
+    /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
+    /// all that perhaps is. Digits put around a hidden decoy join in one of them.
+    pub(super) readings: [String; 2],
     /// Part of the markup was not read: size, memory limit.
     pub(super) incomplete: bool,
+}
+
+impl HtmlText {
+    /// Everything beside the visible text, one after the other.
+    pub(super) fn not_shown(&self) -> String {
+        let [everything, certain] = &self.readings;
+        let parts = [&self.hidden, everything, certain].into_iter().filter(|text| !text.trim().is_empty());
+        parts.map(String::as_str).collect::<Vec<_>>().join("\n\u{1}\n")
+    }
 }
 
 /// Hidden elements open at once that are tracked; deeper ones stay hidden with their ancestor.
@@ -79,30 +95,44 @@ struct Reader {
     out: HtmlText,
     /// Text node being collected: entities may be cut by chunks.
     pending: String,
-    /// Open hidden elements: id and tag.
-    hidden: Vec<(usize, String)>,
+    /// Open elements that are, or may be, hidden: id, tag, how surely.
+    hidden: Vec<(usize, String, Shown)>,
     next_id: usize,
     in_title: bool,
     in_style: bool,
-    sheet: String,
     rules: style::Rules,
+    /// What the style sheets say of the element that is being opened.
+    by_sheet: Shown,
+    /// Some text was hidden, or perhaps hidden.
+    differs: (bool, bool),
 }
 
 impl Reader {
-    fn push(&mut self, text: &str) {
-        if self.hidden.is_empty() {
-            self.out.visible.push_str(text);
-        } else {
-            self.out.hidden.push_str(text);
-        }
+    fn shown(&self) -> Shown {
+        self.hidden.iter().map(|(_, _, shown)| *shown).max().unwrap_or_default()
     }
 
-    /// Ends a line or a cell in the stream being written.
-    fn separate(&mut self, separator: char) {
-        let to = if self.hidden.is_empty() { &mut self.out.visible } else { &mut self.out.hidden };
-        if !to.ends_with(separator) && !to.is_empty() {
-            to.push(separator);
+    /// The texts to which something with this visibility belongs.
+    fn streams(&mut self) -> impl Iterator<Item = &mut String> {
+        let shown = self.shown();
+        let HtmlText { visible, hidden, readings: [everything, certain], .. } = &mut self.out;
+        let main = if shown == Shown::No { hidden } else { visible };
+        [main, everything].into_iter().chain((shown == Shown::Yes).then_some(certain))
+    }
+
+    fn push(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.differs.0 |= self.shown() == Shown::No;
+            self.differs.1 |= self.shown() == Shown::Perhaps;
         }
+        self.streams().for_each(|to| to.push_str(text));
+    }
+
+    /// Ends a line or a cell in the streams being written.
+    fn separate(&mut self, separator: char) {
+        self.streams()
+            .filter(|to| !to.ends_with(separator) && !to.is_empty())
+            .for_each(|to| to.push(separator));
     }
 
     fn start(&mut self, element: &mut Element<'_, '_>) {
@@ -114,22 +144,20 @@ impl Reader {
             "tr" | "li" | "option" | "dt" | "dd" => open == tag,
             _ => false,
         };
-        while self.hidden.last().is_some_and(|(_, open)| implied(open)) {
+        while self.hidden.last().is_some_and(|(_, open, _)| implied(open)) {
             self.hidden.pop();
         }
-        match tag.as_str() {
-            "style" => self.in_style = true,
-            "title" => self.in_title = true,
-            _ => {}
-        }
+        self.in_title |= tag == "title";
+        self.in_style |= tag == "style";
         let separator = separator(&tag);
         if let Some(separator) = separator {
             self.separate(separator);
         }
-        if self.rules.hide(element) && self.hidden.len() < MAX_HIDDEN_DEPTH && has_content(&tag) {
+        let shown = self.rules.of_element(element, &tag).max(std::mem::take(&mut self.by_sheet));
+        if shown > Shown::Yes && self.hidden.len() < MAX_HIDDEN_DEPTH && has_content(&tag) {
             self.next_id += 1;
-            self.hidden.push((self.next_id, tag.clone()));
-            if self.out.hidden.chars().next_back().is_some_and(|c| !c.is_whitespace()) {
+            self.hidden.push((self.next_id, tag.clone(), shown));
+            if shown == Shown::No && self.out.hidden.chars().next_back().is_some_and(|c| !c.is_whitespace()) {
                 self.out.hidden.push('\n');
             }
         }
@@ -152,19 +180,15 @@ impl Reader {
         }
     }
 
-    fn end(&mut self, tag: &str, id: Option<usize>) {
-        if let Some(at) = id.and_then(|id| self.hidden.iter().position(|(open, _)| *open == id)) {
+    fn end(&mut self, tag: &str, id: Option<usize>, turned: bool) {
+        if turned {
+            self.push(END_OF_OVERRIDE.encode_utf8(&mut [0; 4]));
+        }
+        if let Some(at) = id.and_then(|id| self.hidden.iter().position(|(open, _, _)| *open == id)) {
             self.hidden.truncate(at);
         }
-        match tag {
-            "style" => {
-                self.in_style = false;
-                let sheet = std::mem::take(&mut self.sheet);
-                self.rules.read(&sheet);
-            }
-            "title" => self.in_title = false,
-            _ => {}
-        }
+        self.in_title &= tag != "title";
+        self.in_style &= tag != "style";
         if let Some(separator) = separator(tag) {
             self.separate(separator);
         }
@@ -173,12 +197,7 @@ impl Reader {
     fn text(&mut self, chunk: &TextChunk<'_>) {
         match chunk.text_type() {
             TextType::ScriptData => return,
-            TextType::RawText if self.in_style => {
-                if self.sheet.len() < style::MAX_SHEET {
-                    self.sheet.push_str(chunk.as_str());
-                }
-                return;
-            }
+            TextType::RawText if self.in_style => return,
             _ if self.in_title => return,
             _ => {}
         }
@@ -228,66 +247,125 @@ fn has_content(tag: &str) -> bool {
     )
 }
 
+/// Whether an element shows its text turned around (`<bdo dir=rtl>` or its style).
+fn turns(element: &Element<'_, '_>, tag: &str) -> bool {
+    let style = element.get_attribute("style").unwrap_or_default().to_ascii_lowercase();
+    let right_to_left =
+        element.get_attribute("dir").is_some_and(|dir| dir.trim().eq_ignore_ascii_case("rtl"))
+            || style.contains("rtl");
+    right_to_left && (tag == "bdo" || style.contains("override"))
+}
+
 /// Reads the text of HTML. Linear in its length; at most `limits::MAX_HTML` octets are read.
 pub(super) fn read(html: &str) -> HtmlText {
     let cut = super::floor(html, MAX_HTML);
-    let reader = Rc::new(RefCell::new(Reader::default()));
-    let failed;
-    {
-        let (elements, texts, comments) = (Rc::clone(&reader), Rc::clone(&reader), Rc::clone(&reader));
-        let on_element = move |element: &mut Element<'_, '_>| {
-            let tag = element.tag_name();
-            let id = {
-                let mut reader = elements.borrow_mut();
-                let before = reader.next_id;
-                reader.start(element);
-                (reader.next_id > before).then_some(reader.next_id)
-            };
-            let watched =
-                id.is_some() || separator(&tag).is_some() || matches!(tag.as_str(), "style" | "title");
-            if watched && let Some(handlers) = element.end_tag_handlers() {
-                let reader = Rc::clone(&elements);
-                handlers.push(Box::new(move |_: &mut EndTag<'_>| {
-                    reader.borrow_mut().end(&tag, id);
-                    Ok(())
-                }));
-            }
-            Ok(())
-        };
-        let on_text = move |chunk: &mut TextChunk<'_>| {
-            texts.borrow_mut().text(chunk);
-            Ok(())
-        };
-        let on_comment = move |comment: &mut Comment<'_>| {
-            comments.borrow_mut().comment(&comment.text());
-            Ok(())
-        };
-        let Ok(every) = "*".parse() else { return HtmlText { incomplete: true, ..HtmlText::default() } };
-        let settings = Settings::new()
-            .append_element_content_handler((
-                Cow::Owned(every),
-                ElementContentHandlers::default().element(on_element),
-            ))
-            .append_document_content_handler(
-                DocumentContentHandlers::default().text(on_text).comments(on_comment),
-            )
-            .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(HTML_MEMORY))
-            .with_strict(false);
-        let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
-        let head = html.get(..cut).unwrap_or_default();
-        failed = rewriter.write(head.as_bytes()).and_then(|()| rewriter.end()).is_err();
-    }
+    let head = html.get(..cut).unwrap_or_default();
+    let mut rules = style::Rules::default();
+    rules.read(&style_sheets(head));
+    let selectors = std::mem::take(&mut rules.selectors);
+    let reader = Rc::new(RefCell::new(Reader { rules, ..Reader::default() }));
+    let failed = walk(head, selectors, &reader).is_none();
     let mut reader = reader.borrow_mut();
     let rest = std::mem::take(&mut reader.pending);
     reader.push(&entities::decode(&rest));
+    let (some_hidden, some_perhaps) = reader.differs;
     let mut out = std::mem::take(&mut reader.out);
+    let [everything, certain] = &mut out.readings;
+    if !some_hidden {
+        everything.clear();
+    }
+    if !some_perhaps {
+        certain.clear();
+    }
     if failed {
         // Too deeply nested for the memory limit, but perhaps not for the recipient's mail client.
         out.visible.push('\n');
-        strip_tags(html.get(..cut).unwrap_or_default(), &mut out.visible);
+        strip_tags(head, &mut out.visible);
     }
     out.incomplete = failed || cut < html.len();
     out
+}
+
+/// All style sheets of a page: one that stands at the end holds for the text before it too.
+fn style_sheets(html: &str) -> String {
+    let mut sheets = String::new();
+    let mut rest = html;
+    while let Some(at) = find_ignoring_case(rest, "<style") {
+        let sheet = rest.get(at..).and_then(|tag| tag.split_once('>')).map_or("", |(_, sheet)| sheet);
+        let end = find_ignoring_case(sheet, "</style").unwrap_or(sheet.len());
+        let left = style::MAX_SHEET.saturating_sub(sheets.len());
+        sheets.push_str(sheet.get(..super::floor(sheet, end.min(left))).unwrap_or_default());
+        sheets.push('\n');
+        rest = sheet.get(end..).unwrap_or_default();
+    }
+    sheets
+}
+
+/// Where an ASCII word that begins with `<` stands, in capitals or small letters.
+fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+    memchr::memchr_iter(b'<', text.as_bytes())
+        .find(|at| text.get(*at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
+}
+
+/// Streams the page through the reader; `None` when the memory limit ended it.
+fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reader>>) -> Option<()> {
+    let (elements, texts, comments) = (Rc::clone(reader), Rc::clone(reader), Rc::clone(reader));
+    let on_element = move |element: &mut Element<'_, '_>| {
+        let tag = element.tag_name();
+        let turned = turns(element, &tag);
+        let id = {
+            let mut reader = elements.borrow_mut();
+            let before = reader.next_id;
+            reader.start(element);
+            if turned {
+                reader.push(OVERRIDE.encode_utf8(&mut [0; 4]));
+            }
+            (reader.next_id > before).then_some(reader.next_id)
+        };
+        let watched =
+            id.is_some() || turned || separator(&tag).is_some() || matches!(tag.as_str(), "style" | "title");
+        if watched && let Some(handlers) = element.end_tag_handlers() {
+            let reader = Rc::clone(&elements);
+            handlers.push(Box::new(move |_: &mut EndTag<'_>| {
+                reader.borrow_mut().end(&tag, id, turned);
+                Ok(())
+            }));
+        }
+        Ok(())
+    };
+    let on_text = move |chunk: &mut TextChunk<'_>| {
+        texts.borrow_mut().text(chunk);
+        Ok(())
+    };
+    let on_comment = move |comment: &mut Comment<'_>| {
+        comments.borrow_mut().comment(&comment.text());
+        Ok(())
+    };
+    let mut settings = Settings::new();
+    // Handlers run in the order in which they are added: the sheets speak before the element is opened.
+    for (selector, shown) in selectors {
+        let reader = Rc::clone(reader);
+        let mark = move |_: &mut Element<'_, '_>| {
+            let mut reader = reader.borrow_mut();
+            reader.by_sheet = reader.by_sheet.max(shown);
+            Ok(())
+        };
+        let handlers = ElementContentHandlers::default().element(mark);
+        settings = settings.append_element_content_handler((Cow::Owned(selector), handlers));
+    }
+    let every: Selector = "*".parse().ok()?;
+    let settings = settings
+        .append_element_content_handler((
+            Cow::Owned(every),
+            ElementContentHandlers::default().element(on_element),
+        ))
+        .append_document_content_handler(
+            DocumentContentHandlers::default().text(on_text).comments(on_comment),
+        )
+        .with_memory_settings(MemorySettings::new().with_max_allowed_memory_usage(HTML_MEMORY))
+        .with_strict(false);
+    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
+    rewriter.write(html.as_bytes()).and_then(|()| rewriter.end()).ok()
 }
 
 /// The text between tags, a space for every tag: coarse, but it needs no memory.

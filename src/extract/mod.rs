@@ -58,6 +58,17 @@ impl Reader {
     fn part(&mut self, message: &Message, index: usize, part: &Part) {
         let name = name_of(message, index);
         let body = is_body(part);
+        if let Some(shown) = &part.name {
+            let place = Place {
+                part: PartKind::Attachment,
+                name: Some(name.clone()),
+                page: None,
+                index,
+                hidden: false,
+            };
+            // What a client shows beside its paper clip is read by people too.
+            self.text(shown, place);
+        }
         let mut error = match &part.content {
             PartContent::Multipart => return,
             PartContent::AttachedMessage => None,

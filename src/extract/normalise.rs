@@ -1,10 +1,20 @@
 //! Brings text into the one form that all finders search: plain digits, plain dashes, single separators, no invisible
 //! characters and no URLs. Letters stay as they are; look-alike letters are undone only inside a candidate.
 
+pub(super) use crate::model::imitated;
+use crate::model::{is_invisible, one_script};
 use std::borrow::Cow;
 
 /// Stands where a URL stood: no letter, no digit, no separator, so nothing is read across it or out of it.
 pub(super) const CUT: char = '\u{1}';
+
+/// Right-to-left override (U+202E), which the HTML reader writes for `<bdo>` too.
+pub(super) const OVERRIDE: char = '\u{202e}';
+/// Pop directional formatting (U+202C).
+pub(super) const END_OF_OVERRIDE: char = '\u{202c}';
+
+/// Octets in which the host of a URL ends (RFC 1035 section 2.3.4).
+const MAX_HOST: usize = 255;
 
 /// First characters of the decimal digits of scripts other than Latin (Unicode general category Nd).
 const ZEROS: &[u32] = &[
@@ -17,9 +27,10 @@ const ZEROS: &[u32] = &[
 /// Runs of white space become one character: a line feed if the run had one, else a tab, else a space, so that the
 /// structure of lines and table cells survives.
 pub(super) fn normalise(text: &str) -> String {
+    let text = visual_order(text);
     let mut out = String::with_capacity(text.len());
     let mut gap: Option<char> = None;
-    for c in text.chars().filter_map(plain) {
+    for c in text.chars().filter_map(plain).flat_map(compatible) {
         if let ' ' | '\t' | '\n' = c {
             gap = match (gap, c) {
                 (Some('\n'), _) | (_, '\n') => Some('\n'),
@@ -31,7 +42,45 @@ pub(super) fn normalise(text: &str) -> String {
         out.extend(gap.take());
         out.push(c);
     }
-    cut_urls(&out).into_owned()
+    cut_urls(&one_script(&out)).into_owned()
+}
+
+/// Text in the order in which it is shown: from a right-to-left override to its end or the end of the line, characters
+/// stand in reverse (UAX 9). Other direction controls leave digits as they are.
+fn visual_order(text: &str) -> Cow<'_, str> {
+    if !text.contains(OVERRIDE) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut pieces = line.split(OVERRIDE);
+        out.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let (turned, rest) = piece.split_once(END_OF_OVERRIDE).unwrap_or((piece, ""));
+            out.extend(turned.trim_end().chars().rev());
+            out.push_str(turned.get(turned.trim_end().len()..).unwrap_or_default());
+            out.push_str(rest);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The ASCII characters that a character stands for (UAX 15, compatibility decomposition): circled, raised and
+/// squared forms, ligatures. Accented letters and ordinal signs, which are letters of their own in words, stay.
+fn compatible(c: char) -> impl Iterator<Item = char> {
+    let mut form = ['\0'; 4];
+    let mut length = 0;
+    if !c.is_ascii() && !matches!(c, 'º' | 'ª') {
+        unicode_normalization::char::decompose_compatible(c, |part| {
+            if let Some(place) = form.get_mut(length) {
+                *place = part;
+            }
+            length += 1;
+        });
+    }
+    let usable = form.get(..length).is_some_and(|form| !form.is_empty() && form.iter().all(char::is_ascii));
+    let (form, length) = if usable { (form, length) } else { ([c, '\0', '\0', '\0'], 1) };
+    form.into_iter().take(length)
 }
 
 /// A character in plain form; `None` for one that nobody sees.
@@ -43,27 +92,19 @@ fn plain(c: char) -> Option<char> {
             _ => Some(c),
         };
     }
+    if is_invisible(c) {
+        return None;
+    }
     let code = u32::from(c);
     match c {
-        // Soft hyphen, zero-width characters, direction controls, variation selectors, tags, fillers.
-        '\u{ad}'
-        | '\u{34f}'
-        | '\u{61c}'
-        | '\u{115f}'
-        | '\u{1160}'
-        | '\u{17b4}'
-        | '\u{17b5}'
-        | '\u{180b}'..='\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}'
-        | '\u{ffa0}'
-        | '\u{e0000}'..='\u{e0fff}' => None,
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
-        '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Some('-'),
+        '\u{2010}'..='\u{2015}'
+        | '\u{2043}'
+        | '\u{2500}'
+        | '\u{2796}'
+        | '\u{2212}'
+        | '\u{fe58}'
+        | '\u{fe63}' => Some('-'),
         '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' => Some('\''),
         // Full-width forms are the ASCII characters at a fixed distance.
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(code - 0xFEE0),
@@ -73,6 +114,15 @@ fn plain(c: char) -> Option<char> {
             let at = u8::try_from((code - 0x1_D400) % 52).unwrap_or(0);
             Some(char::from(if at < 26 { b'A' + at } else { b'a' + at - 26 }))
         }
+        // Letters in discs, boxes and of flags, digits in discs: shapes that no decomposition covers.
+        '\u{1f150}'..='\u{1f169}' => letter(code - 0x1_F150),
+        '\u{1f170}'..='\u{1f189}' => letter(code - 0x1_F170),
+        '\u{1f1e6}'..='\u{1f1ff}' => letter(code - 0x1_F1E6),
+        '\u{24ff}' => Some('0'),
+        '\u{24f5}'..='\u{24fd}' => char::from_digit(code - 0x24F4, 10),
+        '\u{2776}'..='\u{277e}' => char::from_digit(code - 0x2775, 10),
+        '\u{2780}'..='\u{2788}' => char::from_digit(code - 0x277F, 10),
+        '\u{278a}'..='\u{2792}' => char::from_digit(code - 0x2789, 10),
         _ => {
             let digit = ZEROS.iter().find_map(|zero| code.checked_sub(*zero).filter(|d| *d < 10));
             Some(digit.and_then(|d| char::from_digit(d, 10)).unwrap_or(c))
@@ -80,7 +130,13 @@ fn plain(c: char) -> Option<char> {
     }
 }
 
-/// Replaces every URL by [`CUT`]: its digits are no account, its letters no word.
+/// The capital letter at a place in the alphabet.
+fn letter(place: u32) -> Option<char> {
+    u8::try_from(place).ok().filter(|place| *place < 26).map(|place| char::from(b'A' + place))
+}
+
+/// Replaces every URL by [`CUT`]: its digits are no account, its letters no word. Only pieces that have the form of an
+/// IBAN stay (`payto://iban/DE…`). What has no host with a dot is no URL but text with a few odd characters.
 fn cut_urls(text: &str) -> Cow<'_, str> {
     let mut out: Option<String> = None;
     let mut done = 0;
@@ -91,12 +147,23 @@ fn cut_urls(text: &str) -> Cow<'_, str> {
         let (before, after) =
             (text.get(done..at).unwrap_or_default(), text.get(at + 3..).unwrap_or_default());
         let scheme = before.bytes().rev().take(12).take_while(u8::is_ascii_alphabetic).count();
+        let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
+        if !has_host(after) {
+            out.push_str(text.get(done..at + 3).unwrap_or_default());
+            done = at + 3;
+            continue;
+        }
         let length = after
             .find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '|' | CUT))
             .unwrap_or(after.len());
-        let out = out.get_or_insert_with(|| String::with_capacity(text.len()));
+        let url = after.get(..length).unwrap_or_default();
+        let pieces = url.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| is_iban_shaped(piece));
         out.push_str(before.get(..before.len() - scheme).unwrap_or_default());
         out.push(CUT);
+        for piece in pieces {
+            out.push_str(piece);
+            out.push(CUT);
+        }
         done = at + 3 + length;
     }
     match out {
@@ -108,31 +175,22 @@ fn cut_urls(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The Latin capital or digit that a letter of another script imitates.
-pub(super) fn imitated(c: char) -> Option<u8> {
-    Some(match c {
-        'А' | 'а' | 'Α' | 'α' => b'A',
-        'В' | 'Β' => b'B',
-        'С' | 'с' | 'Ϲ' => b'C',
-        'Е' | 'е' | 'Ε' => b'E',
-        'Н' | 'Η' => b'H',
-        'І' | 'і' | 'Ι' | 'Ӏ' => b'I',
-        'Ј' | 'ј' => b'J',
-        'К' | 'к' | 'Κ' | 'κ' => b'K',
-        'М' | 'м' | 'Μ' => b'M',
-        'Ν' => b'N',
-        'О' | 'о' | 'Ο' | 'ο' => b'O',
-        'Р' | 'р' | 'Ρ' | 'ρ' => b'P',
-        'Ѕ' | 'ѕ' => b'S',
-        'Т' | 'т' | 'Τ' | 'τ' => b'T',
-        'Ү' | 'Υ' | 'У' | 'у' => b'Y',
-        'Х' | 'х' | 'Χ' | 'χ' => b'X',
-        'Ζ' => b'Z',
-        'Ԍ' => b'G',
-        'Ԛ' => b'Q',
-        'Ԝ' => b'W',
-        _ => return None,
-    })
+/// Whether a text begins with the host of a URL: a name with a dot, or one of the few without.
+fn has_host(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let bytes = bytes.get(..MAX_HOST).unwrap_or(bytes);
+    let is_end = |b: &u8| b.is_ascii_whitespace() || b"/?#\"<>|\x01".contains(b);
+    let host = bytes.get(..bytes.iter().position(is_end).unwrap_or(bytes.len())).unwrap_or_default();
+    host.contains(&b'.') || host.eq_ignore_ascii_case(b"localhost") || host.eq_ignore_ascii_case(b"iban")
+}
+
+/// Two letters and mostly digits, as long as an IBAN.
+fn is_iban_shaped(piece: &str) -> bool {
+    let digits = piece.bytes().filter(u8::is_ascii_digit).count();
+    (15..=34).contains(&piece.len())
+        && digits >= 12
+        && matches!(piece.as_bytes(), [a, b, c, d, ..]
+            if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit())
 }
 
 /// Lower case without accents, every run of other characters one space, the end of a sentence ` . `; a space at both
@@ -183,14 +241,26 @@ mod tests {
     #[test]
     fn texts_in_searchable_form() {
         for (name, text, expected) in [
-            ("invisible", "GB\u{200b}29\u{ad} NW\u{202e}BK", "GB29 NWBK"),
+            ("invisible", "GB\u{200b}29\u{ad} NW\u{202a}BK", "GB29 NWBK"),
             ("full width", "ＧＢ２９", "GB29"),
             ("arabic digits", "٤٥", "45"),
             ("spaces", "a\u{a0}\u{2009} b\t \tc \r\n\r\n d", "a b\tc\nd"),
             ("dashes", "20\u{2013}00\u{2011}00", "20-00-00"),
             ("url", "see https://x.test/GB29 now", "see \u{1} now"),
-            ("two urls", "http://a http://b c", "\u{1} \u{1} c"),
+            ("two urls", "http://a.test http://b.test c", "\u{1} \u{1} c"),
+            (
+                "url in an attribute",
+                "payto://iban/DE75512108001245126199?x",
+                "\u{1}DE75512108001245126199\u{1}",
+            ),
+            ("no url", "IBAN://DE75 5121", "IBAN://DE75 5121"),
             ("mathematical", "𝗚𝗕𝟐", "GB2"),
+            ("circled, raised, in boxes", "Ⓖ🄱🅶²❷①⓪➖", "GBG2210-"),
+            ("keycaps and underlines", "2\u{fe0f}\u{20e3}G\u{332}", "2G"),
+            ("flags", "🇬🇧29", "GB29"),
+            ("turned around", "IBAN \u{202e}92BG\u{202c} x", "IBAN GB29 x"),
+            ("mixed scripts", "Sоrt cоde, Москва", "Sort code, Москва"),
+            ("accents", "fällig nº ½", "fällig nº ½"),
         ] {
             assert_eq!(normalise(text), expected, "{name}");
         }

@@ -10,7 +10,7 @@ use super::supplier::Suppliers;
 /// Characters of a display name that are kept and compared.
 const NAME_CHARS: usize = 100;
 /// Mailboxes looked at in each of From and Reply-To.
-const MAILBOXES_PER_FIELD: usize = 4;
+const MAILBOXES_PER_FIELD: usize = 32;
 
 /// Every address that speaks for the message, parsed once.
 #[derive(Debug, Default)]
@@ -134,11 +134,16 @@ pub(super) fn display_name(
     suppliers: &Suppliers,
     answer: &DirectoryAnswer,
 ) -> DisplayNameFacts {
-    let (Some(name), Some(author)) = (shown_name(evidence).map(bounded), senders.author()) else {
+    let Some(author) = senders.author() else {
         return DisplayNameFacts::default();
     };
-    let mut facts =
-        DisplayNameFacts { holds_other_address: holds_other_address(&name, author), ..Default::default() };
+    let name = shown_name(evidence).map(bounded).unwrap_or_default();
+    // `<accounts@acme.example@evil.example>` shows the other address before its own domain.
+    let local = bounded(&author.local().replace('%', "@"));
+    let mut facts = DisplayNameFacts {
+        holds_other_address: [&name, &local].iter().any(|text| holds_other_address(text, author)),
+        ..Default::default()
+    };
     let own = is_own(&evidence.organisation, author.domain()) && !evidence.auth.failed;
     if let Some(executive) = executive_named(&evidence.organisation, &name)
         && !own

@@ -11,6 +11,8 @@ use crate::model::{DirectoryAnswer, Domain, Evidence, LookalikeFacts, is_free_ma
 
 /// Known domains that one candidate is compared with: bounds the time of a message.
 const MAX_KNOWN: usize = 100_000;
+/// Different domains of one message that are compared: each costs a pass over all known ones.
+const MAX_CANDIDATES: usize = 8;
 /// Labels shorter than this are nobody's lookalike: half the dictionary is their neighbour.
 const MIN_LABEL: usize = 4;
 /// Words that are put before or after a company's name to make a new domain.
@@ -113,7 +115,7 @@ pub(super) fn find(evidence: &Evidence, senders: &Senders, answer: &DirectoryAns
         .chain(senders.envelope.iter().map(|address| ("envelope", address)));
     let mut domains: Vec<(&str, &Domain)> = Vec::new();
     for (field, address) in fields {
-        if !domains.iter().any(|(_, seen)| *seen == address.domain()) {
+        if domains.len() < MAX_CANDIDATES && !domains.iter().any(|(_, seen)| *seen == address.domain()) {
             domains.push((field, address.domain()));
         }
     }

@@ -89,10 +89,18 @@ fn hex(digit: u8) -> Option<u8> {
 pub(super) fn text(octets: &[u8], charset: Option<&str>, html: bool) -> (String, bool) {
     if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(octets) {
         let body = octets.get(mark..).unwrap_or_default();
-        return (encoding.decode_without_bom_handling(body).0.into_owned(), true);
+        let text = encoding.decode_without_bom_handling(body).0;
+        // A client that believes another declaration shows other text: only agreement, or none, is certain.
+        let agrees = charset.is_none_or(|name| name.trim().to_ascii_lowercase().starts_with("utf-"));
+        return match plausible(encoding, body) && (agrees || encoding == encoding_rs::UTF_8) {
+            true => (text.into_owned(), true),
+            false => (format!("{text}\n{}", guess(octets)), false),
+        };
     }
     let declared = charset.map(str::trim).filter(|name| !name.is_empty());
-    let label = declared.map(Cow::Borrowed).or_else(|| html.then(|| meta_charset(octets)).flatten());
+    // A page that can say in ASCII that it is UTF-16 is not (HTML 13.2.3.2).
+    let of_page = || meta_charset(octets).filter(|name| !name.to_ascii_lowercase().starts_with("utf-16"));
+    let label = declared.map(Cow::Borrowed).or_else(|| html.then(of_page).flatten());
     let Some(label) = label else {
         return (guess(octets), true);
     };
@@ -102,13 +110,25 @@ pub(super) fn text(octets: &[u8], charset: Option<&str>, html: bool) -> (String,
     }
     // RFC 2231 section 5: a language may follow the charset.
     let label = label.split('*').next().unwrap_or(&label);
+    let encoding = encoding_rs::Encoding::for_label(label.as_bytes());
+    // "Replacement" stands for charsets that browsers refuse (ISO-2022-KR, HZ …) and mail clients show.
+    if encoding.is_some_and(|e| e == encoding_rs::REPLACEMENT || !plausible(e, octets)) {
+        return (guess(octets), false);
+    }
     match mail_parser::decoders::charsets::map::charset_decoder(label.as_bytes()) {
         Some(decoder) => (decoder(octets), true),
-        None => match encoding_rs::Encoding::for_label(label.as_bytes()) {
+        None => match encoding {
             Some(encoding) => (encoding.decode(octets).0.into_owned(), true),
             None => (guess(octets), false),
         },
     }
+}
+
+/// Whether octets can be text of an encoding: UTF-16 of any language has zero octets (spaces, line ends, digits), and
+/// plain text with a false label has none.
+fn plausible(encoding: &encoding_rs::Encoding, octets: &[u8]) -> bool {
+    let wide = encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE;
+    !wide || octets.contains(&0) || octets.trim_ascii().is_empty()
 }
 
 /// UTF-8 where valid, else windows-1252, which mislabelled and unlabelled western mail is.

@@ -91,10 +91,12 @@ fn add_mailboxes(to: &mut Vec<Mailbox>, value: &HeaderValue<'_>) {
             list.iter().for_each(|a| add(a.name.as_deref(), a.address.as_deref()));
         }
         HeaderValue::Address(Address::Group(groups)) => {
-            groups
-                .iter()
-                .flat_map(|g| g.addresses.iter())
-                .for_each(|a| add(a.name.as_deref(), a.address.as_deref()));
+            // What stands before a group is shown as the name of those who have none.
+            for group in groups {
+                for one in &group.addresses {
+                    add(one.name.as_deref().or(group.name.as_deref()), one.address.as_deref());
+                }
+            }
         }
         _ => {}
     }
@@ -126,6 +128,8 @@ pub(super) struct Entity {
     pub(super) disposition: ContentDisposition,
     pub(super) name: Option<String>,
     pub(super) content_id: Option<String>,
+    /// A field or a deciding parameter was given twice with different values.
+    pub(super) ambiguous: bool,
 }
 
 impl Entity {
@@ -140,13 +144,29 @@ impl Entity {
             disposition: ContentDisposition::None,
             name: None,
             content_id: None,
+            ambiguous: false,
         }
     }
 }
 
-/// Reads the Content-* fields of one entity; of a field given twice the first counts.
+/// Fields that decide how a body is read.
+const DECIDING: &[&str] = &["content-type", "content-transfer-encoding"];
+
+/// Whether a deciding field is there twice with different values.
+fn contradicts(octets: &[u8], fields: &[HeaderField]) -> bool {
+    let value = |field: &HeaderField| {
+        let value = octets.get(field.value.clone()).unwrap_or_default();
+        value.iter().filter(|b| !b.is_ascii_whitespace()).map(u8::to_ascii_lowercase).collect::<Vec<u8>>()
+    };
+    DECIDING.iter().any(|name| {
+        let mut same = fields.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).map(value);
+        same.next().is_some_and(|first| same.any(|other| other != first))
+    })
+}
+
+/// Reads the Content-* fields of one entity; of a field given twice the first counts, and a contradiction is noted.
 pub(super) fn read_entity(octets: &[u8], fields: &[HeaderField], in_digest: bool) -> Entity {
-    let mut entity = Entity::new(in_digest);
+    let mut entity = Entity { ambiguous: contradicts(octets, fields), ..Entity::new(in_digest) };
     let section = collect(octets, fields, ENTITY);
     let Some(parsed) = MessageParser::default().parse_headers(&section) else {
         return entity;
@@ -201,8 +221,8 @@ fn read_content_type(entity: &mut Entity, value: &ContentType<'_>) {
         let name = attribute.name.to_ascii_lowercase();
         let text = attribute.value.as_ref();
         match name.as_str() {
-            "boundary" if entity.boundary.is_none() => entity.boundary = Some(text.to_owned()),
-            "charset" if entity.charset.is_none() => entity.charset = Some(text.trim().to_owned()),
+            "boundary" => entity.ambiguous |= !set_once(&mut entity.boundary, text),
+            "charset" => entity.ambiguous |= !set_once(&mut entity.charset, text.trim()),
             "name" if entity.name.is_none() => entity.name = Some(clean_name(text)),
             _ => {}
         }
@@ -210,8 +230,13 @@ fn read_content_type(entity: &mut Entity, value: &ContentType<'_>) {
     }
 }
 
+/// Sets a parameter that counts once; false when it already had another value.
+fn set_once(parameter: &mut Option<String>, text: &str) -> bool {
+    parameter.get_or_insert_with(|| text.to_owned()).eq_ignore_ascii_case(text)
+}
+
 /// A file name without path, control and direction characters, at most 255 characters: it is shown to people.
-fn clean_name(text: &str) -> String {
+pub(super) fn clean_name(text: &str) -> String {
     let last = text.rsplit(['/', '\\']).next().unwrap_or(text);
     let bidi =
         |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
@@ -220,7 +245,10 @@ fn clean_name(text: &str) -> String {
 
 fn transfer_encoding(text: &str) -> TransferEncoding {
     // Comments and parameters do occur ("base64; charset=…").
-    let word = text.split([';', '(', ' ', '\t']).find(|w| !w.is_empty()).unwrap_or_default();
+    let text = text.trim_start();
+    let text =
+        text.strip_prefix('(').and_then(|comment| comment.split_once(')')).map_or(text, |(_, rest)| rest);
+    let word = text.split([';', '(', ' ', '\t', '"']).find(|w| !w.is_empty()).unwrap_or_default();
     match word.trim().to_ascii_lowercase().as_str() {
         "" | "7bit" | "8bit" | "binary" | "7-bit" | "8-bit" => TransferEncoding::Identity,
         "base64" => TransferEncoding::Base64,

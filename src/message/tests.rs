@@ -255,3 +255,104 @@ fn check_ranges(octets: &[u8]) {
         assert!(part.parent.is_none_or(|parent| parent < index));
     }
 }
+
+fn texts(octets: &str) -> (String, Vec<String>) {
+    let message = parse(octets.as_bytes());
+    let text = |part: &crate::model::Part| match &part.content {
+        PartContent::Text(text) | PartContent::Html(text) => text.as_str().to_owned(),
+        _ => String::new(),
+    };
+    let texts: Vec<String> = message.parts.iter().map(text).collect();
+    (texts.join("|"), message.gaps.into_iter().map(|gap| format!("{}: {}", gap.what, gap.why)).collect())
+}
+
+/// Whatever some client shows is read, and what can be read in two ways is a gap.
+#[test]
+fn structures_that_clients_read_differently() {
+    let encoded = "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nSUJBTg==\r\n";
+    let plain = "Content-Type: text/plain\r\n\r\nhello\r\n";
+    let mixed = "Content-Type: multipart/mixed; boundary=b\r\n";
+    let whole = "LS1iDQpDb250ZW50LVR5cGU6IHRleHQvcGxhaW4NCg0KSUJBTg0KLS1iLS0NCg==";
+    for (name, octets, read, gaps) in [
+        (
+            "behind the end",
+            format!("{mixed}\r\n--b\r\n{plain}--b--\r\n--b\r\n{encoded}--b--\r\n"),
+            "IBAN",
+            &[][..],
+        ),
+        (
+            "an end that is none",
+            format!("{mixed}\r\n--b\r\n\r\nhello\r\n--b--x\r\nIBAN\r\n--b--\r\n"),
+            "IBAN",
+            &[],
+        ),
+        ("wrong boundary", format!("{mixed}\r\n--other\r\n{encoded}--other--\r\n"), "IBAN", &[]),
+        (
+            "no boundary",
+            format!("Content-Type: multipart/mixed\r\n\r\n--b\r\n{encoded}--b--\r\n"),
+            "IBAN",
+            &[],
+        ),
+        (
+            "encoded as a whole",
+            format!("{mixed}Content-Transfer-Encoding: base64\r\n\r\n{whole}"),
+            "IBAN",
+            &[],
+        ),
+        ("quoted encoding", encoded.replace("base64", "\"base64\""), "IBAN", &[]),
+        ("comment before the encoding", encoded.replace("base64", "(x) base64"), "IBAN", &[]),
+        ("two types", format!("Content-Type: text/plain\r\n{mixed}\r\nx"), "x", &["part-1: format"]),
+        ("the same type twice", format!("{mixed}{mixed}\r\n--b\r\n{plain}--b--"), "hello", &[]),
+        (
+            "two encodings",
+            format!("Content-Transfer-Encoding: 7bit\r\n{encoded}"),
+            "SUJBTg",
+            &["part-1: format"],
+        ),
+        (
+            "two boundaries",
+            format!("Content-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\n--b\r\n{plain}--b--"),
+            "hello",
+            &["part-1: format"],
+        ),
+        (
+            "refused charset",
+            "Content-Type: text/plain; charset=iso-2022-kr\r\n\r\nIBAN".to_owned(),
+            "IBAN",
+            &["part-1: charset"],
+        ),
+        (
+            "no UTF-16 at all",
+            "Content-Type: text/plain; charset=utf-16\r\n\r\nIBAN".to_owned(),
+            "IBAN",
+            &["part-1: charset"],
+        ),
+        (
+            "page that says UTF-16",
+            "Content-Type: text/html\r\n\r\n<meta charset=utf-16>IBAN".to_owned(),
+            "IBAN",
+            &[],
+        ),
+    ] {
+        let (found, unread) = texts(&octets);
+        assert!(found.contains(read), "{name}: {found:?}");
+        assert_eq!(unread, gaps, "{name}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_against_the_declared_charset_is_a_gap() {
+    let octets = b"Content-Type: text/plain; charset=windows-1252\r\n\r\n\xff\xfeIBAN 1";
+    let message = parse(octets);
+    assert!(matches!(&message.parts[0].content, PartContent::Text(text) if text.contains("IBAN 1")));
+    assert_eq!(message.gaps.len(), 1);
+}
+
+#[test]
+fn attached_messages_and_groups_are_named_as_clients_show_them() {
+    let message = parse(
+        b"From: Acme Ltd: x@evil.example;\r\nContent-Type: message/rfc822\r\n\r\nSubject: IBAN 1\r\n\r\nx",
+    );
+    assert_eq!(message.from[0].name.as_deref(), Some("Acme Ltd"));
+    assert_eq!(message.parts[0].name.as_deref(), Some("IBAN 1"));
+}

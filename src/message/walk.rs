@@ -13,6 +13,8 @@ use std::ops::Range;
 
 /// Header fields of one inner entity that are looked at.
 const MAX_ENTITY_FIELDS: usize = 200;
+/// Octets of a delimiter: two hyphens and a boundary of at most 70 (RFC 2046 section 5.1.1).
+const MAX_DELIMITER: usize = 72;
 
 /// The parts of a message and what could not be walked.
 pub(super) struct Walked {
@@ -83,6 +85,10 @@ impl Walker {
             return;
         }
         let entity = headers::read_entity(source.octets, &section.fields, in_digest);
+        if entity.ambiguous {
+            // Two fields that disagree: the recipient's program may follow the one that we do not.
+            self.gaps.push(Gap { what: self.named(&entity), why: "format".to_owned() });
+        }
         let body = section.body_start.min(end)..end;
         if entity.media_type.starts_with("multipart/") {
             self.multipart(source, entity, body, spot);
@@ -95,17 +101,17 @@ impl Walker {
 
     fn multipart(&mut self, source: Source<'_>, entity: Entity, body: Range<usize>, spot: Spot) {
         let digest = entity.media_type == "multipart/digest";
-        let boundary = entity.boundary.clone().filter(|b| !b.trim_end().is_empty());
-        let Some(delimiter) = boundary.map(|b| format!("--{}", b.trim_end()).into_bytes()) else {
-            self.leaf(source, entity, body, spot);
+        let boundary = entity.boundary.as_deref().map(str::trim_end).filter(|b| !b.is_empty());
+        let declared = boundary.map(|b| format!("--{b}").into_bytes());
+        let divides =
+            |delimiter: &Vec<u8>| Boundaries::new(source.octets, delimiter, body.clone()).next().is_some();
+        let delimiter = declared.filter(divides).or_else(|| guessed_delimiter(source.slice(&body)));
+        let Some(delimiter) = delimiter else {
+            self.undivided(source, entity, body, spot);
             return;
         };
         let mut boundaries = Boundaries::new(source.octets, &delimiter, body.clone());
-        let Some(mut current) = boundaries.next() else {
-            // No part in it: clients show the body as text, so it is read as text.
-            self.leaf(source, entity, body, spot);
-            return;
-        };
+        let Some(mut current) = boundaries.next() else { return };
         if spot.depth >= MAX_DEPTH {
             self.limit();
             self.push(source, entity, &body, spot, PartContent::Multipart);
@@ -113,15 +119,18 @@ impl Walker {
         }
         let index = self.push(source, entity, &body, spot, PartContent::Multipart);
         let child = Spot { parent: Some(index), depth: spot.depth + 1, attached: spot.attached };
-        while !current.closing {
+        loop {
             let next = boundaries.next();
             let end = next.as_ref().map_or(body.end, |b| b.content_end).max(current.next);
             if self.parts.len() >= MAX_PARTS {
                 self.limit();
                 return;
             }
-            let section = fields::split(source.octets, current.next..end, MAX_ENTITY_FIELDS);
-            self.entity(source, &section, end, child, digest);
+            // What stands directly behind a closing delimiter is no part; parts after it are, for some clients.
+            if !current.closing {
+                let section = fields::split(source.octets, current.next..end, MAX_ENTITY_FIELDS);
+                self.entity(source, &section, end, child, digest);
+            }
             match next {
                 Some(next) => current = next,
                 None => return,
@@ -129,8 +138,26 @@ impl Walker {
         }
     }
 
+    /// A multipart in which no part is found: encoded as a whole, against RFC 2045 section 6.4 but decoded by many
+    /// clients, or shown by them as text.
+    fn undivided(&mut self, source: Source<'_>, entity: Entity, body: Range<usize>, spot: Spot) {
+        let decoded = match entity.encoding {
+            TransferEncoding::Base64 => decode::base64(source.slice(&body)).0,
+            TransferEncoding::QuotedPrintable => decode::quoted_printable(source.slice(&body)),
+            TransferEncoding::Identity | TransferEncoding::Unknown => {
+                self.leaf(source, entity, body, spot);
+                return;
+            }
+        };
+        let received = source.received(&body);
+        let inner = Source { octets: &decoded, outer: Some((received.start, received.end)) };
+        let plain = Entity { encoding: TransferEncoding::Identity, ..entity };
+        self.multipart(inner, plain, 0..decoded.len(), spot);
+    }
+
     fn attached_message(&mut self, source: Source<'_>, entity: Entity, body: Range<usize>, spot: Spot) {
         let (encoding, raw) = (entity.encoding, body.clone());
+        let named = entity.name.is_some();
         let index = self.push(source, entity, &body, spot, PartContent::AttachedMessage);
         if spot.attached >= MAX_ATTACHED_MESSAGES || spot.depth >= MAX_DEPTH {
             self.limit();
@@ -143,6 +170,7 @@ impl Walker {
             // The only ones that RFC 2046 section 5.2.1 allows.
             TransferEncoding::Identity | TransferEncoding::Unknown => {
                 let section = fields::split(source.octets, raw.clone(), MAX_ENTITY_FIELDS);
+                self.name_after_subject(index, named, source.octets, &section);
                 self.entity(source, &section, raw.end, child, false);
                 return;
             }
@@ -150,7 +178,20 @@ impl Walker {
         let received = source.received(&raw);
         let inner = Source { octets: &decoded, outer: Some((received.start, received.end)) };
         let section = fields::split(&decoded, 0..decoded.len(), MAX_ENTITY_FIELDS);
+        self.name_after_subject(index, named, &decoded, &section);
         self.entity(inner, &section, decoded.len(), child, false);
+    }
+
+    /// Mail clients show an attached message without a name by its subject, so that is its name.
+    fn name_after_subject(&mut self, index: usize, named: bool, octets: &[u8], section: &HeaderSection) {
+        let Some(part) = self.parts.get_mut(index).filter(|_| !named) else { return };
+        let subject = headers::read_top_level(octets, &section.fields).subject;
+        part.name = Some(headers::clean_name(&subject)).filter(|name| !name.is_empty());
+    }
+
+    /// What a gap calls an entity: its name, or its place among the parts.
+    fn named(&self, entity: &Entity) -> String {
+        entity.name.clone().unwrap_or_else(|| format!("part-{}", self.parts.len() + 1))
     }
 
     fn leaf(&mut self, source: Source<'_>, entity: Entity, body: Range<usize>, spot: Spot) {
@@ -164,16 +205,16 @@ impl Walker {
             TransferEncoding::Identity => (None, true),
             TransferEncoding::Unknown => (None, false),
         };
-        let what = || entity.name.clone().unwrap_or_else(|| format!("part-{}", self.parts.len() + 1));
+        let what = self.named(&entity);
         if !sound && !body.is_empty() {
-            self.gaps.push(Gap { what: what(), why: "damaged".to_owned() });
+            self.gaps.push(Gap { what: what.clone(), why: "damaged".to_owned() });
         }
         let octets = octets.as_deref().unwrap_or(raw);
         let html = matches!(entity.media_type.as_str(), "text/html" | "application/xhtml+xml");
         let content = if html || is_textual(&entity.media_type) {
             let (text, known) = decode::text(octets, entity.charset.as_deref(), html);
             if !known {
-                self.gaps.push(Gap { what: what(), why: "charset".to_owned() });
+                self.gaps.push(Gap { what, why: "charset".to_owned() });
             }
             if html { PartContent::Html(text) } else { PartContent::Text(text) }
         } else {
@@ -224,6 +265,23 @@ fn is_textual(media_type: &str) -> bool {
     media_type.starts_with("text/") || media_type.starts_with("multipart/")
 }
 
+/// The delimiter that a multipart without a usable `boundary` seems to have: the first line that begins with two
+/// hyphens and stands above a Content- field. Clients that repair such mail do the same.
+fn guessed_delimiter(body: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = body.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end).peekable();
+    while let Some(line) = lines.next() {
+        let is_field =
+            |next: &&[u8]| next.get(..8).is_some_and(|word| word.eq_ignore_ascii_case(b"content-"));
+        if line.starts_with(b"--")
+            && (3..=MAX_DELIMITER).contains(&line.len())
+            && lines.peek().is_some_and(is_field)
+        {
+            return Some(line.to_vec());
+        }
+    }
+    None
+}
+
 /// A delimiter line (RFC 2046 section 5.1.1).
 struct Boundary {
     /// Offset of the line end before it, which belongs to the delimiter and not to the part.
@@ -262,8 +320,8 @@ impl<'a> Boundaries<'a> {
                 Some(padding) => (true, padding),
                 None => (false, line),
             };
-            // Anything else makes it another, longer boundary (but a closing one needs no line end).
-            if !closing && !padding.iter().all(u8::is_ascii_whitespace) {
+            // Anything else makes it another, longer boundary, or text.
+            if !padding.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
             self.at = after + line.len();

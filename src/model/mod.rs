@@ -19,6 +19,7 @@ mod ids;
 mod message;
 mod organisation;
 mod quarantine;
+mod script;
 mod supplier;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -48,6 +49,7 @@ pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
+pub use script::{imitated, is_invisible, one_script};
 pub use supplier::{
     AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_company_number, fold_name,
     fold_tax_number,

@@ -1,7 +1,8 @@
 //! Supplier records: what the organisation knows, and how sure it is.
 
-use super::{Account, Domain, EmailAddress, SupplierId};
+use super::{Account, Domain, EmailAddress, SupplierId, is_invisible, one_script};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 /// State of an account on file (design: only a verification by call-back, approved by a second person, verifies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -154,8 +155,8 @@ pub struct SupplierRecord {
     pub accounts: Vec<SupplierAccount>,
 }
 
-/// Folds a company or person name for comparison: lower case, letters and digits only with single spaces, legal
-/// forms (`ltd`, `limited`, `plc`, `gmbh`, `llc`, `inc`, `bv`, `sarl`, `sas`, `srl`, `spa`, `ag`, `kg`, `co`, …) dropped.
+/// Folds a company or person name for comparison, as it looks and not as it is encoded: compatibility forms and letters
+/// of other scripts among Latin ones are undone, lower case, letters and digits only with single spaces, legal forms (`ltd`, `limited`, `plc`, `gmbh`, `llc`, `inc`, `bv`, `sarl`, `sas`, `srl`, `spa`, `ag`, `kg`, `co`, …) dropped.
 #[must_use]
 pub fn fold_name(name: &str) -> String {
     const LEGAL_FORMS: &[&str] = &[
@@ -192,7 +193,8 @@ pub fn fold_name(name: &str) -> String {
         "the",
         "and",
     ];
-    let lower = name.to_lowercase();
+    let composed: String = name.nfkc().filter(|c| !is_invisible(*c)).collect();
+    let lower = one_script(&composed).to_lowercase();
     let words: Vec<&str> =
         lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let kept: Vec<&str> = words.iter().copied().filter(|word| !LEGAL_FORMS.contains(word)).collect();

@@ -4,15 +4,17 @@
 //! separators may be spaces and line ends. A claim that fails only the check digits is kept as invalid when a label
 //! announces it, because an altered or mistyped account is exactly what a reviewer must see.
 
-use super::super::normalise::imitated;
-use super::{Finder, Label, View, add_account};
+use super::super::normalise::{CUT, imitated};
+use super::{Finder, Hit, Label, View, add_account};
 use crate::model::{PaymentClaims, Scheme};
 
 #[path = "iban_registry.rs"]
 mod registry;
 
 /// Separator characters in a row inside an IBAN.
-const MAX_GAP: usize = 4;
+const MAX_GAP: usize = 6;
+/// Digits of a candidate in small letters without a label: more than any phrase with "no" or "at" holds.
+const MANY_DIGITS: usize = 16;
 /// Longest IBAN (ISO 13616).
 const MAX_LENGTH: usize = 34;
 
@@ -59,18 +61,11 @@ fn symbol(view: &View, at: usize) -> Option<(u8, usize)> {
     imitated(c).map(|latin| (latin, at + c.len_utf8()))
 }
 
-/// Passes separators: spaces, tabs, line ends (and the quote mark after one), dots, hyphens.
-fn skip_gap(view: &View, mut at: usize) -> usize {
-    let bytes = view.bytes();
-    let from = at;
-    while at - from < MAX_GAP {
-        match bytes.get(at) {
-            Some(b' ' | b'\t' | b'\n' | b'.' | b'-') => at += 1,
-            Some(b'>') if at > 0 && matches!(bytes.get(at - 1), Some(b'\n' | b'>')) => at += 1,
-            _ => break,
-        }
-    }
-    at
+/// Passes whatever is no letter and no digit: people read `DE89/3704` and `DE89 • 3704` as they read `DE89 3704`.
+fn skip_gap(view: &View, at: usize) -> usize {
+    let rest = view.text.get(at..).unwrap_or_default();
+    let gap = rest.chars().take(MAX_GAP).take_while(|c| !c.is_alphanumeric() && *c != CUT);
+    at + gap.map(char::len_utf8).sum::<usize>()
 }
 
 /// A digit, also one written with a letter that looks like it.
@@ -88,9 +83,11 @@ fn as_digit(symbol: u8) -> Option<u8> {
 fn candidate(view: &View, start: usize) -> Option<Candidate> {
     let bytes = view.bytes();
     let before = start.checked_sub(1).and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
-    if (before.is_ascii_alphanumeric() || before >= 0x80 || matches!(before, b'@' | b'_'))
-        && !view.labels_of_iban_ending_at(start)
-    {
+    // A capital behind a small letter begins anew ("KtoDE89", "\\nDE89" in JSON); so does one behind another script.
+    let inside = before.is_ascii_uppercase()
+        || before.is_ascii_digit()
+        || before.is_ascii_lowercase() && !bytes.get(start).is_some_and(u8::is_ascii_uppercase);
+    if inside && !view.labels_of_iban_ending_at(start) {
         return None;
     }
     let (a, next) = symbol(view, start).filter(|(s, _)| s.is_ascii_uppercase())?;
@@ -115,7 +112,12 @@ impl View {
 /// Reads and checks the rest. Returns the offset after the IBAN if one was claimed.
 fn judge(view: &View, candidate: &Candidate, claims: &mut PaymentClaims) -> Option<usize> {
     let label = view.label_before(candidate.start, 80).map(|hit| hit.label);
-    if candidate.country == *b"RF" || label == Some(Label::Creditor) {
+    let between = |hit: &Hit| view.text.get(hit.end..candidate.start).unwrap_or_default();
+    // "Creditor ID: DE98…" is one; what comes behind the number that the label announced is not.
+    let creditor = view
+        .label_before(candidate.start, 80)
+        .is_some_and(|hit| hit.label == Label::Creditor && !between(hit).contains(|c: char| c.is_ascii_digit()));
+    if candidate.country == *b"RF" || creditor {
         return None;
     }
     let announced = matches!(label, Some(Label::Iban | Label::Account));
@@ -135,15 +137,20 @@ fn judge(view: &View, candidate: &Candidate, claims: &mut PaymentClaims) -> Opti
         None => return None,
     };
     // Check digits 00, 01 and 99 are never given (ISO 7064).
-    let valid = mod97(&iban) == 1 && !matches!(&candidate.check, b"00" | b"01" | b"99");
+    let structured = registry::bban(candidate.country).is_none_or(|classes| fits(&iban, &classes));
+    let valid = structured && mod97(&iban) == 1 && !matches!(&candidate.check, b"00" | b"01" | b"99");
     let digits = iban.bytes().filter(u8::is_ascii_digit).count();
     // Without a label: no short ones out of words ("no 12 …"), none that is mostly letters.
-    let convincing = announced || (digits >= 8 && (candidate.strict || iban.len() >= 20 && is_upper(view, candidate)));
+    let convincing = announced
+        || digits >= MANY_DIGITS
+        || (digits >= 8 && (candidate.strict || iban.len() >= 20 && is_upper(view, candidate)));
     let directly_announced = label == Some(Label::Iban)
-        && view.label_before(candidate.start, 24).is_some_and(|hit| {
-            view.text.get(hit.end..candidate.start).is_some_and(|gap| gap.chars().filter(|c| c.is_alphabetic()).count() <= 6)
-        });
-    if !(valid && convincing || directly_announced && digits >= 8) {
+        && view
+            .label_before(candidate.start, 24)
+            .is_some_and(|hit| between(hit).chars().filter(|c| c.is_alphabetic()).count() <= 6);
+    // Letters that follow without a gap ("…000BIC") are another word only if the check digits say so.
+    let glued = view.text.get(end..).and_then(|rest| rest.chars().next()).is_some_and(char::is_alphanumeric);
+    if !(valid && convincing || directly_announced && digits >= 8 && !glued) {
         return None;
     }
     add_account(claims, &view.place, Scheme::Iban, candidate.country, &iban, Some(valid));
@@ -154,7 +161,8 @@ fn is_upper(view: &View, candidate: &Candidate) -> bool {
     view.bytes().get(candidate.start).is_some_and(u8::is_ascii_uppercase)
 }
 
-/// Reads exactly the country's length, each position by its class, up to a word boundary.
+/// Reads exactly the country's length, each position by its class. A digit more, or a letter behind a letter, makes it
+/// something else.
 fn read_known(view: &View, candidate: &Candidate, classes: &[u8], iban: &mut String) -> Option<usize> {
     let mut at = candidate.body;
     for class in classes {
@@ -167,8 +175,20 @@ fn read_known(view: &View, candidate: &Candidate, classes: &[u8], iban: &mut Str
         iban.push(char::from(symbol));
         at = next;
     }
-    let bounded = view.text.get(at..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_alphanumeric());
+    let next = view.text.get(at..).and_then(|rest| rest.chars().next());
+    let ends_in_digit = iban.ends_with(|c: char| c.is_ascii_digit());
+    let bounded = next.is_none_or(|c| !c.is_alphanumeric() || ends_in_digit && c.is_alphabetic());
     bounded.then_some(at)
+}
+
+/// Whether an IBAN has the structure of its country.
+fn fits(iban: &str, classes: &[u8]) -> bool {
+    iban.len() == classes.len() + 4
+        && iban.bytes().skip(4).zip(classes).all(|(b, class)| match class {
+            b'n' => b.is_ascii_digit(),
+            b'a' => b.is_ascii_uppercase(),
+            _ => true,
+        })
 }
 
 /// Reads the groups of an unknown country's IBAN: as long as they hold a digit, up to the end of the line.

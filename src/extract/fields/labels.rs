@@ -33,6 +33,8 @@ pub(in crate::extract) enum Label {
     Vat,
     /// A company registration number.
     Company,
+    /// Bank details in general: a pair of numbers without labels of its own may follow.
+    Bank,
     /// A SEPA creditor identifier or reference: never an account.
     Creditor,
     /// A phone number, order number, date …: never an account.
@@ -76,6 +78,14 @@ const WORDS: &[(Label, &[&str])] = &[
             "sc",
             "bank code",
             "sort-code no",
+            "sorting code",
+            "branch code",
+            "branch sort code",
+            "national sort code",
+            "nsc",
+            "s.c",
+            "s. code",
+            "s code",
         ],
     ),
     (
@@ -93,6 +103,7 @@ const WORDS: &[(Label, &[&str])] = &[
             "acct #",
             "acc number",
             "acc no",
+            "ac",
             "acc. no",
             "acc. number",
             "acc num",
@@ -121,6 +132,21 @@ const WORDS: &[(Label, &[&str])] = &[
             "nr rachunku",
             "numer konta",
             "numer rachunku",
+        ],
+    ),
+    (
+        Label::Bank,
+        &[
+            "bank details",
+            "bank",
+            "bacs",
+            "faster payment",
+            "faster payments",
+            "chaps",
+            "pay to",
+            "payable to",
+            "remit to",
+            "transfer to",
         ],
     ),
     (
@@ -454,13 +480,16 @@ pub(super) fn find(text: &str) -> Vec<Hit> {
     let bytes = text.as_bytes();
     let joins = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
     let at = |i: usize| bytes.get(i);
+    // "sort_code" in forms and data; the offsets stay.
+    let text = text.replace('_', " ");
     TABLE
         .automaton
-        .find_iter(text)
+        .find_iter(&text)
         .filter(|m| {
             let before = m.start().checked_sub(1).and_then(at);
-            // A digit directly before makes it no word ("12acc"), one directly after does not ("IBAN12").
-            !joins(before) && !before.is_some_and(u8::is_ascii_digit) && !joins(at(m.end()))
+            // A digit directly before makes it no word ("12acc", but "200000Account"), one directly after does not.
+            let capital = at(m.start()).is_some_and(u8::is_ascii_uppercase);
+            !joins(before) && (capital || !before.is_some_and(u8::is_ascii_digit)) && !joins(at(m.end()))
                 || glued_iban(bytes, m.start(), m.end())
         })
         .filter_map(|m| {

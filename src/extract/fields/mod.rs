@@ -56,6 +56,13 @@ impl View {
         let count = self.labels.partition_point(|hit| hit.end <= at);
         self.labels.get(count.checked_sub(1)?).filter(|hit| at - hit.end <= reach)
     }
+
+    /// Whether a label begins or ends exactly at `at`.
+    fn is_label_edge(&self, at: usize) -> bool {
+        let first = self.labels.partition_point(|hit| hit.end < at);
+        let mut near = self.labels.get(first..).unwrap_or_default().iter().take_while(|hit| hit.start <= at);
+        near.any(|hit| hit.start == at || hit.end == at)
+    }
 }
 
 /// Finds values of one kind.

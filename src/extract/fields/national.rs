@@ -22,10 +22,10 @@ impl Finder for National {
                 Label::Bsb => australia(view, hit, &mut used, claims),
                 Label::Transit => canada(view, hit, &mut used, claims),
                 Label::Ifsc => india(view, hit, &mut used, claims),
-                Label::Account => new_zealand(view, hit, claims),
                 _ => {}
             }
         }
+        new_zealand(view, claims);
     }
 }
 
@@ -42,7 +42,7 @@ fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTre
 
 fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 4..=17, adjacent: 6..=17, distance: 160 };
-    let Some(code) = code_after(view, hit, 60, &[&[9]]) else { return };
+    let Some(code) = code_after(view, hit, 60, &[&[9], &[3, 3, 3], &[4, 4, 1], &[1; 9]]) else { return };
     if let Some(number) = account(view, hit, &code, &REACH, used) {
         let canonical = format!("{}-{number}", code.digits);
         let valid = Some(aba_checks(&code.digits));
@@ -112,23 +112,23 @@ fn is_ifsc(word: &str) -> bool {
         })
 }
 
-/// `bb-bbbb-aaaaaaa-ss(s)`, behind a label of an account.
-fn new_zealand(view: &View, hit: &Hit, claims: &mut PaymentClaims) {
-    let list = chunks(view, hit.end, hit.end + 60);
-    for at in 0..list.len().min(4) {
+/// `bb-bbbb-aaaaaaa-ss(s)`: with hyphens a shape like no other, else only behind a label of an account.
+fn new_zealand(view: &View, claims: &mut PaymentClaims) {
+    let list = chunks(view, 0, view.text.len());
+    for (at, first) in list.iter().enumerate() {
         let found = [3, 2].iter().find_map(|suffix| groups(view, &list, at, &[2, 4, 7, *suffix]));
-        let Some((number, _)) = found.filter(|(_, count)| {
-            // Sixteen bare digits are a card number.
-            *count == 4 || list.get(at).is_some_and(|c| c.raw.contains('-'))
-        }) else {
+        let Some((number, count)) = found else { continue };
+        let hyphens = count == 1 && !first.is_plain();
+        let announced = || view.label_before(number.start, 60).is_some_and(|hit| hit.label == Label::Account);
+        // Sixteen bare digits are a card number.
+        if !hyphens && (count == 1 || !announced()) {
             continue;
-        };
+        }
         let part = |from: usize, to: usize| number.digits.get(from..to).unwrap_or_default();
         let suffix = part(13, number.digits.len());
         let canonical = format!("{}-{}-{}-{suffix:0>3}", part(0, 2), part(2, 6), part(6, 13));
         let valid = new_zealand_checks(&number.digits);
         add_account(claims, &view.place, Scheme::Nz, *b"NZ", &canonical, valid);
-        return;
     }
 }
 

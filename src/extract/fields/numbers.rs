@@ -2,6 +2,7 @@
 
 use super::View;
 use crate::extract::floor;
+use crate::extract::normalise::CUT;
 use std::collections::BTreeSet;
 
 /// A run of digits that may hold `-`, `.` or `,` between digits.
@@ -26,16 +27,17 @@ pub(super) struct Number {
     pub(super) digits: String,
 }
 
-/// The chunks that begin inside `from..to`. Digits glued to letters (`A12`, `12B`, after `+` or `#`) are left out:
-/// they are references, phone numbers and measures.
+/// The chunks that begin inside `from..to`. Digits glued to letters (`A12`, `12B`, after `+`) are left out: they are
+/// references, phone numbers and measures; only a label may be glued on (`SC200000`).
 pub(super) fn chunks<'a>(view: &'a View, from: usize, to: usize) -> Vec<Chunk<'a>> {
     let bytes = view.bytes();
     let at = |i: usize| bytes.get(i).copied().unwrap_or(b' ');
-    let word = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80 || b == b'_';
+    let word = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80;
+    let glued = |b: u8, edge: usize| word(b) && !view.is_label_edge(edge);
     let mut found = Vec::new();
     let mut i = from;
     // Begin at the start of a run even if the window cuts into it.
-    while i < to && i > 0 && word(at(i - 1)) {
+    while i < to && i > 0 && glued(at(i - 1), i) {
         i += 1;
     }
     while i < to.min(bytes.len()) {
@@ -48,7 +50,11 @@ pub(super) fn chunks<'a>(view: &'a View, from: usize, to: usize) -> Vec<Chunk<'a
             i += 1;
         }
         let before = if start == 0 { b' ' } else { at(start - 1) };
-        if word(before) || word(at(i)) || matches!(before, b'+' | b'@' | 1) || at(i) == b'@' || at(i) == b'%'
+        if glued(before, start)
+            || glued(at(i), i)
+            || matches!(before, b'+' | b'@' | 1)
+            || at(i) == b'@'
+            || at(i) == b'%'
         {
             continue;
         }
@@ -62,6 +68,15 @@ pub(super) fn chunks<'a>(view: &'a View, from: usize, to: usize) -> Vec<Chunk<'a
 /// Whether two chunks are parts of one number in groups: one space or ` - ` between them.
 fn grouped(view: &View, left: &Chunk<'_>, right: &Chunk<'_>) -> bool {
     matches!(view.text.get(left.end..right.start), Some(" " | " - " | "- " | " -"))
+}
+
+/// Whether two chunks may be groups of one code that a label announces: a few characters that are no letters and no
+/// comma stand between them, as people write codes (`20/00/00`, `20 · 00 · 00`, cells of a table).
+fn joined(view: &View, left: &Chunk<'_>, right: &Chunk<'_>) -> bool {
+    view.text.get(left.end..right.start).is_some_and(|gap| {
+        gap.chars().count() <= 3
+            && !gap.contains(|c: char| c.is_alphanumeric() || matches!(c, ',' | '\n' | CUT))
+    })
 }
 
 /// The digits of `groups` (lengths) read from chunk `at`, either one chunk with dashes or consecutive chunks. The
@@ -83,7 +98,7 @@ pub(super) fn groups(
     }
     let run = list.get(at..at + lengths.len())?;
     let fits = run.iter().zip(lengths).all(|(c, n)| c.is_plain() && c.raw.len() == *n)
-        && run.windows(2).all(|w| matches!(w, [a, b] if grouped(view, a, b)));
+        && run.windows(2).all(|w| matches!(w, [a, b] if joined(view, a, b)));
     let last = run.last()?;
     fits.then(|| (number(first.start, last.end, run.iter().map(|c| c.raw).collect()), lengths.len()))
 }
@@ -138,7 +153,7 @@ pub(super) fn account_near(
     Some(number.digits)
 }
 
-/// An account number at chunk `at`: one run, `1234-5678`, `1234 5678` or `12 34 56 78`, outside the bank code.
+/// An account number at chunk `at`: one run, or groups such as `1234-5678`, `12 34 56 78`, outside the bank code.
 fn account_at(view: &View, list: &[Chunk<'_>], at: usize, code: (usize, usize)) -> Option<(Number, usize)> {
     let outside = |n: &Number| n.end <= code.0 || n.start >= code.1;
     let first = list.get(at)?;
@@ -150,7 +165,7 @@ fn account_at(view: &View, list: &[Chunk<'_>], at: usize, code: (usize, usize)) 
         !before.is_some_and(|c| c.end != code.1 && c.is_plain() && grouped(view, c, first))
             && !last.zip(after).is_some_and(|(l, c)| c.start != code.0 && c.is_plain() && grouped(view, l, c))
     };
-    for lengths in [&[4, 4][..], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3]] {
+    for lengths in [&[4, 4][..], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3], &[1; 8]] {
         if let Some((number, count)) = groups(view, list, at, lengths)
             && (count == 1 || free(count))
             && outside(&number)

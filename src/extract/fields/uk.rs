@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 /// Sort codes of one text at most: bounds the work on a text made of labels.
 const MAX_SORT_CODES: usize = 5_000;
-const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 160 };
+const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 400 };
 
 /// Finds sort code and account number pairs.
 pub(super) struct Uk;
@@ -28,6 +28,7 @@ impl Finder for Uk {
                 claim(view, span, &code, &mut used, claims);
             }
         }
+        unlabelled(view, &mut codes, claims);
         // "Account: 20-00-00 55779911": the sort code has no label of its own.
         for hit in view.labels_of(Label::Account).take(MAX_SORT_CODES) {
             let list = chunks(view, hit.end, hit.end + 40);
@@ -49,6 +50,36 @@ impl Finder for Uk {
     }
 }
 
+/// `20-00-00 55779911`: two hyphens, six digits, then eight, and no label. Taken where bank details are announced, or
+/// where the six digits are no date.
+fn unlabelled(view: &View, codes: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
+    let list = chunks(view, 0, view.text.len());
+    for (at, pair) in list.windows(2).enumerate().take(MAX_SORT_CODES) {
+        let [left, right] = pair else { continue };
+        if left.is_plain() || codes.contains(&left.start) {
+            continue;
+        }
+        let Some((code, _)) = groups(view, &list, at, &[2, 2, 2]) else { continue };
+        let between = view.text.get(left.end..right.start).unwrap_or("x");
+        let adjacent = between.len() <= 6 && !between.contains(|c: char| c.is_alphabetic() || c == '\n');
+        let announced = view.label_before(left.start, 80).is_some_and(|hit| hit.label == Label::Bank);
+        if adjacent && (announced || !is_date(&code.digits)) && right.is_plain() && right.raw.len() == 8 {
+            codes.insert(left.start);
+            add(view, &code.digits, right.raw, claims);
+        }
+    }
+}
+
+/// Whether six digits can be day, month and year in one of their usual orders.
+fn is_date(digits: &str) -> bool {
+    let pair = |at: usize| digits.get(at..at + 2).and_then(|pair| pair.parse::<u32>().ok()).unwrap_or(0);
+    let (a, b, c) = (pair(0), pair(2), pair(4));
+    let (day, month) = (1..=31, 1..=12);
+    day.contains(&a) && month.contains(&b)
+        || month.contains(&a) && day.contains(&b)
+        || month.contains(&b) && day.contains(&c)
+}
+
 /// A sort code: start, end, digits.
 type Code = (usize, usize, String);
 
@@ -68,7 +99,8 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
 }
 
 fn sort_code_at(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, taken: &BTreeSet<usize>) -> Option<Code> {
-    let (number, count) = groups(view, list, at, &[2, 2, 2])?;
+    let shapes: [&[usize]; 3] = [&[2, 2, 2], &[3, 3], &[1; 6]];
+    let (number, count) = shapes.iter().find_map(|shape| groups(view, list, at, shape))?;
     let plain = list.get(at).is_some_and(|c| count == 1 && c.is_plain());
     // Six bare digits announced by another label ("Account number: 123456 Sort code: …") are not the sort code.
     let foreign = plain

@@ -1,9 +1,9 @@
-//! Parts for machines: signatures, delivery reports, quoted header sections. They hold nothing to pay.
+//! Parts for machines: signatures and keys. They hold nothing that a person reads.
 
 use super::{DocumentFormat, Reading};
 use crate::model::Part;
 
-/// Signatures and reports.
+/// Signatures and keys.
 pub(super) struct Bookkeeping;
 
 impl DocumentFormat for Bookkeeping {
@@ -14,12 +14,6 @@ impl DocumentFormat for Bookkeeping {
                 | "application/x-pkcs7-signature"
                 | "application/pgp-signature"
                 | "application/pgp-keys"
-                | "message/delivery-status"
-                | "message/global-delivery-status"
-                | "message/disposition-notification"
-                | "message/feedback-report"
-                | "message/rfc822-headers"
-                | "text/rfc822-headers"
         )
     }
 

@@ -1,5 +1,6 @@
-//! Plain text, and formats that are text: CSV, calendar, XML, JSON.
+//! Plain text, and formats that are text: CSV, calendar, XML, JSON, reports about mail.
 
+use super::super::html;
 use super::{DocumentFormat, Reading, is_generic, named, octets_as_text};
 use crate::model::{Part, PartContent};
 use std::borrow::Cow;
@@ -12,9 +13,14 @@ impl DocumentFormat for PlainText {
         let kind = part.media_type.as_str();
         matches!(part.content, PartContent::Text(_))
             || matches!(kind, "application/xml" | "application/json" | "application/csv" | "application/ics")
+            // Delivery reports and quoted header sections are shown as text, and can be written by anybody.
+            || matches!(kind, "message/delivery-status" | "message/global-delivery-status")
+            || matches!(kind, "message/disposition-notification" | "message/feedback-report")
+            || matches!(kind, "message/rfc822-headers" | "message/global-headers")
             || kind.ends_with("+xml")
             || kind.ends_with("+json")
             || (is_generic(part) && named(part, &["txt", "csv", "xml", "json", "ics", "log", "md"]))
+            || (kind == "application/vnd.ms-excel" && named(part, &["csv"]))
     }
 
     fn opens(&self) -> bool {
@@ -22,11 +28,30 @@ impl DocumentFormat for PlainText {
     }
 
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
-        let visible = match &part.content {
+        let text = match &part.content {
             PartContent::Text(text) | PartContent::Html(text) => Cow::Borrowed(text.as_str()),
             PartContent::Binary(octets) => octets_as_text(octets),
             PartContent::Multipart | PartContent::AttachedMessage => Cow::Borrowed(""),
         };
-        Reading { visible, ..Reading::default() }
+        let error = holds_uuencoded_file(&text).then_some("unsupported");
+        if part.media_type == "text/plain" || !text.contains("</") {
+            return Reading { visible: text, hidden: String::new(), error };
+        }
+        // Markup of some kind: the names of elements are labels ("<IBAN>"), and the text may be cut by them.
+        let read = html::read(&text);
+        let error = error.or(read.incomplete.then_some("limit"));
+        let hidden = read.not_shown();
+        Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, error }
     }
+}
+
+/// Whether a file stands in the text as `uuencode` writes it, which some mail clients still show as an attachment.
+fn holds_uuencoded_file(text: &str) -> bool {
+    let mut lines = text.lines();
+    lines.any(|line| {
+        let mode = line.strip_prefix("begin ").and_then(|rest| rest.split_once(' '));
+        mode.is_some_and(|(mode, name)| {
+            (3..=4).contains(&mode.len()) && mode.bytes().all(|b| matches!(b, b'0'..=b'7')) && !name.trim().is_empty()
+        })
+    })
 }

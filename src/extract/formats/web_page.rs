@@ -1,7 +1,7 @@
 //! HTML bodies and HTML files.
 
 use super::super::html;
-use super::{DocumentFormat, Reading, is_generic, named, octets_as_text};
+use super::{DocumentFormat, Reading, named, octets_as_text};
 use crate::model::{Part, PartContent};
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub(super) struct WebPage;
 impl DocumentFormat for WebPage {
     fn accepts(&self, part: &Part, _parent: Option<&Part>) -> bool {
         matches!(part.content, PartContent::Html(_))
-            || (is_generic(part) && named(part, &["htm", "html", "shtml", "xhtml"]))
+            || named(part, &["htm", "html", "shtml", "xhtml", "xht", "mht", "mhtml"])
     }
 
     fn opens(&self) -> bool {
@@ -24,10 +24,8 @@ impl DocumentFormat for WebPage {
             PartContent::Binary(octets) => html::read(&octets_as_text(octets)),
             PartContent::Multipart | PartContent::AttachedMessage => return Reading::default(),
         };
-        Reading {
-            visible: Cow::Owned(text.visible),
-            hidden: text.hidden,
-            error: text.incomplete.then_some("limit"),
-        }
+        let error = text.incomplete.then_some("limit");
+        let hidden = text.not_shown();
+        Reading { visible: Cow::Owned(text.visible), hidden, error }
     }
 }

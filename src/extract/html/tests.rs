@@ -20,7 +20,12 @@ fn visible_and_hidden_text() {
         ("opacity", "<p style='opacity:0'>b</p>c", "c", "b"),
         ("mso-hide", "<p style='mso-hide:all'>b</p>c", "c", "b"),
         ("clipped", "<p style='max-height:0;overflow:hidden'>b</p>c", "c", "b"),
-        ("class", "<style>.x,td.y{display:none}</style><p class='a x'>b</p><p class=y>c</p>d", "d", "b c"),
+        (
+            "class",
+            "<style>.x,td.y{display:none}</style><p class='a x'>b</p><table><td class=y>c</table>d",
+            "d",
+            "b c",
+        ),
         ("media rule", "<style>@media screen{.x{display:none}}</style><p class=x>b</p>", "b", ""),
         ("unclosed", "<p style='display:none'>a<p>b", "b", "a"),
         ("nested", "<div style='display:none'>a<b>b</b><div>c</div></div>d", "d", "ab c"),
@@ -44,6 +49,58 @@ fn visible_and_hidden_text() {
             "{name}"
         );
         assert!(!text.incomplete, "{name}");
+    }
+}
+
+#[test]
+fn digits_join_as_some_client_shows_them() {
+    let decoys = [
+        ("element", "<style>i{display:none}</style>", "<i>99</i>"),
+        ("combinator", "<style>p span.y i{display:none}</style>", "<span class=y><i>99</i></span>"),
+        ("attribute", "<style>[data-x]{display:none}</style>", "<b data-x=1>99</b>"),
+        ("state", "<style>b.x:hover{display:none}</style>", "<b class=x>99</b>"),
+        ("some screens", "<style>@media screen{.x{display:none}}</style>", "<b class=x>99</b>"),
+        ("white", "", "<span style='color:#ffffff'>99</span>"),
+        ("white by attribute", "", "<font color=white>99</font>"),
+        (
+            "colour of the background",
+            "<div style='background:#123'>",
+            "<b style='color:rgb(17,34,51)'>99</b>",
+        ),
+        ("tiny", "", "<span style='font-size:.1em'>99</span>"),
+        ("short form", "", "<span style='font:0/0 a'>99</span>"),
+        ("comment in the style", "", "<span style='display:/**/none'>99</span>"),
+        ("escape in the style", "", "<span style='d\\69splay:none'>99</span>"),
+        ("clipped", "", "<span style='position:absolute;clip:rect(0,0,0,0)'>99</span>"),
+        ("shrunk", "", "<span style='transform:scale(0)'>99</span>"),
+        ("template", "", "<template>99</template>"),
+        ("suggestions", "", "<datalist><option>99</datalist>"),
+        (
+            "shown against its class",
+            "<style>.x{display:none}</style>",
+            "<b class=x style='display:inline!important'></b>",
+        ),
+    ];
+    for (name, before, decoy) in decoys {
+        let text = read(&format!("{before}<p>12{decoy}34</p>"));
+        let readings = [&text.visible, &text.readings[0], &text.readings[1]];
+        assert!(readings.iter().any(|text| text.contains("1234")), "{name}: {text:?}");
+    }
+    let late = read("<p>12<i class=x>99</i>34</p><style>.x{display:none}</style>");
+    assert!(late.visible.contains("1234"), "{late:?}");
+    let kept = read("<style>.x{display:none}</style>12<b class=x style='display:inline!important'>34</b>");
+    assert!(kept.readings[0].contains("1234"), "{kept:?}");
+}
+
+#[test]
+fn text_without_hiding_has_one_reading() {
+    assert_eq!(read("<p style='color:#333;font:14px Arial'>a</p>").readings, <[String; 2]>::default());
+}
+
+#[test]
+fn turned_text_is_marked() {
+    for html in ["<bdo dir=RTL>43</bdo>", "<i style='unicode-bidi:bidi-override;direction:rtl'>43</i>"] {
+        assert_eq!(read(html).visible, "\u{202e}43\u{202c}");
     }
 }
 
