@@ -97,8 +97,7 @@ pub(super) fn html(words: &Words<'_>, newline: &str, extra: usize) -> String {
 
 /// The text banner, in whole lines with an empty one after it; `extra` characters longer.
 pub(super) fn text(words: &Words<'_>, newline: &str, extra: usize) -> String {
-    let label = look(words.severity).label;
-    let headline = format!("{label}: {}", ascii(words.headline));
+    let headline = ascii(words.headline);
     let advice = ascii(words.advice);
     let mut lines = wrap(&headline, COLUMNS);
     lines.extend(wrap(&advice, COLUMNS));
@@ -106,9 +105,10 @@ pub(super) fn text(words: &Words<'_>, newline: &str, extra: usize) -> String {
         lines = vec![headline, advice];
     }
     let mut out = String::with_capacity(512);
-    let open = format!("{TEXT_BEGIN}{label} ");
-    out.push_str(&open);
-    out.push_str(&"*".repeat(COLUMNS.saturating_sub(open.len())));
+    // Short, because lists of mail show the first sixty characters: the reason must begin among them.
+    out.push_str(TEXT_BEGIN);
+    out.push_str(look(words.severity).label);
+    out.push_str(" ****");
     out.push_str(newline);
     for line in lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
         // What a format=flowed reader (RFC 3676) would take for quoting or unstuff, a mailbox file for its mark, and a
@@ -288,9 +288,9 @@ mod tests {
         let banner = text(&WORDS, "\r\n", 0);
         assert_eq!(
             banner,
-            "**** Sentra: Warning ***************************************************\r\n\
-             Warning: Bank details differ from your records for \"Muller & Sohne\"\r\n\
-             (account ****6819).\r\n\
+            "**** Sentra: Warning ****\r\n\
+             Bank details differ from your records for \"Muller & Sohne\" (account\r\n\
+             ****6819).\r\n\
              Do not reply to confirm. Call the number in your records.\r\n\
              **** End of notice from Sentra *****************************************\r\n\r\n"
         );
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(html(&words, "\r\n", 0).matches(END).count(), 1);
         let text = text(&words, "\r\n", 0);
         assert!(text.contains("\r\n From here > x\r\n"), "{text}");
-        assert!(text.contains("Check: a bc"), "{text}");
+        assert!(text.contains("**** Sentra: Check ****\r\na bc"), "{text}");
     }
 
     #[test]

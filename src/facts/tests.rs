@@ -227,6 +227,7 @@ fn display_names_are_compared_with_suppliers_and_executives() {
         ("Acme Building Supplies Ltd <a@acmebuilding.co.uk>", ""),
         ("Acme Building Supplies <acme.supplies@gmail.com>", ""),
         ("ACME  Building-Supplies <acme@gmail.com>", "supplier"),
+        ("Аcme Ｂuild\u{200b}ing Supplies <acme@gmail.com>", "supplier"),
         ("Jane Doe <ceo@evil.example>", "executive"),
         ("Doe, Jane <ceo@evil.example>", "executive"),
         ("Jane Doe <jane.private@gmail.com>", ""),
@@ -237,6 +238,9 @@ fn display_names_are_compared_with_suppliers_and_executives() {
     }
     assert!(from("accounts@acmebuilding.co.uk <x@evil.example>").display_name.holds_other_address);
     assert!(!from("x@evil.example <x@mail.evil.example>").display_name.holds_other_address);
+    for local in ["accounts@acmebuilding.co.uk", "accounts%acmebuilding.co.uk"] {
+        assert!(from(&format!("{local}@evil.example")).display_name.holds_other_address, "{local}");
+    }
 }
 
 #[test]

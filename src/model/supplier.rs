@@ -247,6 +247,8 @@ mod tests {
             ("ACME  Building-Supplies Limited", "acme building supplies"),
             ("The Co", "the co"),
             ("Müller & Söhne GmbH", "müller söhne"),
+            ("Ac\u{200b}me Ｂau", "acme bau"),
+            ("Аcme Bаu", "acme bau"),
         ] {
             assert_eq!(fold_name(name), folded);
         }

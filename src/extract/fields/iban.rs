@@ -137,8 +137,7 @@ fn judge(view: &View, candidate: &Candidate, claims: &mut PaymentClaims) -> Opti
         None => return None,
     };
     // Check digits 00, 01 and 99 are never given (ISO 7064).
-    let structured = registry::bban(candidate.country).is_none_or(|classes| fits(&iban, &classes));
-    let valid = structured && mod97(&iban) == 1 && !matches!(&candidate.check, b"00" | b"01" | b"99");
+    let valid = mod97(&iban) == 1 && !matches!(&candidate.check, b"00" | b"01" | b"99");
     let digits = iban.bytes().filter(u8::is_ascii_digit).count();
     // Without a label: no short ones out of words ("no 12 …"), none that is mostly letters.
     let convincing = announced
@@ -179,16 +178,6 @@ fn read_known(view: &View, candidate: &Candidate, classes: &[u8], iban: &mut Str
     let ends_in_digit = iban.ends_with(|c: char| c.is_ascii_digit());
     let bounded = next.is_none_or(|c| !c.is_alphanumeric() || ends_in_digit && c.is_alphabetic());
     bounded.then_some(at)
-}
-
-/// Whether an IBAN has the structure of its country.
-fn fits(iban: &str, classes: &[u8]) -> bool {
-    iban.len() == classes.len() + 4
-        && iban.bytes().skip(4).zip(classes).all(|(b, class)| match class {
-            b'n' => b.is_ascii_digit(),
-            b'a' => b.is_ascii_uppercase(),
-            _ => true,
-        })
 }
 
 /// Reads the groups of an unknown country's IBAN: as long as they hold a digit, up to the end of the line.

@@ -235,7 +235,7 @@ fn colour(value: &str) -> Option<u32> {
     let number = u32::from_str_radix(digits, 16).ok()?;
     match digits.len() {
         6 => Some(number),
-        3 => Some((number & 0xF00) * 0x1100 | (number & 0xF0) * 0x110 | (number & 0xF) * 0x11),
+        3 => Some((number & 0xF00) * 0x1100 + (number & 0xF0) * 0x110 + (number & 0xF) * 0x11),
         _ => None,
     }
 }
