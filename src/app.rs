@@ -155,6 +155,7 @@ impl App {
         // Ends while the sessions drain: nothing new is begun that the end would cut.
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
+        tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {

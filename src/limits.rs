@@ -227,6 +227,8 @@ pub const OUTBOX_SENDERS: usize = 64;
 pub const OUTBOX_FAREWELL: Duration = Duration::from_secs(10);
 /// Pause between looks at the outbox.
 pub const OUTBOX_POLL: Duration = Duration::from_millis(500);
+/// How often bodies that no entry names are looked for.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// How often the gauges are set.
 pub const MEASURE_EVERY: Duration = Duration::from_secs(2);
 /// How often the organisations' book is compared with the database.

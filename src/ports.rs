@@ -432,6 +432,11 @@ pub trait Count: Send + Sync {
     /// # Errors
     /// As [`Count::counts`].
     async fn settle_open_intents(&self, before_ms: i64) -> Result<u64, PortError>;
+    /// Removes sealed bodies that no entry names: what a crash between body and row left behind. Returns how many.
+    ///
+    /// # Errors
+    /// [`PortError`] of database and disk.
+    async fn sweep_bodies(&self) -> Result<usize, PortError>;
 }
 
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -720,27 +720,3 @@ async fn names_lead_to_addresses_and_the_first_that_answers_is_taken() {
     unavailable(deliver(&hop, &organisation("dead.test", sink.port(), NextHopTls::None), MAIL).await);
     assert_eq!(sink.messages().len(), 2);
 }
-
-// ── speed ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/// Prints a rate; run by hand with `--ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement, not a check"]
-async fn rate_on_loopback() {
-    let sink = Sink::start(Behaviour::default()).await;
-    let (hop, org) =
-        (Arc::new(next_hop(Options { messages_per_connection: 1_000_000, ..options() })), plain(&sink));
-    let octets = Bytes::from(vec![b'x'; 10_000]);
-    let begun = std::time::Instant::now();
-    let tasks = (0..20).map(|_| {
-        let (hop, org, octets) = (Arc::clone(&hop), Arc::clone(&org), octets.clone());
-        tokio::spawn(async move {
-            for _ in 0..500 {
-                let (transaction, _) = open_to(&hop, &org, "a@contoso.com").await.expect("open");
-                transaction.send(std::slice::from_ref(&octets), false).await.expect("sent");
-            }
-        })
-    });
-    futures_util::future::join_all(tasks).await;
-    println!("{:.0} messages/s", 10_000.0 / begun.elapsed().as_secs_f64());
-}

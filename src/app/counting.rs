@@ -19,6 +19,14 @@ impl Count for Counting {
         })
     }
 
+    async fn sweep_bodies(&self) -> Result<usize, PortError> {
+        let mut removed = 0_usize;
+        for organisation in self.0.organisations().await? {
+            removed = removed.saturating_add(self.0.sweep_bodies(organisation.id).await?);
+        }
+        Ok(removed)
+    }
+
     async fn settle_open_intents(&self, before_ms: i64) -> Result<u64, PortError> {
         Ok(self.0.database().settle_intents(before_ms).await?)
     }

@@ -64,7 +64,15 @@ impl Transaction {
                 None => RefusalReason::NotProtected,
             });
         };
-        proof::by_connection(standing, &organisation)?;
+        if let Err(reason) = proof::by_connection(standing, &organisation) {
+            // Strangers must not be able to ring alarms; Exchange without a registered tenant is our own omission.
+            if standing != PeerStanding::Unknown {
+                let detail =
+                    "Exchange hands mail over, but the organisation has no tenant id or no ingress token";
+                telemetry::alarm(Alarm::ProofFailed, Some(organisation.id), detail);
+            }
+            return Err(reason);
+        }
         match &self.organisation {
             Some(first) if first.id != organisation.id => Err(RefusalReason::OtherOrganisation),
             _ => Ok(organisation),

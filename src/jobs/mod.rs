@@ -66,6 +66,17 @@ pub async fn measure(counting: Arc<dyn Count>, stop: CancellationToken) {
     }
 }
 
+/// Removes bodies that a crash left without an entry.
+pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
+    while pause(limits::SWEEP_EVERY, &stop).await {
+        match counting.sweep_bodies().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
+            Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
+        }
+    }
+}
+
 /// Waits; false when it is time to stop.
 async fn pause(length: Duration, stop: &CancellationToken) -> bool {
     tokio::select! {

@@ -238,33 +238,3 @@ async fn shutdown_does_not_wait_for_endless_content() {
     drop(sending);
     world.running.await.unwrap();
 }
-
-/// Measures instead of testing: `cargo test --test main idle_sessions -- --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn what_idle_sessions_cost() {
-    const SESSIONS: u32 = 400;
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
-        line.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
-    };
-    let world = World::trusted().await;
-    // The first sessions warm the allocator up.
-    let _warm = (world.greeted().await, world.encrypted(world.client_config()).await.unwrap());
-    let before = resident();
-    let mut plain = Vec::new();
-    for _ in 0..SESSIONS {
-        plain.push(world.greeted().await);
-    }
-    let after_plain = resident();
-    let mut encrypted = Vec::new();
-    for _ in 0..SESSIONS {
-        let mut client = world.encrypted(world.client_config()).await.unwrap();
-        client.forget_tls();
-        encrypted.push(client);
-    }
-    let after_tls = resident();
-    println!("plain, with its client: {} KiB/session", (after_plain - before) as f32 / SESSIONS as f32);
-    println!("TLS, client state dropped: {} KiB/session", (after_tls - after_plain) as f32 / SESSIONS as f32);
-}
