@@ -21,10 +21,13 @@ mod organisation;
 mod preferences;
 mod quarantine;
 mod script;
+mod sentence;
 mod supplier;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod verdict;
+mod wording;
+mod wording_check;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
@@ -52,8 +55,10 @@ pub use organisation::{
 pub use preferences::{LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use script::{imitated, is_invisible, one_script};
+pub use sentence::{MAX_SENTENCE, PLACEHOLDERS, Sentence, Spoken};
 pub use supplier::{
     AccountState, AccountStatus, MatchedBy, SupplierAccount, SupplierRecord, fold_company_number, fold_name,
     fold_tax_number,
 };
 pub use verdict::{Action, Category, Verdict};
+pub use wording::{BannerWords, Colours, MAX_WORDING_FILE, Speaker, Wording};

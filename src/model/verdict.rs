@@ -1,6 +1,6 @@
 //! The verdict: what is done with a message, and why.
 
-use super::{Finding, Severity};
+use super::{Finding, Severity, Spoken};
 use serde::{Deserialize, Serialize};
 
 /// What is done with a message.
@@ -93,4 +93,6 @@ pub struct Verdict {
     pub headline: String,
     /// What to do, the second sentence of the banner.
     pub advice: String,
+    /// The loudest finding for banners in other words; `None` without findings.
+    pub spoken: Option<Spoken>,
 }

@@ -1,11 +1,11 @@
 //! One judgement: rules to findings, findings to verdict.
 
 use super::policy::Summary;
-use super::text::member;
+use super::text::{member, named, values};
 use super::{RULE_FAILED, Rule, RuleSet};
 use crate::limits::MAX_FINDINGS;
 use crate::model::{
-    Action, Class, Facts, Family, Finding, FindingCode, Mode, Place, Places, Severity, Verdict,
+    Action, Class, Facts, Family, Finding, FindingCode, Mode, Place, Places, Severity, Spoken, Verdict,
 };
 use cel::{Context, Value};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ struct Raised<'a> {
     finding: Finding,
     action: Option<Action>,
     advice: &'a str,
+    /// The account it is about.
+    account: Option<&'a Value>,
     /// Rule order, then account order.
     order: (usize, usize),
 }
@@ -86,6 +88,9 @@ pub(super) fn judge(set: &RuleSet, facts: &Facts, places: &Places, mode: Mode) -
         severity,
         score,
         ruleset: set.hash.clone(),
+        spoken: raised
+            .first()
+            .map(|item| Spoken { code: item.finding.code.0.clone(), values: values(&facts, item.account) }),
         headline: loudest.map(|item| item.finding.text.clone()).unwrap_or_default(),
         advice: loudest.map(|item| item.advice.to_owned()).unwrap_or_default(),
         findings,
@@ -101,7 +106,7 @@ fn in_mode(action: Action, mode: Mode) -> Action {
 }
 
 /// Every finding, loudest first, then the more decisive, then in rule order.
-fn raise_all<'a>(set: &'a RuleSet, facts: &Value, context: &Context, places: &Places) -> Vec<Raised<'a>> {
+fn raise_all<'a>(set: &'a RuleSet, facts: &'a Value, context: &Context, places: &Places) -> Vec<Raised<'a>> {
     let accounts = accounts(facts);
     let scopes: Vec<Context> = accounts
         .iter()
@@ -158,8 +163,8 @@ fn holds(rule: &Rule, context: &Context) -> Result<bool, Failed> {
 
 fn raise<'a>(
     rule: &'a Rule,
-    facts: &Value,
-    account: Option<&Value>,
+    facts: &'a Value,
+    account: Option<&'a Value>,
     source: Option<Place>,
     order: (usize, usize),
 ) -> Raised<'a> {
@@ -168,10 +173,10 @@ fn raise<'a>(
         severity: rule.severity,
         class: rule.class,
         family: rule.family,
-        text: rule.text.render(facts, account),
+        text: rule.text.render(|name| named(facts, account, name)),
         source,
     };
-    Raised { finding, action: rule.action, advice: &rule.advice, order }
+    Raised { finding, action: rule.action, advice: &rule.advice, account, order }
 }
 
 /// Stands for rules that could not be evaluated: an unfinished check is never a pass.
@@ -188,6 +193,7 @@ fn failed(order: usize) -> Raised<'static> {
         finding,
         action: None,
         advice: "Before paying, call the supplier on the number in your records.",
+        account: None,
         order: (order, 0),
     }
 }

@@ -3,9 +3,8 @@
 use super::judge::{accounts, bind, variables};
 use super::policy::{Policy, Row, Summary};
 use super::source::{PolicyFile, RuleFile, RuleSource, SHIPPED, SHIPPED_POLICY, TestSource};
-use super::text::Template;
 use super::{RULE_FAILED, Rule, RuleSet, check};
-use crate::model::{Action, Class, Facts, FindingCode};
+use crate::model::{Action, Class, Facts, FindingCode, Sentence};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use cel::{Env, Program, Value};
 use serde::de::DeserializeOwned;
@@ -238,7 +237,7 @@ fn compile(
     check::check(when.expression(), &bound, &bind(set, &bound))
         .map_err(|reason| (code.clone(), true, format!("`when`: {reason}")))?;
     let text =
-        Template::parse(&source.text).map_err(|reason| (code.clone(), false, format!("`text` {reason}")))?;
+        Sentence::parse(&source.text).map_err(|reason| (code.clone(), false, format!("`text` {reason}")))?;
     if text.needs_account() && !each_account {
         return Err((code, false, "`text` speaks of `account` without `each = \"accounts\"`".to_owned()));
     }

@@ -13,7 +13,7 @@ mod policy;
 mod source;
 mod text;
 
-use crate::model::{Action, Class, Facts, Family, FindingCode, Mode, Places, Severity, Verdict};
+use crate::model::{Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict};
 use cel::{Env, Program};
 use std::fmt;
 use std::path::Path;
@@ -46,7 +46,7 @@ struct Rule {
     place: Option<String>,
     when: Program,
     source: String,
-    text: text::Template,
+    text: Sentence,
     advice: String,
     help: source::Help,
     references: Vec<String>,
