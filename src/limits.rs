@@ -152,7 +152,7 @@ pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
 /// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 /// Octets added to a declared SIZE for what we prepend and the banner.
-pub const SIZE_MARGIN: u64 = 16 * 1_024;
+pub const SIZE_MARGIN: u64 = 64 * 1_024;
 /// One question to one name server.
 pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// One host name: all name servers, retries and mail exchangers.
@@ -303,6 +303,10 @@ pub const MAX_BANNER_PARTS: usize = 8;
 pub const MAX_BANNER: usize = 3 * 1_024;
 /// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
 pub const MAX_OLD_BANNER: usize = 4_096;
+/// Content- fields that move into the part which the body of a message without text becomes.
+pub const MAX_MOVED_FIELDS: usize = 16;
+/// Older banners of ours that are taken out of one part.
+pub const MAX_OLD_BANNERS: usize = 16;
 /// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
 /// removable fields costs one buffer and not thousands of slices.
 pub const MAX_HEADER_SLICES: usize = 256;
