@@ -85,7 +85,7 @@ pub(super) fn plan(
     octets: &[u8],
     message: &Message,
     reverse_path: &ReversePath,
-    words: &Words<'_>,
+    words: &Words,
     body_start: usize,
 ) -> Plan {
     let shown = match displayed(octets, message, reverse_path) {
@@ -134,7 +134,7 @@ struct Text<'a> {
 }
 
 /// The edits that put the banner into one part and take older ones out, in order.
-fn edits(octets: &[u8], part: &Part, words: &Words<'_>) -> Result<Vec<Edit>, LeaveReason> {
+fn edits(octets: &[u8], part: &Part, words: &Words) -> Result<Vec<Edit>, LeaveReason> {
     let text = Text::open(octets, part)?;
     let top = if text.html { text.html_top()? } else { text.text_top() };
     let mut edits = vec![text.banner(&top, words)?];
@@ -211,7 +211,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    fn banner(&self, top: &Top, words: &Words<'_>) -> Result<Edit, LeaveReason> {
+    fn banner(&self, top: &Top, words: &Words) -> Result<Edit, LeaveReason> {
         let inside = self.html && top.range.start > 0;
         let make = |extra: usize| {
             let extra = self.charset.characters(extra);
@@ -301,8 +301,9 @@ mod tests {
     use super::*;
     use crate::model::{ContentDisposition, EmailAddress, Severity};
 
-    const WORDS: Words<'static> =
-        Words { severity: Severity::Caution, headline: "First invoice.", advice: "Call them." };
+    fn words() -> Words {
+        Words::plain(Severity::Caution, "First invoice.", "Call them.")
+    }
 
     fn part(
         content: PartContent,
@@ -335,7 +336,7 @@ mod tests {
         let part = part(content, charset, TransferEncoding::Identity, 8..octets.len());
         let message = Message { parts: vec![part], body_start: 8, ..Message::default() };
         let path = ReversePath(EmailAddress::parse("a@b.example").ok());
-        let Plan { body, outcome, .. } = plan(&octets, &message, &path, &WORDS, 8);
+        let Plan { body, outcome, .. } = plan(&octets, &message, &path, &words(), 8);
         let delivered = weave(&octets, 0..octets.len(), &body).concat();
         (octets.to_vec(), delivered, outcome)
     }
@@ -355,7 +356,7 @@ mod tests {
     fn a_body_that_no_empty_line_precedes_takes_no_banner() {
         let octets = Bytes::from_static(b"A: 1\r\nB: 2\r\n");
         let part = part(PartContent::Text(String::new()), None, TransferEncoding::Identity, 12..12);
-        assert_eq!(edits(&octets, &part, &WORDS), Err(LeaveReason::Damaged));
+        assert_eq!(edits(&octets, &part, &words()), Err(LeaveReason::Damaged));
     }
 
     #[test]

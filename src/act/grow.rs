@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 const MAX_BOUNDARY: usize = 70;
 
 /// The plan that adds the part; `None` where the structure does not allow it for certain.
-pub(super) fn grow(octets: &[u8], message: &Message, words: &Words<'_>, body_start: usize) -> Option<Plan> {
+pub(super) fn grow(octets: &[u8], message: &Message, words: &Words, body_start: usize) -> Option<Plan> {
     let root = message.parts.first().filter(|root| root.body.start == body_start)?;
     if !may_grow(message) {
         return None;
@@ -33,7 +33,7 @@ pub(super) fn grow(octets: &[u8], message: &Message, words: &Words<'_>, body_sta
 }
 
 /// Header and text of the new part, up to but not including the line end before the next delimiter.
-fn text_part(words: &Words<'_>, newline: &str) -> String {
+fn text_part(words: &Words, newline: &str) -> String {
     let text = banner::text(words, newline, 0);
     let text = text.trim_end_matches(['\r', '\n']);
     format!(
@@ -41,7 +41,7 @@ fn text_part(words: &Words<'_>, newline: &str) -> String {
     )
 }
 
-fn add(octets: &[u8], root: &Part, words: &Words<'_>) -> Option<Plan> {
+fn add(octets: &[u8], root: &Part, words: &Words) -> Option<Plan> {
     let boundary = root.parameter("boundary").map(str::trim_end)?;
     let sound = (1..=MAX_BOUNDARY).contains(&boundary.len()) && boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
     if !sound {
@@ -69,7 +69,7 @@ fn first_delimiter(octets: &[u8], root: &Part, delimiter: &str) -> Option<usize>
     None
 }
 
-fn wrap(octets: &[u8], words: &Words<'_>, body_start: usize) -> Option<Plan> {
+fn wrap(octets: &[u8], words: &Words, body_start: usize) -> Option<Plan> {
     let newline = newline(octets);
     let boundary = boundary(octets)?;
     let mut header: Vec<Edit> = Vec::new();

@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn text_banner(prefix: &str) -> String {
-        ["**** Sentra: Caution ****", "Check it.", "**** End of notice from Sentra ****", ""]
+        ["**** Sentra: Caution ****", "Check it.", "**** Sentra ****", ""]
             .map(|line| format!("{}\r\n", format!("{prefix}{line}").trim_end()))
             .concat()
     }
@@ -199,7 +199,7 @@ mod tests {
         ] {
             assert!(html_after(body.as_bytes(), 0).is_empty(), "{body}");
         }
-        let said = "they wrote **** Sentra: Caution ****\r\n**** End of notice from Sentra ****\r\n";
+        let said = "they wrote **** Sentra: Caution ****\r\n**** Sentra ****\r\n";
         assert!(text_after(said.as_bytes(), 0).is_empty());
     }
 }
