@@ -2,6 +2,7 @@
 
 use super::error::{StoreError, damaged};
 use super::{Store, config_changed};
+use crate::adapters::audit::AuditAction;
 use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -95,7 +96,7 @@ impl Store {
         }
         let value = columns.first().and_then(|(_, value)| value.clone());
         let detail = json!({ "setting": setting.name(), "value": value });
-        self.note(&mut write, org, actor, "org.set", setting.name(), detail).await?;
+        self.note(&mut write, org, actor, AuditAction::OrgSet, setting.name(), detail).await?;
         config_changed(&mut write).await?;
         write.commit().await
     }
