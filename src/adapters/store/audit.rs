@@ -317,7 +317,7 @@ impl Store {
     /// [`StoreError`] of database and keys.
     pub async fn audit(&self, org: OrgId, after: i64) -> Result<Vec<AuditEntry>, StoreError> {
         let sql = format!("{COLUMNS} WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3");
-        let mut read = self.database.reader().acquire().await?;
+        let mut read = self.database.scope(org).read().await?;
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(org.to_string())
             .bind(after)
@@ -337,7 +337,7 @@ impl Store {
         org: OrgId,
         query: &AuditQuery<'_>,
     ) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut read = self.database.reader().acquire().await?;
+        let mut read = self.database.scope(org).read().await?;
         let actor = match query.actor {
             Some(address) if address.contains('@') => {
                 match pseudonym(&mut read, self.keyring.as_ref(), org, address).await? {
@@ -475,7 +475,7 @@ impl Store {
         subject: &str,
         detail: Value,
     ) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         self.note(&mut write, org, actor, action, subject, detail).await?;
         write.commit().await
     }

@@ -30,7 +30,7 @@ impl Store {
         let accepts = |statement: &[u8], signature: &[u8]| self.keyring.verify(org, statement, signature);
         let mut verifier = Verifier::new(&org.to_string(), &accepts);
         verifier.anchors(anchors);
-        let mut snapshot = self.database.reader().begin().await?;
+        let mut snapshot = self.database.scope(org).read().await?;
         let head = head(&mut snapshot, org).await?;
         let mut after = 0;
         if let Some(checkpoint) = checkpoint(&mut snapshot, org).await? {
