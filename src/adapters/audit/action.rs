@@ -65,7 +65,7 @@ actions! {
     /// An organisation was created, with its keys and tokens.
     OrgCreate = "org.create" ("name of the organisation"; "mode"; "-")
     /// A setting was changed.
-    OrgSet = "org.set" ("name of the setting"; "setting, value"; "-")
+    OrgSet = "org.set" ("name of the setting"; "setting, value"; "value (with an address in it)")
     /// An organisation was shown, with addresses of executives and administrators.
     OrgShow = "org.show" ("id of the organisation"; "-"; "-")
     /// A protected mailbox was added, or its aliases were replaced.
