@@ -7,6 +7,7 @@ mod counting;
 mod readiness;
 mod start_error;
 
+use crate::act::Voice;
 use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
@@ -56,6 +57,7 @@ struct Parts {
     counting: Arc<dyn Count>,
     releases: Arc<Releases>,
     rules: Arc<ArcSwap<RuleSet>>,
+    voice: Arc<Voice>,
     tls: TlsReload,
     /// Ends what must outlive the sessions: the journal's writer.
     last: CancellationToken,
@@ -95,6 +97,7 @@ impl App {
             ..dns::Options::default()
         }));
         let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
+        let voice = Arc::new(Voice::new(rules.load().wording().clone(), config.public_url.clone()));
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
@@ -110,6 +113,7 @@ impl App {
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
+            voice: Arc::clone(&voice),
             unproven: Arc::new(Unproven::default()),
         });
         let releases = Arc::new(Releases {
@@ -119,6 +123,7 @@ impl App {
             keyring,
             clock,
             hostname: config.hostname.to_string(),
+            voice: Arc::clone(&voice),
         });
         let tls = certificate(&config)?;
         let server =
@@ -126,7 +131,7 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
+        let parts = Parts { store, book, redis, counting, releases, rules, voice, tls, last, writer };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -244,11 +249,12 @@ fn certificate(config: &Config) -> Result<TlsReload, StartError> {
 /// SIGHUP: certificates and rules are read again, the file is checked whole; whatever is wrong, what runs stays.
 async fn reload_parts(config: &Config, parts: &Parts) {
     let (file, tls) = (config.file.clone(), parts.tls.clone());
-    let rules = Arc::clone(&parts.rules);
+    let (rules, voice) = (Arc::clone(&parts.rules), Arc::clone(&parts.voice));
     let done = tokio::task::spawn_blocking(move || -> Result<(), String> {
         let fresh = config::reload(&file).map_err(|errors| errors.to_string())?;
         let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
         tls.reload().map_err(|error| error.to_string())?;
+        voice.reword(set.wording().clone());
         rules.store(Arc::new(set));
         Ok(())
     });

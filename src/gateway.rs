@@ -19,7 +19,7 @@ use crate::facts;
 use crate::limits;
 use crate::message;
 use crate::model::{
-    Action, Disposition, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Organisation,
+    Action, Disposition, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Mode, Organisation,
     PaymentClaims, Peer, Places, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
     StageTimings, SupplierId, Verdict,
 };
@@ -73,7 +73,10 @@ impl Inspector {
         watch.lap(|timings| &mut timings.gather);
         let facts = facts::establish(&evidence);
         let places = Places::of(&evidence.claims);
-        let verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        let mut verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        if organisation.mode != Mode::Monitor && organisation.preferences.get("banner.verified") == "on" {
+            verdict.show_verified();
+        }
         watch.lap(|timings| &mut timings.judge);
 
         Inspection { evidence, facts, verdict, timings: watch.timings() }
@@ -131,6 +134,8 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
     pub ids: Arc<dyn IdSource>,
+    /// Words of the banners.
+    pub voice: Arc<act::Voice>,
     /// Transactions per organisation whose tenant is not yet proven.
     pub unproven: Arc<Unproven>,
 }
@@ -266,6 +271,7 @@ impl Transaction {
             auth: &inspection.evidence.auth,
             passes: self.passes(organisation),
             include_return_token: true,
+            voice: &gateway.voice,
         };
         match act::compose(&self.mail, &inspection.evidence.message, &inspection.verdict, &stamp) {
             Ok(outgoing) => {

@@ -36,6 +36,8 @@ pub struct Releases {
     pub clock: Arc<dyn Clock>,
     /// Our name in the trace line.
     pub hostname: String,
+    /// Words of the banners.
+    pub voice: Arc<act::Voice>,
 }
 
 impl Releases {
@@ -113,6 +115,7 @@ impl Releases {
                 self.keyring.as_ref(),
             ),
             include_return_token: true,
+            voice: &self.voice,
         };
         let release = act::Release {
             id: source.id,

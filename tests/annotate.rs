@@ -89,6 +89,8 @@ fn organisation(id: u128) -> Organisation {
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
         preferences: Default::default(),
+        mailbox_languages: std::collections::BTreeMap::new(),
+        wording: None,
         directory_generation: 0,
     }
 }
@@ -144,6 +146,7 @@ fn verdict(action: Action) -> Verdict {
         ruleset: "0123456789abcdef".to_owned(),
         headline: "Bank details differ from your records for “Northwind”.".to_owned(),
         advice: "Do not reply to confirm. Call the number in your records.".to_owned(),
+        spoken: None,
     }
 }
 
@@ -170,6 +173,7 @@ fn composed(mail: &ReceivedMail, action: Action, org: &Organisation) -> Outgoing
         auth: &auth,
         passes: passes(&mail.octets, org, &mail.envelope.recipients, &keys),
         include_return_token: true,
+        voice: &sentra::act::Voice::default(),
     };
     compose(mail, &parsed(&mail.octets), &verdict(action), &stamp).expect("composes")
 }
@@ -265,7 +269,7 @@ fn strip_text(text: &str) -> String {
     if !text.trim_start_matches('\u{feff}').starts_with("**** Sentra: ") {
         return text.to_owned();
     }
-    let (_, rest) = text.split_once("**** End of notice from Sentra ").expect("closed");
+    let (_, rest) = text.split_once("**** Sentra *").expect("closed");
     let rest = rest.trim_start_matches('*');
     // In an empty part the last line end belongs to the delimiter that follows.
     let ends = ["\r\n\r\n", "\n\n", "\r\n", "\n"];
@@ -626,6 +630,7 @@ fn a_released_message_is_the_stored_one_with_an_information_on_top() {
         auth: &auth,
         passes: 0,
         include_return_token: true,
+        voice: &sentra::act::Voice::default(),
     };
     let release = |recipients: &[Recipient]| {
         let release = Release {

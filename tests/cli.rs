@@ -487,6 +487,7 @@ async fn verdict_headers_are_verified() {
         auth: &AuthResults::default(),
         passes: 0,
         include_return_token: false,
+        voice: &sentra::act::Voice::default(),
     };
     let outgoing = sentra::act::compose(&mail, &Message::default(), &verdict, &stamp).unwrap();
     let delivered = outgoing.segments.concat();

@@ -59,6 +59,8 @@ fn organisation(host: &str, port: u16, tls: NextHopTls) -> Arc<Organisation> {
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
         preferences: Default::default(),
+        mailbox_languages: std::collections::BTreeMap::new(),
+        wording: None,
         directory_generation: 0,
     })
 }

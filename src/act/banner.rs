@@ -57,7 +57,7 @@ pub(super) fn html(words: &Words, newline: &str, extra: usize) -> String {
         format!("border-left:8px solid {border};font-family:Segoe UI,Arial,sans-serif;"),
         "font-size:14px;line-height:20px;font-size:14px!important;line-height:20px!important;".to_owned(),
         format!("{colours};display:table-cell!important;{guard}\">"),
-        format!("<b>{}:</b> {headline}{between}", escape(label)),
+        format!("<b>{}: {headline}</b>{between}", escape(label)),
         advice,
         page(words).map(|page| html_link(page, &escape(link), text)).unwrap_or_default(),
         "</td></tr></table>".to_owned(),

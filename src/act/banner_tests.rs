@@ -70,8 +70,19 @@ fn words_cannot_break_out() {
 /// What Word, which renders for Outlook on Windows, honours ("Word 2007 HTML and CSS rendering capabilities in
 /// Outlook 2007", Microsoft; unchanged since), as far as the banner uses it.
 const WORD_HONOURS: &[&str] = &[
-    "background", "border-collapse", "border-left", "color", "display", "font-family", "font-size", "line-height",
-    "margin", "padding", "text-align", "text-decoration", "width",
+    "background",
+    "border-collapse",
+    "border-left",
+    "color",
+    "display",
+    "font-family",
+    "font-size",
+    "line-height",
+    "margin",
+    "padding",
+    "text-align",
+    "text-decoration",
+    "width",
 ];
 /// What Word ignores and other clients need against a sender's style sheet: the banner looks the same without.
 const ONLY_ELSEWHERE: &[&str] =
@@ -111,4 +122,95 @@ fn every_language_says_every_general_sentence_in_a_small_banner() {
             assert!(html(&words, "\r\n", 0).contains(&format!("lang=\"{language}\"")));
         }
     }
+}
+
+/// What people read, whole, one file a language: `tests/banner/*.golden`. `SENTRA_BLESS=1` writes them anew.
+#[test]
+fn every_banner_reads_as_reviewed() {
+    const SAID: [(&str, Severity); 12] = [
+        ("BANK_DETAILS_CHANGED", Severity::Danger),
+        ("ACCOUNT_OF_OTHER_SUPPLIER", Severity::Danger),
+        ("ACCOUNT_BLOCKED", Severity::Danger),
+        ("ACCOUNT_RETIRED", Severity::Danger),
+        ("ACCOUNT_PENDING", Severity::Caution),
+        ("SUPPLIER_IMPERSONATED", Severity::Danger),
+        ("LOOKALIKE_DOMAIN", Severity::Danger),
+        ("EXECUTIVE_IMPERSONATED", Severity::Danger),
+        ("SUPPLIER_UNKNOWN", Severity::Caution),
+        ("DOCUMENT_UNREADABLE", Severity::Caution),
+        ("REPLY_TO_DIVERTED", Severity::Caution),
+        ("ACCOUNT_VERIFIED", Severity::Info),
+    ];
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("tests/banner");
+    let rules = std::fs::read_dir(root.join("rules")).unwrap();
+    let rules: String = rules
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok())
+        .collect::<Vec<_>>()
+        .concat();
+    for language in LANGUAGES {
+        let mut whole = String::new();
+        for (code, severity) in SAID {
+            assert!(rules.contains(&format!("code = \"{code}\"")), "{code} is a rule");
+            let words = Words { said: said(language, code, severity), page: Some(PAGE.to_owned()) };
+            whole.push_str(&format!("== {code}\n{}", text(&words, "\n", 0)));
+        }
+        for (code, severity) in [SAID[0], SAID[8], SAID[11]] {
+            let words = Words { said: said(language, code, severity), page: Some(PAGE.to_owned()) };
+            whole.push_str(&format!("== HTML of {code}\n{}", html(&words, "\n", 0)));
+        }
+        let released = crate::model::Speaker::new(language, None, None).of_release("");
+        whole.push_str(&format!("== released\n{}", text(&Words { said: released, page: None }, "\n", 0)));
+        let file = folder.join(format!("{language}.golden"));
+        if std::env::var_os("SENTRA_BLESS").is_some() {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, &whole).unwrap();
+        }
+        let golden = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(whole, golden, "{language}: SENTRA_BLESS=1 writes the file anew; then read it");
+    }
+}
+
+const PAGE: &str = "https://sentra.contoso.example/messages/01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+/// As said of the sample supplier; English sentences stand in the rules, so the rules' own are taken.
+fn said(language: &str, code: &str, severity: Severity) -> BannerWords {
+    let values = std::collections::BTreeMap::from([
+        ("supplier.name", "Acme Building Supplies".to_owned()),
+        ("reply_to.domain", "mail.example".to_owned()),
+        ("lookalike.domain", "acme-suppiies.example".to_owned()),
+        ("display_name.of", "Ada Lovelace".to_owned()),
+    ]);
+    let spoken = crate::model::Spoken { code: code.to_owned(), values };
+    let (headline, advice) = if language == "en" { english(code, &spoken) } else { Default::default() };
+    let verdict = crate::model::Verdict {
+        severity,
+        headline,
+        advice,
+        spoken: Some(spoken),
+        ..crate::model::Verdict::default()
+    };
+    crate::model::Speaker::new(language, None, None).of_verdict(&verdict)
+}
+
+fn english(code: &str, spoken: &crate::model::Spoken) -> (String, String) {
+    #[derive(serde::Deserialize)]
+    struct File {
+        rule: Vec<Rule>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Rule {
+        code: String,
+        text: String,
+        advice: String,
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for name in ["accounts", "identity", "form", "pressure"] {
+        let content = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+        let file: File = toml::from_str(&content).unwrap();
+        if let Some(rule) = file.rule.into_iter().find(|rule| rule.code == code) {
+            return (spoken.say(&crate::model::Sentence::parse(&rule.text).unwrap()), rule.advice);
+        }
+    }
+    panic!("no rule {code}");
 }

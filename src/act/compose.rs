@@ -8,10 +8,11 @@ use super::displayed::LeaveReason;
 use super::fields::{Fields, body_start, first_value, newline};
 use super::trace;
 use super::verdict_header::{self, body_hash, codes, signed_text, state};
+use super::voice::Voice;
 use crate::limits::MAX_HEADER_SLICES;
 use crate::model::{
     Action, AuthResults, Finding, MailId, Message, Organisation, ReceivedMail, Recipient, ReversePath,
-    Severity, Verdict,
+    Severity, Speaker, Verdict,
 };
 use crate::ports::{Keyring, PortError};
 use bytes::Bytes;
@@ -20,9 +21,6 @@ use bytes::Bytes;
 const MAX_PREFIX: usize = 40;
 /// First line of a subject, past which the prefix gets a line of its own.
 const LONG_SUBJECT: usize = 900;
-/// Said when a verdict asks for a banner without words.
-const FALLBACK: (&str, &str) =
-    ("This message needs a check before anything is paid.", "Call a number that you already know.");
 
 /// A message ready to go onward.
 #[derive(Clone, Debug)]
@@ -49,6 +47,8 @@ pub struct Stamp<'a> {
     pub passes: usize,
     /// Whether the organisation's return token goes onto it.
     pub include_return_token: bool,
+    /// Who words the banner.
+    pub voice: &'a Voice,
 }
 
 /// Everything about one message that goes into its block and banner.
@@ -64,8 +64,8 @@ pub(super) struct Draft<'a> {
     pub(super) severity: Severity,
     pub(super) score: u8,
     pub(super) findings: &'a [Finding],
-    /// Headline and advice; `None`: no banner.
-    pub(super) words: Option<(&'a str, &'a str)>,
+    /// `None`: no banner.
+    pub(super) words: Option<Words>,
     pub(super) subject_prefix: Option<&'a str>,
 }
 
@@ -80,10 +80,6 @@ pub fn compose(
     stamp: &Stamp<'_>,
 ) -> Result<Outgoing, PortError> {
     let tag = verdict.action == Action::Tag;
-    let words = match (verdict.headline.as_str(), verdict.advice.as_str()) {
-        ("", "") => FALLBACK,
-        words => words,
-    };
     let recipients = &mail.envelope.recipients;
     let utf8 = mail.envelope.parameters.smtputf8;
     let draft = Draft {
@@ -97,7 +93,7 @@ pub fn compose(
         severity: verdict.severity,
         score: verdict.score,
         findings: &verdict.findings,
-        words: tag.then_some(words),
+        words: tag.then(|| stamp.voice.of_verdict(mail.id, stamp.organisation, recipients, verdict)),
         subject_prefix: stamp.organisation.subject_prefix.as_deref().filter(|_| tag),
     };
     assemble(&draft, stamp)
@@ -107,17 +103,12 @@ pub fn compose(
 /// because a message that cannot carry it may have to be held.
 #[must_use]
 pub fn foresee(mail: &ReceivedMail, message: &Message, verdict: &Verdict) -> BannerOutcome {
-    let words = Words { severity: verdict.severity, headline: &verdict.headline, advice: &verdict.advice };
+    let words = Words { said: Speaker::new("en", None, None).of_verdict(verdict), page: None };
     planned(&mail.octets, message, &mail.envelope.reverse_path, &words).1.outcome
 }
 
 /// The body's start and the banner's plan.
-fn planned(
-    octets: &[u8],
-    message: &Message,
-    reverse_path: &ReversePath,
-    words: &Words<'_>,
-) -> (usize, Plan) {
+fn planned(octets: &[u8], message: &Message, reverse_path: &ReversePath, words: &Words) -> (usize, Plan) {
     let mut fields = Fields::new(octets);
     fields.by_ref().for_each(drop);
     let body_start = fields.body_start();
@@ -130,12 +121,9 @@ fn planned(
 
 /// Composes from a draft.
 pub(super) fn assemble(draft: &Draft<'_>, stamp: &Stamp<'_>) -> Result<Outgoing, PortError> {
-    let (body_start, plan) = match draft.words {
+    let (body_start, plan) = match &draft.words {
         None => (body_start(draft.octets), Plan::none(BannerOutcome::NotWanted)),
-        Some((headline, advice)) => {
-            let words = Words { severity: draft.severity, headline, advice };
-            planned(draft.octets, draft.message, draft.reverse_path, &words)
-        }
+        Some(words) => planned(draft.octets, draft.message, draft.reverse_path, words),
     };
     let banner = plan.outcome;
     let notice = matches!(banner, BannerOutcome::LeftAlone(reason) if LeaveReason::is_notice(reason));

@@ -7,7 +7,7 @@
 //!
 //! Reading order: `compose` (the whole), `fields` (finding header fields in raw octets), `block` (our headers),
 //! `verdict_header` and `trace` (the signed ones), `annotate` (the banner as edits) with `displayed`, `html`, `charset`,
-//! `transfer`, `older`, `grow` and `banner`; then `hold`, `notice`, `companion`, `released`.
+//! `transfer`, `older`, `grow` and `banner` (its looks) with `voice` (its words); then `hold`, `notice`, `companion`, `released`.
 
 mod annotate;
 mod banner;
@@ -25,6 +25,7 @@ mod released;
 mod trace;
 mod transfer;
 mod verdict_header;
+mod voice;
 
 pub use annotate::BannerOutcome;
 pub use compose::{Outgoing, Stamp, compose, foresee};
@@ -34,3 +35,4 @@ pub use notice::notices;
 pub use released::{Release, compose_release};
 pub use trace::passes;
 pub use verdict_header::{StatedVerdict, VerifyOutcome, signed_text, verify_header};
+pub use voice::Voice;

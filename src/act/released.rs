@@ -12,12 +12,6 @@ use crate::model::{
 use crate::ports::{OutboxMail, PortError};
 use bytes::{Bytes, BytesMut};
 
-/// First sentence of a released message's banner.
-const HEADLINE: &str = "Released after review.";
-/// Second sentence where the reviewer's decision came without one.
-const ADVICE: &str =
-    "This message was held and then released by your organisation. Check bank details against your records.";
-
 /// A held message and the decision about it.
 pub struct Release<'a> {
     /// The entry.
@@ -65,7 +59,7 @@ pub fn compose_release(release: &Release<'_>, stamp: &Stamp<'_>) -> Result<Outbo
         severity: Severity::Info,
         score: release.score,
         findings: release.findings,
-        words: Some((HEADLINE, if release.note.is_empty() { ADVICE } else { release.note })),
+        words: Some(stamp.voice.of_release(id, stamp.organisation, release.recipients, release.note)),
         subject_prefix: None,
     };
     let outgoing = assemble(&draft, stamp)?;

@@ -9,7 +9,7 @@ mod judging;
 mod report;
 
 use super::{Failure, Globals, Io, account};
-use crate::act::{Stamp, compose};
+use crate::act::{Stamp, Voice, compose};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::model::{Account, Action, EmailAddress, Mode};
 use crate::ports::PortError;
@@ -240,6 +240,7 @@ fn delivered(judged: &Judged) -> Result<Vec<Bytes>, PortError> {
         auth: &judged.evidence.auth,
         passes: 0,
         include_return_token: false,
+        voice: &Voice::default(),
     };
     Ok(compose(&judged.mail, &judged.evidence.message, &judged.verdict, &stamp)?.segments)
 }

@@ -48,6 +48,7 @@ impl Checker<'_> {
         let redis = self.redis();
         let keys = self.keys();
         let web = self.listen("web.listen", &settings.web.listen);
+        let public_url = self.public_url(&settings.web.public_url);
         let metrics = self.listen("metrics.listen", &settings.metrics.listen);
         let log = self.log();
         let objects = self.path(&settings.objects.path);
@@ -76,6 +77,7 @@ impl Checker<'_> {
             keys: keys?,
             objects,
             web,
+            public_url,
             metrics,
             log: log?,
             rules,
@@ -291,6 +293,23 @@ impl Checker<'_> {
         let format = self.one_of("log.format", &log.format, &formats);
         let level = self.one_of("log.level", &log.level, &levels);
         Some(LogConfig { format: format?, level: level?, personal_data: log.personal_data })
+    }
+
+    fn public_url(&mut self, url: &str) -> Option<String> {
+        let plain = url.trim_end_matches('/');
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]".contains(c);
+        if plain.is_empty() {
+            return None;
+        }
+        if !plain.starts_with("https://") || plain.len() > 120 || !plain.chars().all(sound) {
+            self.problem(
+                "web.public_url",
+                "is no address that a banner can link to",
+                "write it like \"https://sentra.contoso.com\", or leave it empty",
+            );
+            return None;
+        }
+        Some(plain.to_owned())
     }
 
     fn rules(&mut self, folder: &str) -> Option<PathBuf> {

@@ -32,6 +32,8 @@ pub struct Config {
     pub objects: PathBuf,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
+    /// `https://…` of the web interface, without a slash at the end.
+    pub public_url: Option<String>,
     /// Prometheus.
     pub metrics: Option<SocketAddr>,
     /// The log.

@@ -279,6 +279,9 @@ settings! {
     web: Web {
         /// Address. Empty: none.
         listen: String = "127.0.0.1:8080".into();
+        /// Address under which people reach the pages, like `https://sentra.contoso.com`: banners link to the page of
+        /// their message, which asks for a sign-in. Empty: no link.
+        public_url: String = String::new();
     }
 
     /// Prometheus metrics, without authentication: keep it off public addresses.

@@ -139,6 +139,8 @@ mod tests {
             fail_policy: FailPolicy::Defer,
             subject_prefix: None,
             preferences: crate::model::Preferences::default(),
+            mailbox_languages: std::collections::BTreeMap::new(),
+            wording: None,
             directory_generation: 0,
         }
     }

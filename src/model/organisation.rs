@@ -1,8 +1,10 @@
 //! An organisation as the mail path needs it: read from the database, cached whole, swapped on change.
 
-use super::{Domain, EmailAddress, OrgId, Preferences};
+use super::{Domain, EmailAddress, OrgId, Preferences, Wording};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How an organisation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,11 +118,23 @@ pub struct Organisation {
     pub subject_prefix: Option<String>,
     /// What it has chosen beyond that.
     pub preferences: Preferences,
+    /// Languages of mailboxes that have one of their own, by folded primary address.
+    pub mailbox_languages: BTreeMap<String, String>,
+    /// Its own banner texts and colours.
+    pub wording: Option<Arc<Wording>>,
     /// Increases with every change to the organisation's suppliers, accounts or own accounts.
     pub directory_generation: i64,
 }
 
 impl Organisation {
+    /// The language in which whoever reads this mailbox is addressed: the mailbox's own, else the organisation's.
+    #[must_use]
+    pub fn language_for(&self, address: Option<&EmailAddress>) -> &str {
+        let mailbox = address.and_then(|address| self.mailbox_for(address));
+        let own = mailbox.and_then(|mailbox| self.mailbox_languages.get(&mailbox.address.folded()));
+        own.map_or_else(|| self.preferences.get("banner.language"), String::as_str)
+    }
+
     /// The protected mailbox that an address reaches: exact, alias, or either with a `+tag`; case folded.
     #[must_use]
     pub fn mailbox_for(&self, address: &EmailAddress) -> Option<&ProtectedMailbox> {

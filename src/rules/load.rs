@@ -4,7 +4,7 @@ use super::judge::{accounts, bind, variables};
 use super::policy::{Policy, Row, Summary};
 use super::source::{PolicyFile, RuleFile, RuleSource, SHIPPED, SHIPPED_POLICY, TestSource};
 use super::{RULE_FAILED, Rule, RuleSet, check};
-use crate::model::{Action, Class, Facts, FindingCode, Sentence};
+use crate::model::{Action, Class, Facts, FindingCode, Sentence, Wording};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use cel::{Env, Program, Value};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ const MAX_RULES: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// A folder or file could not be read.
-    #[error("{file}: cannot be read: {reason}")]
+    #[error("{file}: cannot be used: {reason}")]
     Unreadable {
         /// Path.
         file: String,
@@ -67,6 +67,8 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
     let own = folder.map(read_folder).transpose()?.unwrap_or_default();
     let (policies, own): (Vec<Source>, Vec<Source>) =
         own.into_iter().partition(|file| file.name == SHIPPED_POLICY.0);
+    let texts = folder.map(|folder| folder.join("banner")).filter(|folder| folder.is_dir());
+    let texts = texts.as_deref().map(read_folder).transpose()?.unwrap_or_default();
     let policy = policies.into_iter().next().unwrap_or_else(|| Source {
         name: SHIPPED_POLICY.0.to_owned(),
         content: SHIPPED_POLICY.1.to_owned(),
@@ -82,13 +84,25 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
             score: parse::<PolicyFile>(&policy)?.score,
             file: policy.name.clone(),
         },
-        hash: hash(files.iter().chain([&policy])),
+        wording: wording(&texts)?,
+        hash: hash(files.iter().chain([&policy]).chain(&texts)),
     };
     for (index, file) in files.iter().enumerate() {
         add_file(&mut set, file, index >= shipped_files)?;
     }
     add_policy(&mut set, &policy)?;
     Ok(set)
+}
+
+/// The installation's banner texts; a later file wins.
+fn wording(texts: &[Source]) -> Result<Wording, RuleError> {
+    let mut wording = Wording::default();
+    for file in texts {
+        let own = Wording::parse(&file.content)
+            .map_err(|reason| RuleError::Unreadable { file: format!("banner/{}", file.name), reason })?;
+        wording.merge(own);
+    }
+    Ok(wording)
 }
 
 /// The `*.toml` files of a folder in the order of their names.

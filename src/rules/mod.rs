@@ -13,7 +13,9 @@ mod policy;
 mod source;
 mod text;
 
-use crate::model::{Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict};
+use crate::model::{
+    Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict, Wording,
+};
 use cel::{Env, Program};
 use std::fmt;
 use std::path::Path;
@@ -30,6 +32,8 @@ pub struct RuleSet {
     env: Arc<Env>,
     rules: Vec<Rule>,
     policy: policy::Policy,
+    /// The installation's own banner texts.
+    wording: Wording,
     hash: String,
 }
 
@@ -80,7 +84,7 @@ impl RuleSet {
     /// The shipped rules, overridden and completed by the `*.toml` files of a folder.
     ///
     /// A rule of the folder replaces the shipped one of the same code; a `policy.toml` there replaces the shipped one
-    /// whole. Everything is checked: keys, names, types, codes, and every rule's own tests.
+    /// whole; files of its `banner/` change texts and colours of banners. Everything is checked: keys, names, types, codes, and every rule's own tests.
     ///
     /// # Errors
     /// [`RuleError`] names file, line or rule, and reason; the caller keeps the set it has.
@@ -92,6 +96,12 @@ impl RuleSet {
     #[must_use]
     pub fn judge(&self, facts: &Facts, places: &Places, mode: Mode) -> Verdict {
         judge::judge(self, facts, places, mode)
+    }
+
+    /// The installation's own banner texts and colours, from the files of the folder's `banner/`; mostly empty.
+    #[must_use]
+    pub fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// The first 16 hexadecimal characters of the SHA-256 over all rule files: names the set in records.

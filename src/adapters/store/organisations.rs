@@ -1,13 +1,15 @@
 //! Organisations: creating, and reading whole.
 
 use super::error::{StoreError, damaged};
-use super::settings::{checked_name, checked_tenant, from_word, taken, word};
+use super::settings::{
+    BANNER_WORDING, MAILBOX_LANGUAGE, checked_name, checked_tenant, from_word, taken, word,
+};
 use super::{Store, SystemRead, audit, config_changed, placed};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::{KeyPurpose, WrappedKey};
 use crate::model::{
     Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
-    ProtectedMailbox,
+    ProtectedMailbox, Wording,
 };
 use crate::ports::Keyring as _;
 use secrecy::SecretString;
@@ -16,6 +18,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 /// What a new organisation starts with; everything can be changed later.
 #[derive(Clone, Debug)]
@@ -243,6 +246,8 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
         client_certificate: chain.zip(key),
         subject_prefix: row.try_get(10)?,
         preferences: Preferences::default(),
+        mailbox_languages: BTreeMap::new(),
+        wording: None,
         directory_generation: row.try_get(11)?,
         domains: Vec::new(),
         mailboxes: Vec::new(),
@@ -285,7 +290,7 @@ async fn load_members(
     let rows = sqlx::query("SELECT org_id, name, value FROM settings ORDER BY org_id, name");
     for row in rows.fetch_all(&mut *read).await? {
         let Some((_, org)) = placed(&row, by_id)? else { continue };
-        org.preferences.take_up(&row.try_get::<String, _>(1)?, row.try_get(2)?);
+        take_up_setting(org, &row.try_get::<String, _>(1)?, row.try_get(2)?);
     }
     let rows = sqlx::query("SELECT org_id, email FROM users WHERE role = 'admin' ORDER BY org_id, folded");
     for row in rows.fetch_all(&mut *read).await? {
@@ -293,4 +298,21 @@ async fn load_members(
         org.admin_emails.push(email(row.try_get(1)?)?);
     }
     Ok(())
+}
+
+/// One row of `settings`: a preference, the language of a mailbox, or the organisation's own banner texts. What this
+/// version does not understand counts as not set: it was checked when it was written, perhaps by another version.
+fn take_up_setting(org: &mut Organisation, name: &str, value: String) {
+    if let Some(mailbox) = name.strip_prefix(MAILBOX_LANGUAGE) {
+        org.mailbox_languages.insert(mailbox.to_owned(), value);
+    } else if name == BANNER_WORDING {
+        match Wording::parse(&value) {
+            Ok(wording) => org.wording = Some(Arc::new(wording)),
+            Err(reason) => {
+                tracing::warn!(org.id = %org.id, reason, "the organisation's banner texts are not used");
+            }
+        }
+    } else {
+        org.preferences.take_up(name, value);
+    }
 }

@@ -3,11 +3,17 @@
 use super::error::{StoreError, damaged};
 use super::{Event, Store, append_audit, config_changed};
 use crate::adapters::audit::AuditAction;
-use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId, Preference};
+use crate::model::{EmailAddress, FailPolicy, LANGUAGES, Mode, NextHopAddress, OrgId, Preference, Wording};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use sqlx::AnyConnection;
+use std::borrow::Cow;
+
+/// Name of a mailbox's language in `settings`, before its folded address.
+pub(super) const MAILBOX_LANGUAGE: &str = "mailbox.language|";
+/// Name of the organisation's banner texts in `settings`.
+pub(super) const BANNER_WORDING: &str = "banner.wording";
 
 /// One setting of an organisation with its new value.
 #[derive(Clone, Debug)]
@@ -26,6 +32,10 @@ pub enum OrgSetting {
     ClientCertificate(Option<(String, String)>),
     /// `subject-prefix`
     SubjectPrefix(Option<String>),
+    /// The language of one mailbox, by its primary address; `None` goes back to the organisation's.
+    MailboxLanguage(EmailAddress, Option<String>),
+    /// Banner texts and colours: a file as [`Wording::parse`] takes it; `None` goes back to the installation's.
+    BannerWording(Option<String>),
     /// One of [`crate::model::PREFERENCES`]; `None` goes back to its default.
     Preference(&'static Preference, Option<String>),
 }
@@ -42,6 +52,8 @@ impl OrgSetting {
             Self::NextHop(_) => "next-hop",
             Self::ClientCertificate(_) => "client-certificate",
             Self::SubjectPrefix(_) => "subject-prefix",
+            Self::MailboxLanguage(..) => "mailbox-language",
+            Self::BannerWording(_) => "banner-wording",
             Self::Preference(preference, _) => preference.name,
         }
     }
@@ -62,8 +74,41 @@ impl OrgSetting {
                 ("client_key", files.as_ref().map(|(_, key)| key.clone())),
             ],
             Self::SubjectPrefix(prefix) => vec![("subject_prefix", checked_prefix(prefix.as_deref())?)],
-            Self::Preference(..) => Vec::new(),
+            Self::MailboxLanguage(..) | Self::BannerWording(_) | Self::Preference(..) => Vec::new(),
         })
+    }
+}
+
+impl OrgSetting {
+    /// Name and value in `settings`, for what has no column of its own; `None` as value removes the row.
+    fn row(&self) -> Result<Option<(Cow<'static, str>, Option<&str>)>, StoreError> {
+        match self {
+            Self::MailboxLanguage(address, language) => {
+                let known = language.as_deref().is_none_or(|language| LANGUAGES.contains(&language));
+                if !known {
+                    return Err(StoreError::Invalid(format!(
+                        "a language is one of {}",
+                        LANGUAGES.join(", ")
+                    )));
+                }
+                let name = format!("{MAILBOX_LANGUAGE}{}", address.folded());
+                Ok(Some((Cow::Owned(name), language.as_deref())))
+            }
+            Self::BannerWording(file) => {
+                if let Some(file) = file {
+                    Wording::parse(file).map_err(StoreError::Invalid)?;
+                }
+                Ok(Some((Cow::Borrowed(BANNER_WORDING), file.as_deref())))
+            }
+            Self::Preference(preference, value) => {
+                if value.as_deref().is_some_and(|value| !preference.values.allow(value)) {
+                    let valid = preference.values.described();
+                    return Err(StoreError::Invalid(format!("{} is one of: {valid}", preference.name)));
+                }
+                Ok(Some((Cow::Borrowed(preference.name), value.as_deref())))
+            }
+            _ => Ok(None),
+        }
     }
 }
 
@@ -100,9 +145,11 @@ impl Store {
             sqlx::query(sql).bind(port).bind(org.to_string()).execute(&mut *write).await?;
         }
         let mut value = columns.first().and_then(|(_, value)| value.clone());
-        if let OrgSetting::Preference(preference, chosen) = setting {
-            put_preference(&mut write, org, preference, chosen.as_deref()).await?;
-            value.clone_from(chosen);
+        if let Some((name, chosen)) = setting.row()? {
+            put_setting(&mut write, org, &name, chosen).await?;
+            // The texts themselves are not repeated in the audit.
+            let shown = !matches!(setting, OrgSetting::BannerWording(_));
+            value = chosen.filter(|_| shown).map(str::to_owned);
         }
         // A value with an address in it names a person.
         let (open, private) = match value {
@@ -118,24 +165,20 @@ impl Store {
     }
 }
 
-async fn put_preference(
+async fn put_setting(
     write: &mut AnyConnection,
     org: OrgId,
-    preference: &Preference,
+    name: &str,
     value: Option<&str>,
 ) -> Result<(), StoreError> {
     let Some(value) = value else {
         let sql = "DELETE FROM settings WHERE org_id = $1 AND name = $2";
-        sqlx::query(sql).bind(org.to_string()).bind(preference.name).execute(write).await?;
+        sqlx::query(sql).bind(org.to_string()).bind(name).execute(write).await?;
         return Ok(());
     };
-    if !preference.values.allow(value) {
-        let valid = preference.values.described();
-        return Err(StoreError::Invalid(format!("{} is one of: {valid}", preference.name)));
-    }
     let sql = "INSERT INTO settings (org_id, name, value) VALUES ($1, $2, $3) \
                ON CONFLICT (org_id, name) DO UPDATE SET value = excluded.value";
-    sqlx::query(sql).bind(org.to_string()).bind(preference.name).bind(value).execute(write).await?;
+    sqlx::query(sql).bind(org.to_string()).bind(name).bind(value).execute(write).await?;
     Ok(())
 }
 

@@ -181,6 +181,8 @@ fn organisation(id: OrgId, name: String) -> Organisation {
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
         preferences: crate::model::Preferences::default(),
+        mailbox_languages: std::collections::BTreeMap::new(),
+        wording: None,
         directory_generation: 0,
     }
 }

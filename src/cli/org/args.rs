@@ -1,6 +1,7 @@
 //! What `sentra org` takes on its command line.
 
-use crate::model::{Domain, EmailAddress, Mode, NextHopTls, PREFERENCES};
+use super::banner::BannerCommand;
+use crate::model::{Domain, EmailAddress, LANGUAGES, Mode, NextHopTls, PREFERENCES};
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Commands of `sentra org`.
@@ -28,6 +29,9 @@ pub(in crate::cli) enum OrgCommand {
     /// Protected mailboxes
     #[command(subcommand)]
     Mailbox(MailboxCommand),
+    /// Texts and colours of the banners that its people see
+    #[command(subcommand)]
+    Banner(BannerCommand),
     /// Registered domains beyond those of the mailboxes
     #[command(subcommand)]
     Domain(DomainCommand),
@@ -143,6 +147,16 @@ pub(in crate::cli) enum MailboxCommand {
         /// Another address of the same mailbox; may be repeated
         #[arg(long = "alias", value_name = "ADDRESS", value_parser = EmailAddress::parse)]
         aliases: Vec<EmailAddress>,
+    },
+    /// In which language the readers of a mailbox are addressed
+    #[command(after_help = "Example:\n  sentra org mailbox language buchhaltung@contoso.com de")]
+    Language {
+        /// Primary address
+        #[arg(value_parser = EmailAddress::parse)]
+        address: EmailAddress,
+        /// Language; `-` goes back to the organisation's
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(LANGUAGES.iter().copied().chain(["-"])))]
+        language: String,
     },
     /// Stop protecting a mailbox and its aliases
     #[command(after_help = "Example:\n  sentra org mailbox remove accounts@contoso.com")]

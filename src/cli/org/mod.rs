@@ -1,6 +1,7 @@
 //! `sentra org …`: organisations and what belongs to each.
 
 mod args;
+mod banner;
 mod settings;
 
 pub(super) use args::{OrgCommand, Profile};
@@ -8,7 +9,7 @@ pub(super) use settings::next_hop;
 
 use super::database::{Installation, OPERATOR, open};
 use super::{Failure, Globals, Io, account};
-use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation};
+use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation, OrgSetting};
 use crate::model::{
     Account, EmailAddress, Executive, FailPolicy, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
@@ -71,6 +72,10 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
             let member = Membership::Mailbox(ProtectedMailbox { address, aliases: Vec::new() });
             member_command(&at, globals, member, false, io).await
         }
+        OrgCommand::Mailbox(MailboxCommand::Language { address, language }) => {
+            mailbox_language(&at, globals, address, language, io).await
+        }
+        OrgCommand::Banner(command) => banner::run(&at, globals, command, io).await,
         OrgCommand::Domain(DomainCommand::Add { domain }) => {
             member_command(&at, globals, Membership::Domain(domain), true, io).await
         }
@@ -142,6 +147,7 @@ pub(super) fn described(org: &Organisation) -> Value {
         "mailboxes": org.mailboxes, "executives": org.executives, "admin_emails": org.admin_emails,
         "next_hop": org.next_hop, "fail_policy": org.fail_policy, "subject_prefix": org.subject_prefix,
         "client_certificate": org.client_certificate.as_ref().map(|(chain, _)| chain),
+        "mailbox_languages": org.mailbox_languages, "own_banner": org.wording.is_some(),
         "preferences": org.preferences.all().collect::<std::collections::BTreeMap<_, _>>(),
         "ingress_tokens": org.ingress_tokens.len(), "return_token": org.return_token.is_some(),
         "accepts_proven_peers": org.tenant_id.is_some() && !org.ingress_tokens.is_empty(),
@@ -176,7 +182,9 @@ fn show(org: &Organisation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
         } else {
             format!(" (also {})", joined(&mailbox.aliases))
         };
-        pairs.push(("mailbox", format!("{}{aliases}", mailbox.address)));
+        let language = org.mailbox_languages.get(&mailbox.address.folded());
+        let language = language.map(|language| format!(" [{language}]")).unwrap_or_default();
+        pairs.push(("mailbox", format!("{}{aliases}{language}", mailbox.address)));
     }
     for executive in &org.executives {
         pairs.push(("executive", format!("{} <{}>", executive.name, joined(&executive.addresses))));
@@ -240,6 +248,24 @@ async fn member_command(
     } else {
         at.store.remove_member(org.id, &member, OPERATOR).await?;
     }
+    let changed = at.store.organisation(org.id).await?.unwrap_or(org);
+    done(&changed, globals, io)
+}
+
+async fn mailbox_language(
+    at: &Installation,
+    globals: &Globals,
+    address: EmailAddress,
+    language: String,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    let org = at.organisation(globals).await?;
+    if !org.mailboxes.iter().any(|mailbox| mailbox.address == address) {
+        return Err(Failure::usage(format!("{address} is no protected mailbox of {}", org.name))
+            .help("sentra org show lists them"));
+    }
+    let language = Some(language).filter(|language| language != "-");
+    at.store.set_organisation(org.id, &OrgSetting::MailboxLanguage(address, language), OPERATOR).await?;
     let changed = at.store.organisation(org.id).await?.unwrap_or(org);
     done(&changed, globals, io)
 }
