@@ -389,7 +389,8 @@ mod tests {
         let (_, first, _) = run(b"Dear sir\r\n", "Dear sir\r\n", None, false);
         let mut thread = String::from_utf8(first[8..].to_vec()).expect("ascii");
         for reply in 0..5 {
-            let quoted: String = thread.lines().map(|line| format!("> {line}").trim_end().to_owned() + "\r\n").collect();
+            let quoted: String =
+                thread.lines().map(|line| format!("> {line}").trim_end().to_owned() + "\r\n").collect();
             let text = format!("reply {reply}\r\n{quoted}");
             let (_, delivered, _) = run(text.as_bytes(), &text, None, false);
             thread = String::from_utf8(delivered[8..].to_vec()).expect("ascii");
@@ -399,7 +400,8 @@ mod tests {
         let (_, first, _) = run(b"<p>first</p>", "<p>first</p>", None, true);
         let mut thread = String::from_utf8(first[8..].to_vec()).expect("ascii");
         for reply in 0..5 {
-            let text = format!("<html><body><p>reply {reply}</p><blockquote>{thread}</blockquote></body></html>");
+            let text =
+                format!("<html><body><p>reply {reply}</p><blockquote>{thread}</blockquote></body></html>");
             let (_, delivered, _) = run(text.as_bytes(), &text, None, true);
             thread = String::from_utf8(delivered[8..].to_vec()).expect("ascii");
             assert_eq!(thread.matches("<!-- sentra:banner -->").count(), 1, "{thread}");

@@ -80,10 +80,6 @@ pub fn compose(
     stamp: &Stamp<'_>,
 ) -> Result<Outgoing, PortError> {
     let tag = verdict.action == Action::Tag;
-    let words = match (verdict.headline.as_str(), verdict.advice.as_str()) {
-        ("", "") => FALLBACK,
-        words => words,
-    };
     let recipients = &mail.envelope.recipients;
     let utf8 = mail.envelope.parameters.smtputf8;
     let draft = Draft {
@@ -97,27 +93,31 @@ pub fn compose(
         severity: verdict.severity,
         score: verdict.score,
         findings: &verdict.findings,
-        words: tag.then_some(words),
+        words: tag.then(|| words_of(verdict)),
         subject_prefix: stamp.organisation.subject_prefix.as_deref().filter(|_| tag),
     };
     assemble(&draft, stamp)
+}
+
+/// Headline and advice of a verdict that is to be told.
+pub(super) fn words_of(verdict: &Verdict) -> (&str, &str) {
+    match (verdict.headline.as_str(), verdict.advice.as_str()) {
+        ("", "") => FALLBACK,
+        words => words,
+    }
 }
 
 /// What would become of the banner if the message were tagged with this verdict: asked before anything is recorded,
 /// because a message that cannot carry it may have to be held.
 #[must_use]
 pub fn foresee(mail: &ReceivedMail, message: &Message, verdict: &Verdict) -> BannerOutcome {
-    let words = Words { severity: verdict.severity, headline: &verdict.headline, advice: &verdict.advice };
+    let (headline, advice) = words_of(verdict);
+    let words = Words { severity: verdict.severity, headline, advice };
     planned(&mail.octets, message, &mail.envelope.reverse_path, &words).1.outcome
 }
 
 /// The body's start and the banner's plan.
-fn planned(
-    octets: &[u8],
-    message: &Message,
-    reverse_path: &ReversePath,
-    words: &Words<'_>,
-) -> (usize, Plan) {
+fn planned(octets: &[u8], message: &Message, reverse_path: &ReversePath, words: &Words<'_>) -> (usize, Plan) {
     let mut fields = Fields::new(octets);
     fields.by_ref().for_each(drop);
     let body_start = fields.body_start();

@@ -160,7 +160,8 @@ fn untouchable(octets: &[u8], message: &Message, reverse_path: &ReversePath) -> 
     let near = |test: fn(&Part) -> bool| message.parts.iter().any(|part| part.depth <= 1 && test(part));
     let rpmsg = |part: &Part| {
         let name = part.name.as_deref().unwrap_or_default();
-        part.media_type == "application/x-microsoft-rpmsg-message" || name.eq_ignore_ascii_case("message.rpmsg")
+        part.media_type == "application/x-microsoft-rpmsg-message"
+            || name.eq_ignore_ascii_case("message.rpmsg")
     };
     if near(rpmsg) {
         return Some(LeaveReason::RightsProtected);

@@ -43,7 +43,8 @@ fn text_part(words: &Words<'_>, newline: &str) -> String {
 
 fn add(octets: &[u8], root: &Part, words: &Words<'_>) -> Option<Plan> {
     let boundary = root.parameter("boundary").map(str::trim_end)?;
-    let sound = (1..=MAX_BOUNDARY).contains(&boundary.len()) && boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
+    let sound =
+        (1..=MAX_BOUNDARY).contains(&boundary.len()) && boundary.bytes().all(|b| matches!(b, b' '..=b'~'));
     if !sound {
         return None;
     }
@@ -91,7 +92,9 @@ fn wrap(octets: &[u8], words: &Words<'_>, body_start: usize) -> Option<Plan> {
     if header.is_empty() {
         return None;
     }
-    let mut before = format!("--{boundary}{newline}{}{newline}--{boundary}{newline}", text_part(words, newline)).into_bytes();
+    let mut before =
+        format!("--{boundary}{newline}{}{newline}--{boundary}{newline}", text_part(words, newline))
+            .into_bytes();
     before.extend_from_slice(&moved);
     before.extend_from_slice(newline.as_bytes());
     let after = format!("{newline}--{boundary}--{newline}");

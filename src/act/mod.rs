@@ -13,6 +13,7 @@ mod annotate;
 mod banner;
 mod block;
 mod charset;
+mod companion;
 mod compose;
 mod displayed;
 mod fields;
@@ -27,6 +28,7 @@ mod transfer;
 mod verdict_header;
 
 pub use annotate::BannerOutcome;
+pub use companion::{Companion, companions};
 pub use compose::{Outgoing, Stamp, compose, foresee};
 pub use displayed::LeaveReason;
 pub use hold::held_mail;

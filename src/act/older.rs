@@ -51,7 +51,8 @@ pub(super) fn html_after(body: &[u8], from: usize) -> Vec<Older> {
         let start = at + start;
         let rest = body.get(start..).unwrap_or_default();
         at = start + BEGIN.len();
-        if let Some(length) = closing(rest).filter(|length| is_table(rest.get(..*length).unwrap_or_default())) {
+        if let Some(length) = closing(rest).filter(|length| is_table(rest.get(..*length).unwrap_or_default()))
+        {
             found.push(Older { range: start..start + length, prefix: String::new() });
             at = start + length;
         }

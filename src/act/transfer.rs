@@ -322,13 +322,15 @@ mod tests {
     fn wide_text_goes_into_quoted_printable_twice_the_same() {
         let wide = |_: usize| b"h\0i\0\r\0\n\0".repeat(9);
         let raw = b"=FF=FEa=00b=00\r\n".as_slice();
-        let (at, with) = replace(raw, TransferEncoding::QuotedPrintable, 2..2, "\r\n", &wide).expect("in range");
+        let (at, with) =
+            replace(raw, TransferEncoding::QuotedPrintable, 2..2, "\r\n", &wide).expect("in range");
         let once = [&raw[..at.start], &with, &raw[at.end..]].concat();
         assert!(once.split(|b| *b == b'\n').all(|line| line.len() <= LINE + 1));
         let expected = [b"\xff\xfe", wide(0).as_slice(), b"a\0b\0\r\n"].concat();
         assert_eq!(decode(&once, TransferEncoding::QuotedPrintable), expected);
         let range = 2..2 + wide(0).len();
-        let (at, with) = replace(&once, TransferEncoding::QuotedPrintable, range, "\r\n", &wide).expect("range");
+        let (at, with) =
+            replace(&once, TransferEncoding::QuotedPrintable, range, "\r\n", &wide).expect("range");
         assert_eq!([&once[..at.start], &with, &once[at.end..]].concat(), once);
     }
 

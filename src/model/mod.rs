@@ -46,7 +46,7 @@ pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,
 };
 pub use organisation::{
-    Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
+    Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox, Untouchable,
 };
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use script::{imitated, is_invisible, one_script};

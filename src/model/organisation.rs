@@ -38,6 +38,31 @@ pub enum FailPolicy {
     DeliverUnverified,
 }
 
+/// What to do with a warning that cannot be put into the message: it is signed, sealed, a bounce, a meeting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Untouchable {
+    /// The headers alone say it.
+    Headers,
+    /// A notice of our own beside the message, for findings of caution and danger.
+    #[default]
+    Notice,
+    /// Held for review, for findings of caution and danger, in mode enforce; else as `Notice`.
+    Hold,
+}
+
+impl Untouchable {
+    /// The name in configuration, SQL and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Notice => "notice",
+            Self::Hold => "hold",
+        }
+    }
+}
+
 /// TLS towards the next hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +139,8 @@ pub struct Organisation {
     pub fail_policy: FailPolicy,
     /// Subject prefix for tagged mail, only where the organisation asks for it.
     pub subject_prefix: Option<String>,
+    /// What to do with a warning that the message cannot carry.
+    pub untouchable: Untouchable,
     /// Increases with every change to the organisation's suppliers, accounts or own accounts.
     pub directory_generation: i64,
 }

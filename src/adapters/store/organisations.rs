@@ -121,7 +121,7 @@ impl Store {
         let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
         let rows = sqlx::query(
             "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
-             client_certificate, client_key, subject_prefix, directory_generation FROM organisations ORDER BY name",
+             client_certificate, client_key, subject_prefix, directory_generation, untouchable FROM organisations ORDER BY name",
         );
         for row in rows.fetch_all(&mut *read).await? {
             loaded.organisations.push(organisation(&row)?);
@@ -240,6 +240,7 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
         client_certificate: chain.zip(key),
         subject_prefix: row.try_get(10)?,
         directory_generation: row.try_get(11)?,
+        untouchable: from_word(row.try_get(12)?)?,
         domains: Vec::new(),
         mailboxes: Vec::new(),
         executives: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::error::{StoreError, damaged};
 use super::{Store, config_changed};
-use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId};
+use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId, Untouchable};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -24,6 +24,8 @@ pub enum OrgSetting {
     ClientCertificate(Option<(String, String)>),
     /// `subject-prefix`
     SubjectPrefix(Option<String>),
+    /// `untouchable`
+    Untouchable(Untouchable),
 }
 
 impl OrgSetting {
@@ -38,6 +40,7 @@ impl OrgSetting {
             Self::NextHop(_) => "next-hop",
             Self::ClientCertificate(_) => "client-certificate",
             Self::SubjectPrefix(_) => "subject-prefix",
+            Self::Untouchable(_) => "untouchable",
         }
     }
 
@@ -56,6 +59,7 @@ impl OrgSetting {
                 ("client_certificate", files.as_ref().map(|(chain, _)| chain.clone())),
                 ("client_key", files.as_ref().map(|(_, key)| key.clone())),
             ],
+            Self::Untouchable(policy) => vec![("untouchable", Some(policy.as_str().to_owned()))],
             Self::SubjectPrefix(prefix) => vec![("subject_prefix", checked_prefix(prefix.as_deref())?)],
         })
     }

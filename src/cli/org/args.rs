@@ -55,6 +55,9 @@ Keys:
   fail-policy         defer or deliver-unverified
   client-certificate  CHAIN.pem,KEY.pem
   subject-prefix      Text before the subject of tagged mail
+  untouchable         headers, notice or hold: what to do with a warning that cannot be put into the message
+                      (signed, encrypted, a bounce, a meeting): headers only, a notice of its own to the
+                      recipients, or hold the message
 
 Example:
   sentra org set mode=tag next-hop=mail.contoso.com:25 --org Contoso";

@@ -3,7 +3,7 @@
 use super::args::{ModeName, TlsName};
 use crate::adapters::store::OrgSetting;
 use crate::cli::Failure;
-use crate::model::{Domain, FailPolicy, NextHopAddress, NextHopTls, Organisation};
+use crate::model::{Domain, FailPolicy, NextHopAddress, NextHopTls, Organisation, Untouchable};
 use clap::ValueEnum;
 
 /// `HOST:PORT`, `[IPv6]:PORT`, or a host alone with port 25.
@@ -24,7 +24,7 @@ pub(in crate::cli) fn next_hop(text: &str, tls: NextHopTls) -> Result<NextHopAdd
     Ok(NextHopAddress { host, port, tls })
 }
 
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "name",
     "mode",
     "tenant-id",
@@ -33,6 +33,7 @@ const SETTINGS: [&str; 8] = [
     "fail-policy",
     "client-certificate",
     "subject-prefix",
+    "untouchable",
 ];
 
 /// All settings of one command line; nothing is changed yet.
@@ -52,6 +53,12 @@ pub(super) fn parse_settings(org: &Organisation, settings: &[String]) -> Result<
             "mode" => changes.push(OrgSetting::Mode(one_of::<ModeName>(key, value)?.into())),
             "tenant-id" => changes.push(OrgSetting::TenantId(some)),
             "subject-prefix" => changes.push(OrgSetting::SubjectPrefix(some)),
+            "untouchable" => changes.push(OrgSetting::Untouchable(match value {
+                "headers" => Untouchable::Headers,
+                "notice" => Untouchable::Notice,
+                "hold" => Untouchable::Hold,
+                _ => return Err(unknown_value(key, value, "headers, notice, hold")),
+            })),
             "fail-policy" => changes.push(OrgSetting::FailPolicy(match value {
                 "defer" => FailPolicy::Defer,
                 "deliver-unverified" => FailPolicy::DeliverUnverified,
