@@ -22,6 +22,7 @@ mod annotate;
 mod check;
 mod cli;
 mod clients;
+mod companion;
 mod demo;
 mod journey;
 mod kill;

@@ -99,7 +99,11 @@ pub(super) fn plan(
     let mut body: Vec<Edit> = Vec::with_capacity(shown.parts.len());
     let mut missed = shown.missed;
     let mut parts = 0_usize;
-    for part in shown.parts.iter().filter_map(|i| message.parts.get(*i)) {
+    for (index, part) in shown.parts.iter().filter_map(|i| Some((*i, message.parts.get(*i)?))) {
+        // Readers differ about what such octets say: one of them may not see the banner.
+        if is_damaged(message, index, part) {
+            missed = missed.or(Some(LeaveReason::Damaged));
+        }
         match edits(octets, part, words) {
             // An edit in the header section or out of order means that ranges do not describe these octets.
             Ok(edits) if start_of(&edits) < body.last().map_or(body_start, |last| last.range.end) => {
@@ -117,6 +121,12 @@ pub(super) fn plan(
         (parts, missed) => BannerOutcome::Inserted { parts, missed },
     };
     Plan { header: Vec::new(), body, outcome }
+}
+
+/// Whether the transfer encoding of a part did not decode cleanly.
+fn is_damaged(message: &Message, index: usize, part: &Part) -> bool {
+    let named = part.name.clone().unwrap_or_else(|| format!("part-{}", index + 1));
+    message.gaps.iter().any(|gap| gap.why == "damaged" && gap.what == named)
 }
 
 fn start_of(edits: &[Edit]) -> usize {

@@ -9,7 +9,6 @@ use crate::act::{self, LeaveReason};
 use crate::limits;
 use crate::model::{
     Action, Class, Disposition, FailPolicy, Family, Finding, FindingCode, Mode, Organisation, Severity,
-    Untouchable,
 };
 use crate::ports::{OnwardTransaction, PortError};
 use crate::telemetry::{self, Alarm};
@@ -33,13 +32,13 @@ impl Transaction {
             return None;
         }
         let reason = act::foresee(&self.mail, &inspection.evidence.message, verdict).unsaid()?;
-        match (organisation.untouchable, organisation.mode) {
-            (Untouchable::Headers, _) => None,
-            (Untouchable::Hold, Mode::Enforce) => {
+        match (organisation.preferences.get("untouchable"), organisation.mode) {
+            ("headers", _) => None,
+            ("hold", Mode::Enforce) => {
                 hold(inspection, reason);
                 None
             }
-            (Untouchable::Hold | Untouchable::Notice, _) => Some(reason),
+            _ => Some(reason),
         }
     }
 

@@ -18,6 +18,7 @@ mod free_mail;
 mod ids;
 mod message;
 mod organisation;
+mod preferences;
 mod quarantine;
 mod script;
 mod supplier;
@@ -46,8 +47,9 @@ pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,
 };
 pub use organisation::{
-    Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox, Untouchable,
+    Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
+pub use preferences::{LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use script::{imitated, is_invisible, one_script};
 pub use supplier::{

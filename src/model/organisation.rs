@@ -1,6 +1,6 @@
 //! An organisation as the mail path needs it: read from the database, cached whole, swapped on change.
 
-use super::{Domain, EmailAddress, OrgId};
+use super::{Domain, EmailAddress, OrgId, Preferences};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -36,31 +36,6 @@ pub enum FailPolicy {
     Defer,
     /// From cached configuration, always bannered, alarmed and counted.
     DeliverUnverified,
-}
-
-/// What to do with a warning that cannot be put into the message: it is signed, sealed, a bounce, a meeting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Untouchable {
-    /// The headers alone say it.
-    Headers,
-    /// A notice of our own beside the message, for findings of caution and danger.
-    #[default]
-    Notice,
-    /// Held for review, for findings of caution and danger, in mode enforce; else as `Notice`.
-    Hold,
-}
-
-impl Untouchable {
-    /// The name in configuration, SQL and JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Headers => "headers",
-            Self::Notice => "notice",
-            Self::Hold => "hold",
-        }
-    }
 }
 
 /// TLS towards the next hop.
@@ -139,8 +114,8 @@ pub struct Organisation {
     pub fail_policy: FailPolicy,
     /// Subject prefix for tagged mail, only where the organisation asks for it.
     pub subject_prefix: Option<String>,
-    /// What to do with a warning that the message cannot carry.
-    pub untouchable: Untouchable,
+    /// What it has chosen beyond that.
+    pub preferences: Preferences,
     /// Increases with every change to the organisation's suppliers, accounts or own accounts.
     pub directory_generation: i64,
 }

@@ -43,7 +43,7 @@ pub(crate) fn organisation() -> Organisation {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
-        untouchable: crate::model::Untouchable::default(),
+        preferences: crate::model::Preferences::default(),
         directory_generation: 0,
     }
 }

@@ -155,6 +155,7 @@ fn tree(octets: &[u8]) -> Vec<String> {
 #[test]
 fn two_independent_parsers_find_the_senders_text_and_tree_unchanged() {
     let folder = tempfile::tempdir().unwrap();
+    let mut problems: Vec<String> = Vec::new();
     let mut trees: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for Mail { name, octets } in corpus() {
         let mail = received(octets);
@@ -162,10 +163,16 @@ fn two_independent_parsers_find_the_senders_text_and_tree_unchanged() {
         std::fs::write(folder.path().join(format!("{name}.before")), &mail.octets).unwrap();
         std::fs::write(folder.path().join(format!("{name}.after")), &found).unwrap();
         trees.insert(name.clone(), [tree(&mail.octets), tree(&found)]);
-        if outgoing.banner == BannerOutcome::Added {
-            continue;
+        // mail-parser shows damaged base64 as it stands: the reason why such mail gets a notice beside the banner.
+        let unlike = outgoing.banner == BannerOutcome::Added
+            || outgoing.banner.unsaid() == Some(sentra::act::LeaveReason::Damaged);
+        if !unlike && outline_loosely(&mail.octets) != outline_loosely(&found) {
+            problems.push(format!(
+                "{name}: mail-parser: {:?} {:?}",
+                outline_loosely(&mail.octets),
+                outline_loosely(&found)
+            ));
         }
-        assert_eq!(outline_loosely(&mail.octets), outline_loosely(&found), "{name}: mail-parser");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/annotated.py");
     let done = python()
@@ -179,11 +186,16 @@ fn two_independent_parsers_find_the_senders_text_and_tree_unchanged() {
     for line in lines.lines() {
         let read: serde_json::Value = serde_json::from_str(line).unwrap();
         let name = read["name"].as_str().unwrap();
-        assert_eq!(read["problems"], serde_json::json!([]), "{name}: Python's email");
+        if read["problems"] != serde_json::json!([]) {
+            problems.push(format!("{name}: Python's email: {}", read["problems"]));
+        }
         // Where both read the received message alike, both read the delivered one alike.
         let [before, after] = &trees[name];
         if read["before"] == serde_json::json!(before) {
-            assert_eq!(read["after"], serde_json::json!(after), "{name}: the parsers disagree");
+            if read["after"] != serde_json::json!(after) {
+                problems.push(format!("{name}: the parsers disagree: {} {after:?}", read["after"]));
+            }
         }
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }

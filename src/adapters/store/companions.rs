@@ -7,6 +7,7 @@
 use super::Store;
 use super::error::StoreError;
 use super::outbox::{envelope_context, later, octets_context};
+use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{MailId, OrgId};
 use crate::ports::{CompanionNotice, Companions, Keyring as _, PortError};
@@ -45,7 +46,8 @@ impl Store {
         }
         if !rows.is_empty() {
             let detail = json!({ "notices": rows.len() });
-            self.note(&mut write, org, "system", "companion.queued", &about.to_string(), detail).await?;
+            self.note(&mut write, org, "system", AuditAction::CompanionQueued, &about.to_string(), detail)
+                .await?;
         }
         write.commit().await?;
         Ok(rows)
@@ -101,7 +103,8 @@ impl Store {
         }
         if !arrived {
             let detail = json!({ "notices": rows.len() });
-            self.note(&mut write, org, "system", "companion.withdrawn", &about.to_string(), detail).await?;
+            self.note(&mut write, org, "system", AuditAction::CompanionWithdrawn, &about.to_string(), detail)
+                .await?;
         }
         write.commit().await
     }

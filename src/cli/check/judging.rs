@@ -180,7 +180,7 @@ fn organisation(id: OrgId, name: String) -> Organisation {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
-        untouchable: crate::model::Untouchable::default(),
+        preferences: crate::model::Preferences::default(),
         directory_generation: 0,
     }
 }

@@ -141,8 +141,8 @@ pub(super) fn described(org: &Organisation) -> Value {
         "id": org.id, "name": org.name, "mode": org.mode, "tenant_id": org.tenant_id, "domains": org.domains,
         "mailboxes": org.mailboxes, "executives": org.executives, "admin_emails": org.admin_emails,
         "next_hop": org.next_hop, "fail_policy": org.fail_policy, "subject_prefix": org.subject_prefix,
-        "untouchable": org.untouchable,
         "client_certificate": org.client_certificate.as_ref().map(|(chain, _)| chain),
+        "preferences": org.preferences.all().collect::<std::collections::BTreeMap<_, _>>(),
         "ingress_tokens": org.ingress_tokens.len(), "return_token": org.return_token.is_some(),
         "accepts_proven_peers": org.tenant_id.is_some() && !org.ingress_tokens.is_empty(),
     })
@@ -164,10 +164,12 @@ fn show(org: &Organisation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
             if org.fail_policy == FailPolicy::Defer { "defer" } else { "deliver-unverified" }.into(),
         ),
         ("subject prefix", org.subject_prefix.clone().unwrap_or_else(none)),
-        ("untouchable", org.untouchable.as_str().to_owned()),
         ("ingress tokens", org.ingress_tokens.len().to_string()),
         ("domains", joined(&org.domains)),
     ];
+    for (name, value) in org.preferences.all() {
+        pairs.push((name, value.to_owned()));
+    }
     for mailbox in &org.mailboxes {
         let aliases = if mailbox.aliases.is_empty() {
             String::new()
