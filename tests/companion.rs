@@ -3,6 +3,7 @@
 
 use crate::support::sink::{AfterData, Behaviour, Received, Sink};
 use crate::support::world::{Setup, World};
+use base64::Engine as _;
 use sqlx::Row as _;
 
 const SENDER: &str = "office@northgate.example";
@@ -68,6 +69,7 @@ async fn no_form_of_mail_is_a_way_around_the_warning() {
     let mut client = world.hello().await;
     let plain = "Content-Type: text/plain; charset=utf-8\r\n";
     let wide: Vec<u8> = CLAIM.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide = base64::engine::general_purpose::STANDARD.encode(wide) + "\r\n";
     let frames = format!("<html><frameset rows=\"*\"><noframes>{CLAIM}</noframes></frameset></html>\r\n");
     let amp = format!(
         "--a\r\n{plain}\r\n{CLAIM}\r\n--a\r\nContent-Type: text/x-amp-html; charset=utf-8\r\n\r\n<p>{CLAIM}</p>\r\n--a--\r\n"
@@ -75,10 +77,12 @@ async fn no_form_of_mail_is_a_way_around_the_warning() {
     let calendar =
         format!("BEGIN:VCALENDAR\r\nDESCRIPTION:{}\r\nEND:VCALENDAR\r\n", CLAIM.replace("\r\n", "\\n"));
     let armour = format!("-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n{CLAIM}");
+    let utf_16 =
+        "Content-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n".to_owned();
     let rows: Vec<(&str, &str, String, Vec<u8>)> = vec![
         ("auto-reply", SENDER, format!("Auto-Submitted: auto-replied\r\n{plain}"), CLAIM.into()),
         ("null-sender", "", plain.to_owned(), CLAIM.into()),
-        ("utf-16", SENDER, "Content-Type: text/plain; charset=utf-16le\r\n".to_owned(), wide),
+        ("utf-16", SENDER, utf_16, wide.into()),
         ("frameset", SENDER, "Content-Type: text/html; charset=utf-8\r\n".to_owned(), frames.into()),
         ("amp", SENDER, "Content-Type: multipart/alternative; boundary=a\r\n".to_owned(), amp.into()),
         ("pgp", SENDER, plain.to_owned(), armour.into()),

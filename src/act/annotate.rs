@@ -100,10 +100,6 @@ pub(super) fn plan(
     let mut missed = shown.missed;
     let mut parts = 0_usize;
     for (index, part) in shown.parts.iter().filter_map(|i| Some((*i, message.parts.get(*i)?))) {
-        // Readers differ about what such octets say: one of them may not see the banner.
-        if is_damaged(message, index, part) {
-            missed = missed.or(Some(LeaveReason::Damaged));
-        }
         match edits(octets, part, words) {
             // An edit in the header section or out of order means that ranges do not describe these octets.
             Ok(edits) if start_of(&edits) < body.last().map_or(body_start, |last| last.range.end) => {
@@ -112,6 +108,8 @@ pub(super) fn plan(
             Ok(edits) => {
                 parts += 1;
                 body.extend(edits);
+                // Readers differ about what such octets say: one of them may not see the banner.
+                missed = missed.or(is_damaged(message, index, part).then_some(LeaveReason::Damaged));
             }
             Err(reason) => missed = missed.or(Some(reason)),
         }
@@ -214,6 +212,10 @@ impl<'a> Text<'a> {
                     let plain = self.charset != Charset::Utf7
                         || memchr::memchr(b'+', start.get(..at).unwrap_or_default()).is_none();
                     let at = if plain { at } else { 0 };
+                    let (near, _) = self.view(at + MAX_OLD_BANNER);
+                    if older::html_at(&near, at).is_empty() {
+                        return Ok(Top { range: at..at, line_ends: None });
+                    }
                     let (start, whole) = self.view(at + MAX_OLD_BANNER * MAX_OLD_BANNERS);
                     return Ok(Top::of(&start, whole, older::html_at(&start, at)));
                 }
