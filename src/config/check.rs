@@ -246,11 +246,8 @@ impl Checker<'_> {
         let redis = self.sourced.settings.redis.clone();
         let url = self.secret("redis.url", &redis.url, &redis.url_file)?;
         let password = self.secret("redis.password", &redis.password, &redis.password_file);
-        let sentinel_password = self.secret(
-            "redis.sentinel_password",
-            &redis.sentinel_password,
-            &redis.sentinel_password_file,
-        );
+        let sentinel_password =
+            self.secret("redis.sentinel_password", &redis.sentinel_password, &redis.sentinel_password_file);
         let identity = match (redis.client_certificate.as_str(), redis.client_key.as_str()) {
             ("", "") => None,
             ("", _) | (_, "") => {

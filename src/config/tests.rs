@@ -170,7 +170,12 @@ fn mistakes_are_named_with_line_and_remedy() {
             "postgres://",
         ),
         ("memory", "[database]\nurl = \"sqlite::memory:\"\n", "database.url names no file", "must outlive"),
-        ("redis", "[redis]\nurl = \"hunter2\"\n", "redis.url is no Redis URL that can be used (FILE:2)", "redis://HOST:PORT"),
+        (
+            "redis",
+            "[redis]\nurl = \"hunter2\"\n",
+            "redis.url is no Redis URL that can be used (FILE:2)",
+            "redis://HOST:PORT",
+        ),
         (
             "sentinels without a master",
             "[redis]\nurl = \"redis+sentinel://u:hunter2@h\"\n",

@@ -47,7 +47,8 @@ impl Redises {
             Topology::ReplicatedCluster => all.servers = cluster(3, 3),
             Topology::Sentinel => {
                 let master = RedisServer::start();
-                let replica = RedisServer::launch(Kind::Plain(format!("replicaof 127.0.0.1 {}\n", master.port)));
+                let replica =
+                    RedisServer::launch(Kind::Plain(format!("replicaof 127.0.0.1 {}\n", master.port)));
                 let sentinel = RedisServer::launch(Kind::Sentinel { master: master.port });
                 eventually("the sentinel to know the replica", || {
                     let known: Vec<Vec<String>> = sentinel.command(&["SENTINEL", "REPLICAS", "main"]);
@@ -76,7 +77,9 @@ impl Redises {
             Topology::Single => format!("redis://{}", ports[0]),
             Topology::Secured => format!("rediss://{}", ports[0]),
             // Not all of them, and not the one that tests kill: the others are to be found.
-            Topology::Cluster | Topology::ReplicatedCluster => format!("redis-cluster://{},{}", ports[1], ports[2]),
+            Topology::Cluster | Topology::ReplicatedCluster => {
+                format!("redis-cluster://{},{}", ports[1], ports[2])
+            }
             Topology::Sentinel => format!("redis+sentinel://{}/main", ports[0]),
         }
     }
@@ -151,7 +154,8 @@ impl Redises {
 
 /// Masters with the slots in equal shares, then their replicas.
 fn cluster(masters: usize, replicas: usize) -> Vec<RedisServer> {
-    let servers: Vec<RedisServer> = (0..masters + replicas).map(|_| RedisServer::launch(Kind::Cluster)).collect();
+    let servers: Vec<RedisServer> =
+        (0..masters + replicas).map(|_| RedisServer::launch(Kind::Cluster)).collect();
     let share = 16_384 / masters + 1;
     for (number, server) in servers.iter().enumerate() {
         let _: String = server.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(number + 1).to_string()]);

@@ -93,7 +93,9 @@ impl Redis {
         let (writes, queue) = mpsc::channel(limits::REDIS_WRITE_QUEUE);
         let token = CancellationToken::new();
         let tasks = Arc::new(token.clone().drop_guard());
-        tokio::spawn(token.clone().run_until_cancelled_owned(background::keep_connected(Arc::clone(&shared))));
+        tokio::spawn(
+            token.clone().run_until_cancelled_owned(background::keep_connected(Arc::clone(&shared))),
+        );
         tokio::spawn(token.clone().run_until_cancelled_owned(background::listen(Arc::clone(&shared))));
         tokio::spawn(token.run_until_cancelled_owned(background::write_back(Arc::clone(&shared), queue)));
         Ok(Self { shared, writes, _tasks: tasks })

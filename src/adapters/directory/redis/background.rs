@@ -65,7 +65,8 @@ async fn resume(shared: &Shared) {
     let mut pause = limits::REDIS_RETRY_FIRST;
     loop {
         let waiting = shared.breaker.all_suspended();
-        let Some(link) = shared.link().filter(|_| !waiting.is_empty() && shared.breaker.is_connected()) else {
+        let Some(link) = shared.link().filter(|_| !waiting.is_empty() && shared.breaker.is_connected())
+        else {
             return;
         };
         let asking = futures_util::stream::iter(waiting).map(|org| {

@@ -2,7 +2,9 @@
 
 use crate::limits;
 use crate::ports::PortError;
-use ::redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult};
+use ::redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo, RedisResult,
+};
 use ::redis::{ClientTlsConfig, TlsCertificates};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::io::Read as _;
@@ -167,7 +169,9 @@ impl<'a> Authority<'a> {
         let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
         let path = path.trim_end_matches('/');
         let (master, database) = match kind {
-            "sentinel" => path.split_once('/').map_or((Some(path), ""), |(name, number)| (Some(name), number)),
+            "sentinel" => {
+                path.split_once('/').map_or((Some(path), ""), |(name, number)| (Some(name), number))
+            }
             _ => (None, path),
         };
         if master == Some("") {
@@ -175,11 +179,17 @@ impl<'a> Authority<'a> {
             return Err(unusable("the URL names no master", help));
         }
         if kind == "cluster" && !database.is_empty() {
-            return Err(unusable("the URL of a cluster names a database", "leave it out: a cluster has only one"));
+            return Err(unusable(
+                "the URL of a cluster names a database",
+                "leave it out: a cluster has only one",
+            ));
         }
         let hosts: Vec<&str> = hosts.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
         if kind == "single" && hosts.len() > 1 {
-            return Err(unusable("the URL names several servers without saying how they belong together", FORMS));
+            return Err(unusable(
+                "the URL names several servers without saying how they belong together",
+                FORMS,
+            ));
         }
         if hosts.len() > limits::MAX_REDIS_NODES {
             let what = format!("the URL names more than {} servers", limits::MAX_REDIS_NODES);
@@ -193,7 +203,8 @@ impl<'a> Authority<'a> {
         let node = |host: &&str| {
             let user = self.user.map_or_else(String::new, |user| format!("{user}@"));
             let has_port = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-            let port = if has_port || kind != "sentinel" { String::new() } else { format!(":{SENTINEL_PORT}") };
+            let port =
+                if has_port || kind != "sentinel" { String::new() } else { format!(":{SENTINEL_PORT}") };
             parsed(&format!("{scheme}://{user}{host}{port}/{}", self.database))
         };
         self.hosts.iter().map(node).collect()
