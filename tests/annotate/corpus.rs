@@ -191,10 +191,8 @@ fn two_independent_parsers_find_the_senders_text_and_tree_unchanged() {
         }
         // Where both read the received message alike, both read the delivered one alike.
         let [before, after] = &trees[name];
-        if read["before"] == serde_json::json!(before) {
-            if read["after"] != serde_json::json!(after) {
-                problems.push(format!("{name}: the parsers disagree: {} {after:?}", read["after"]));
-            }
+        if read["before"] == serde_json::json!(before) && read["after"] != serde_json::json!(after) {
+            problems.push(format!("{name}: the parsers disagree: {} {after:?}", read["after"]));
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
