@@ -89,7 +89,7 @@ impl App {
         let Kept { store, book, journal, writer, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
-            Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+            Some(redis) => Some(Redis::connect(redis)?),
             None => None,
         };
         let dns = Arc::new(Dns::new(dns::Options {
@@ -110,6 +110,7 @@ impl App {
             next_hop: Arc::clone(&next_hop) as _,
             journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
+            companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),

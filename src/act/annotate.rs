@@ -99,7 +99,7 @@ pub(super) fn plan(
     let mut body: Vec<Edit> = Vec::with_capacity(shown.parts.len());
     let mut missed = shown.missed;
     let mut parts = 0_usize;
-    for part in shown.parts.iter().filter_map(|i| message.parts.get(*i)) {
+    for (index, part) in shown.parts.iter().filter_map(|i| Some((*i, message.parts.get(*i)?))) {
         match edits(octets, part, words) {
             // An edit in the header section or out of order means that ranges do not describe these octets.
             Ok(edits) if start_of(&edits) < body.last().map_or(body_start, |last| last.range.end) => {
@@ -108,6 +108,8 @@ pub(super) fn plan(
             Ok(edits) => {
                 parts += 1;
                 body.extend(edits);
+                // Readers differ about what such octets say: one of them may not see the banner.
+                missed = missed.or(is_damaged(message, index, part).then_some(LeaveReason::Damaged));
             }
             Err(reason) => missed = missed.or(Some(reason)),
         }
@@ -117,6 +119,12 @@ pub(super) fn plan(
         (parts, missed) => BannerOutcome::Inserted { parts, missed },
     };
     Plan { header: Vec::new(), body, outcome }
+}
+
+/// Whether the transfer encoding of a part did not decode cleanly.
+fn is_damaged(message: &Message, index: usize, part: &Part) -> bool {
+    let named = part.name.clone().unwrap_or_else(|| format!("part-{}", index + 1));
+    message.gaps.iter().any(|gap| gap.why == "damaged" && gap.what == named)
 }
 
 fn start_of(edits: &[Edit]) -> usize {
@@ -204,6 +212,10 @@ impl<'a> Text<'a> {
                     let plain = self.charset != Charset::Utf7
                         || memchr::memchr(b'+', start.get(..at).unwrap_or_default()).is_none();
                     let at = if plain { at } else { 0 };
+                    let (near, _) = self.view(at + MAX_OLD_BANNER);
+                    if older::html_at(&near, at).is_empty() {
+                        return Ok(Top { range: at..at, line_ends: None });
+                    }
                     let (start, whole) = self.view(at + MAX_OLD_BANNER * MAX_OLD_BANNERS);
                     return Ok(Top::of(&start, whole, older::html_at(&start, at)));
                 }

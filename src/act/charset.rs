@@ -232,7 +232,8 @@ mod tests {
         use Charset::{AsciiSuperset, Hz, Iso2022, Utf7, Wide};
         let left = Err(LeaveReason::Charset);
         let little = |mark| Ok(Wide { big: false, mark });
-        let rows: [(&str, &[u8], Option<&str>, Result<Charset, LeaveReason>); 19] = [
+        type Row = (&'static str, &'static [u8], Option<&'static str>, Result<Charset, LeaveReason>);
+        let rows: [Row; 19] = [
             ("none", b"Dear", None, Ok(AsciiSuperset)),
             ("windows-1252", b"Dear \xa3", Some("windows-1252"), Ok(AsciiSuperset)),
             ("language", b"Dear", Some("us-ascii*en"), Ok(AsciiSuperset)),

@@ -245,7 +245,11 @@ impl Walk<'_> {
         let other = first.filter(|first| Some(*first) != root);
         let mut both: Vec<usize> = root.into_iter().chain(other).collect();
         both.sort_unstable();
-        both.into_iter().fold(false, |any, child| self.visit(child) || any)
+        let mut any = false;
+        for child in both {
+            any |= self.visit(child);
+        }
+        any
     }
 
     fn take(&mut self, index: usize, part: &Part) -> bool {

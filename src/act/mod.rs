@@ -13,6 +13,7 @@ mod annotate;
 mod banner;
 mod block;
 mod charset;
+mod companion;
 mod compose;
 mod displayed;
 mod fields;
@@ -28,6 +29,7 @@ mod verdict_header;
 mod voice;
 
 pub use annotate::BannerOutcome;
+pub use companion::{Companion, companions};
 pub use compose::{Outgoing, Stamp, compose, foresee};
 pub use displayed::LeaveReason;
 pub use hold::held_mail;

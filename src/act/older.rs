@@ -78,7 +78,7 @@ fn is_table(banner: &[u8]) -> bool {
     let inside = banner.get(BEGIN.len()..).unwrap_or_default();
     let end = memmem::rfind(inside, END.as_bytes()).unwrap_or(inside.len());
     let inside = inside.get(..end).unwrap_or_default().trim_ascii();
-    inside.starts_with(b"<table ") && inside.ends_with(b"</table>") && memmem::find(inside, b"<!--").is_none()
+    inside.starts_with(b"<table") && inside.ends_with(b"</table>") && memmem::find(inside, b"<!--").is_none()
 }
 
 /// The banners that start at `at` in text, the empty line after each included; else only the place.

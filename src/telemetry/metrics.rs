@@ -123,6 +123,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_messages_total", "Messages judged, by what was done and the loudest finding."),
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
+        ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
     ];
@@ -184,6 +185,11 @@ pub(super) fn alarm(kind: Alarm) {
     if let Some(counter) = find(&METERS.alarms, &kind) {
         counter.increment(1);
     }
+}
+
+/// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.
+pub fn companion(reason: &'static str) {
+    metrics::counter!("sentra_companion_notices_total", "reason" => reason).increment(1);
 }
 
 /// Counts a panic; the panic hook calls it.
