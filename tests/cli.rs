@@ -1,7 +1,7 @@
 //! The command line, by the real program: settings, `init`, organisations, quarantine, exit statuses, help.
 
 use assert_cmd::Command;
-use sentra::adapters::bodies::Bodies;
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::store::{Database, Store};

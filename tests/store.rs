@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::store::{

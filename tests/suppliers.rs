@@ -1,7 +1,7 @@
 //! Supplier records: files into the database, and the directory's answers through cache, Redis and database.
 
 use crate::support::redis::{RedisServer, eventually};
-use sentra::adapters::bodies::Bodies;
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;

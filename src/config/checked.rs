@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::tls::ServerTls;
+use crate::adapters::objects;
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -28,8 +29,8 @@ pub struct Config {
     pub redis: Option<RedisConfig>,
     /// The master key.
     pub keys: KeysConfig,
-    /// Folder below which `objects/` holds the bodies of held mail.
-    pub objects: PathBuf,
+    /// The store that holds the bodies of held mail.
+    pub objects: objects::Options,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
     /// Prometheus.

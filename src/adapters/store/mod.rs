@@ -30,7 +30,7 @@ pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use settings::OrgSetting;
 
-use crate::adapters::bodies::Bodies;
+use crate::adapters::objects::Bodies;
 use crate::adapters::keyring::LocalKeyring;
 use crate::limits;
 use crate::model::{OrgId, Organisation};
@@ -73,6 +73,12 @@ impl Store {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The bodies of held mail.
+    #[must_use]
+    pub fn bodies(&self) -> &Bodies {
+        &self.bodies
     }
 
     /// The keys.
