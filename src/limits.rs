@@ -310,7 +310,7 @@ pub const OBJECT_LIST_AHEAD: usize = 256;
 /// TCP and TLS to an object store.
 pub const OBJECT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An object store that sends nothing for so long is given up; no request is tried again after it either.
-pub const OBJECT_SILENCE: Duration = Duration::from_secs(10);
+pub const OBJECT_SILENCE: Duration = Duration::from_secs(15);
 /// Further tries of one request to an object store.
 pub const OBJECT_RETRIES: usize = 3;
 /// Writing one object, retries included. The mail path stops waiting at [`HOLD_TIMEOUT`].
