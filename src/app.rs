@@ -7,13 +7,13 @@ mod counting;
 mod readiness;
 mod start_error;
 
-use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::next_hop::{self, SmtpNextHop};
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::config::{self, Config};

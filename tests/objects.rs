@@ -141,7 +141,8 @@ async fn survives(url: impl Fn(SocketAddr) -> String, server: SocketAddr, fate: 
     let cable = Cable::to(server).await;
     let objects = open(&url(cable.address()));
     let one = key("org/one");
-    for (name, length, cut) in [("small", 1_000_000, 500_000), ("parts", 3 * limits::OBJECT_PART, 12_000_000)] {
+    for (name, length, cut) in [("small", 1_000_000, 500_000), ("parts", 3 * limits::OBJECT_PART, 12_000_000)]
+    {
         cable.cut_after(cut);
         let content = octets(9, length);
         let (put, ()) = tokio::join!(objects.put(&one, content.clone()), cable.is_cut());
@@ -165,8 +166,10 @@ async fn survives(url: impl Fn(SocketAddr) -> String, server: SocketAddr, fate: 
 async fn an_s3_server_killed_in_the_middle_leaves_no_half_object() {
     let mut server = S3Server::start();
     let address = server.address();
-    survives(|at| s3_url(at, "x"), address, &mut |lives| if lives { server.restart() } else { server.kill() })
-        .await;
+    survives(|at| s3_url(at, "x"), address, &mut |lives| {
+        if lives { server.restart() } else { server.kill() }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +191,8 @@ async fn an_organisation_with_a_store_of_its_own_uses_no_other() {
         bodies.write(org, id, org.to_string().into_bytes()).await.unwrap();
         assert_eq!(bodies.read(org, id).await.unwrap(), Some(org.to_string().into_bytes()));
     }
-    let at = |folder: &std::path::Path, org: OrgId| folder.join(org.to_string()).join(id.to_string()).exists();
+    let at =
+        |folder: &std::path::Path, org: OrgId| folder.join(org.to_string()).join(id.to_string()).exists();
     assert!(at(&common.path().join("objects"), alpha) && !at(&common.path().join("objects"), beta));
     assert!(at(own.path(), beta) && !at(own.path(), alpha));
     bodies.delete(beta, id).await.unwrap();
@@ -251,7 +255,8 @@ async fn held_mail_lies_in_the_bucket_and_a_bucket_that_is_away_loses_none() {
     assert_eq!(send(&world, &changed_invoice("third@t")).await.0, 250);
     assert_eq!((world.quarantine().len(), server.objects().len()), (3, 3));
     let held = world.quarantine();
-    let id = held.iter().find(|row| row["message_id"] == "<second@t>").unwrap()["id"].as_str().unwrap().to_owned();
+    let id =
+        held.iter().find(|row| row["message_id"] == "<second@t>").unwrap()["id"].as_str().unwrap().to_owned();
     world.run(&["quarantine", "release", &id, "--reason", "call-back done"]);
     let sent = sink.wait_for_matching(|got| got.octets.windows(10).any(|part| part == b"<second@t>")).await;
     assert!(sent.octets.ends_with(&large[large.len() - 1_000_000..]), "released from the bucket, whole");

@@ -1,9 +1,9 @@
 //! Opening an installation for a command, and `sentra migrate`.
 
 use super::{Failure, Globals, Io};
-use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::store::{Database, Store};
 use crate::config::{self, Config};
 use crate::model::Organisation;

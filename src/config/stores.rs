@@ -38,7 +38,11 @@ impl Checker<'_> {
             return options;
         }
         if objects.path.is_empty() {
-            self.problem("objects.path", "names no folder", "name a folder, like \"data\", or set objects.url");
+            self.problem(
+                "objects.path",
+                "names no folder",
+                "name a folder, like \"data\", or set objects.url",
+            );
         }
         let folder = self.path(&objects.path).join("objects");
         Options::of(&format!("file:{}", folder.display()))

@@ -126,7 +126,8 @@ impl Azurite {
     /// Starts (again) on the same port; what it had not yet written down when it was killed is gone, its container
     /// included. False when it ended at once.
     pub fn restart(&mut self) -> bool {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/azurite/node_modules/.bin/azurite-blob");
+        let program =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("target/azurite/node_modules/.bin/azurite-blob");
         assert!(
             program.exists(),
             "Azurite is not installed: npm install --prefix target/azurite --omit=dev --ignore-scripts azurite@3.35.0 \
@@ -134,7 +135,14 @@ impl Azurite {
         );
         let mut child = Command::new("node")
             .arg(program)
-            .args(["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", "127.0.0.1", "--blobPort"])
+            .args([
+                "--silent",
+                "--skipApiVersionCheck",
+                "--disableTelemetry",
+                "--blobHost",
+                "127.0.0.1",
+                "--blobPort",
+            ])
             .arg(self.address.port().to_string())
             .arg("--location")
             .arg(self.folder.path())

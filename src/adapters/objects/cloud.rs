@@ -38,7 +38,11 @@ impl Cloud {
         let parsed = options.parse().map_err(|error| permanent(&error.to_string()))?;
         let client = client_options(options, parsed.allow_http)?;
         // The library's words may repeat what it was given.
-        let refused = |_| permanent("the object store's options do not fit together: check region, endpoint and credentials");
+        let refused = |_| {
+            permanent(
+                "the object store's options do not fit together: check region, endpoint and credentials",
+            )
+        };
         let (store, prefix): (Arc<dyn ObjectStore>, _) = match location {
             Location::S3 { bucket, prefix } => {
                 (Arc::new(s3(&parsed, bucket, client).build().map_err(refused)?), prefix)
@@ -242,7 +246,9 @@ fn cause(error: &Error) -> String {
             why = match error.kind() {
                 HttpErrorKind::Connect => "no connection to the store",
                 HttpErrorKind::Timeout => "the store does not answer in time",
-                HttpErrorKind::Request | HttpErrorKind::Interrupted => "the connection to the store broke off",
+                HttpErrorKind::Request | HttpErrorKind::Interrupted => {
+                    "the connection to the store broke off"
+                }
                 _ => "the exchange with the store failed",
             }
             .to_owned();

@@ -96,7 +96,8 @@ impl Folder {
         let (path, folder) = (self.path(folder), folder.clone());
         tokio::task::spawn_blocking(move || {
             let walked = walk(&path, |found| {
-                let Some(key) = Key::parse(&format!("{folder}/{}", found.file_name().to_string_lossy())) else {
+                let Some(key) = Key::parse(&format!("{folder}/{}", found.file_name().to_string_lossy()))
+                else {
                     return Ok(true);
                 };
                 match found.metadata() {
