@@ -60,6 +60,12 @@ async fn behaves(objects: &Objects) {
         let entry = objects.head(&one).await.unwrap().unwrap();
         assert_eq!((entry.key, entry.size), (one.clone(), content.len() as u64));
     }
+    lists(objects).await;
+}
+
+/// After [`behaves`] left `org/one` there.
+async fn lists(objects: &Objects) {
+    let one = key("org/one");
     objects.put(&key("org/empty"), Bytes::new()).await.unwrap();
     objects.put(&key("org/deep/two"), octets(4, 4)).await.unwrap();
     objects.put(&key("organisation/three"), octets(5, 5)).await.unwrap();
