@@ -32,6 +32,7 @@ mod next_hop;
 mod objects;
 mod operator;
 mod outages;
+mod redis;
 mod reload;
 mod smtp_server;
 mod store;

@@ -39,7 +39,7 @@ impl Readiness for Dependent {
             objects: if objects.is_ok() { DependencyState::Ok } else { DependencyState::Degraded },
             redis: match &self.redis {
                 None => DependencyState::Absent,
-                Some(redis) if redis.is_subscribed() => DependencyState::Ok,
+                Some(redis) if redis.is_healthy() => DependencyState::Ok,
                 Some(_) => DependencyState::Degraded,
             },
             keys: loaded,
