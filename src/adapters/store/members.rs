@@ -2,7 +2,8 @@
 
 use super::error::{StoreError, damaged};
 use super::settings::taken;
-use super::{Store, config_changed, directory_changed, users};
+use super::{Event, Store, append_audit, config_changed, directory_changed, users};
+use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{
     Account, Domain, EmailAddress, Executive, Fingerprint, OrgId, ProtectedMailbox, Scheme, fold_name,
@@ -12,7 +13,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 
 /// One change to what belongs to an organisation.
@@ -41,14 +42,41 @@ impl Membership {
         }
     }
 
-    /// What the audit calls it: never an account number.
+    /// What the audit calls it: never an account number, and no person by name (addresses become pseudonyms there).
     fn subject(&self) -> String {
         match self {
             Self::Mailbox(mailbox) => mailbox.address.folded(),
             Self::Domain(domain) => domain.to_string(),
-            Self::Executive(executive) => executive.name.clone(),
+            Self::Executive(_) => self.kind().to_owned(),
             Self::Admin(email) => email.folded(),
             Self::OwnAccount(account) => account.masked(),
+        }
+    }
+
+    /// Detail and private fields of the audit entry.
+    fn noted(&self) -> (Value, Option<Value>) {
+        match self {
+            Self::Mailbox(mailbox) => (json!({ "aliases": mailbox.aliases.len() }), None),
+            Self::Executive(executive) => (
+                json!({ "addresses": executive.addresses.len() }),
+                Some(json!({ "name": executive.name, "addresses": executive.addresses })),
+            ),
+            Self::Domain(_) | Self::Admin(_) | Self::OwnAccount(_) => (json!({}), None),
+        }
+    }
+
+    fn action(&self, added: bool) -> AuditAction {
+        match (self, added) {
+            (Self::Mailbox(_), true) => AuditAction::MailboxAdd,
+            (Self::Mailbox(_), false) => AuditAction::MailboxRemove,
+            (Self::Domain(_), true) => AuditAction::DomainAdd,
+            (Self::Domain(_), false) => AuditAction::DomainRemove,
+            (Self::Executive(_), true) => AuditAction::ExecutiveAdd,
+            (Self::Executive(_), false) => AuditAction::ExecutiveRemove,
+            (Self::Admin(_), true) => AuditAction::AdminAdd,
+            (Self::Admin(_), false) => AuditAction::AdminRemove,
+            (Self::OwnAccount(_), true) => AuditAction::OwnAccountAdd,
+            (Self::OwnAccount(_), false) => AuditAction::OwnAccountRemove,
         }
     }
 }
@@ -59,7 +87,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] for an address that another mailbox has; [`StoreError::NotFound`] organisation.
     pub async fn add_member(&self, org: OrgId, member: &Membership, actor: &str) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         match member {
             Membership::Mailbox(mailbox) => self.put_mailbox(&mut write, org, mailbox).await?,
             Membership::Domain(domain) => put_domain(&mut write, org, domain).await?,
@@ -67,7 +95,7 @@ impl Store {
             Membership::Admin(email) => self.put_admin(&mut write, org, email, None).await?,
             Membership::OwnAccount(account) => self.put_own_account(&mut write, org, account).await?,
         }
-        self.noted_change(&mut write, org, member, "add", actor).await?;
+        self.noted_change(&mut write, org, member, true, actor).await?;
         write.commit().await
     }
 
@@ -99,12 +127,12 @@ impl Store {
                 ("DELETE FROM own_accounts WHERE org_id = $1 AND fingerprint = $2", fingerprint.to_hex())
             }
         };
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let done = sqlx::query(sql).bind(org.to_string()).bind(key).execute(&mut *write).await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound(member.kind()));
         }
-        self.noted_change(&mut write, org, member, "remove", actor).await?;
+        self.noted_change(&mut write, org, member, false, actor).await?;
         write.commit().await
     }
 
@@ -115,7 +143,9 @@ impl Store {
     pub async fn own_accounts(&self, org: OrgId) -> Result<Vec<(Fingerprint, Account)>, StoreError> {
         let sql =
             "SELECT scheme, country, sealed_number FROM own_accounts WHERE org_id = $1 ORDER BY created_at";
-        let rows = sqlx::query(sql).bind(org.to_string()).fetch_all(self.database.reader()).await?;
+        let mut read = self.database.scope(org).read().await?;
+        let rows = sqlx::query(sql).bind(org.to_string()).fetch_all(&mut *read).await?;
+        drop(read);
         rows.iter()
             .map(|row| {
                 let scheme = scheme_from_name(row.try_get(0)?).ok_or_else(|| damaged("account"))?;
@@ -139,7 +169,7 @@ impl Store {
     pub async fn rotate_ingress_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
         let now = self.clock.now_ms();
         let overlap = i64::try_from(limits::TOKEN_OVERLAP.as_millis()).unwrap_or(i64::MAX);
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let expired =
             "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'ingress' AND expires_at IS NOT NULL";
         sqlx::query(expired).bind(org.to_string()).execute(&mut *write).await?;
@@ -150,7 +180,7 @@ impl Store {
             .execute(&mut *write)
             .await?;
         let token = self.put_token(&mut write, org, "ingress").await?;
-        self.note(&mut write, org, actor, "token.rotate", "ingress", json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::TokenRotate, "ingress", json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(token)
@@ -161,11 +191,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of database and keys.
     pub async fn rotate_return_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let old = "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'return'";
         sqlx::query(old).bind(org.to_string()).execute(&mut *write).await?;
         let token = self.put_token(&mut write, org, "return").await?;
-        self.note(&mut write, org, actor, "token.rotate", "return", json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::TokenRotate, "return", json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(token)
@@ -184,9 +214,9 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let hash = users::hash_password(password).await?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         self.put_admin(&mut write, org, email, Some(hash)).await?;
-        self.note(&mut write, org, actor, "user.password", &email.folded(), json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::UserPassword, &email.folded(), json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await
     }
@@ -203,7 +233,9 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let sql = "SELECT password_hash FROM users WHERE org_id = $1 AND folded = $2";
         let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(org.to_string()).bind(email.folded());
-        let hash = query.fetch_optional(self.database.reader()).await?.flatten();
+        let mut read = self.database.scope(org).read().await?;
+        let hash = query.fetch_optional(&mut *read).await?.flatten();
+        drop(read);
         users::verify_password(password, hash).await
     }
 
@@ -212,14 +244,16 @@ impl Store {
         write: &mut AnyConnection,
         org: OrgId,
         member: &Membership,
-        verb: &str,
+        added: bool,
         actor: &str,
     ) -> Result<(), StoreError> {
         if let Membership::OwnAccount(_) = member {
             directory_changed(write, org).await?;
         }
-        let action = format!("{}.{verb}", member.kind().replace(' ', "_"));
-        self.note(write, org, actor, &action, &member.subject(), json!({})).await?;
+        let (at, subject, (detail, private)) = (self.clock.now_ms(), member.subject(), member.noted());
+        let event =
+            Event { org, at, actor, action: member.action(added), subject: &subject, detail, private };
+        append_audit(write, self.keyring.as_ref(), event).await?;
         config_changed(write).await
     }
 
