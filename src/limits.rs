@@ -166,14 +166,16 @@ pub const MAX_SIGNATURES: usize = 12;
 pub const MAX_IMPORT_OCTETS: u64 = 4 * 1_024 * 1_024 * 1_024;
 /// Octets of a supplier file's rows that stay in memory; above it they go to a temporary file.
 pub const IMPORT_IN_MEMORY: usize = 16 * 1_024 * 1_024;
-/// Octets of one row of a supplier file: a quotation mark that is open for longer is never closed.
+/// Octets of one row of a supplier file as it is kept: all columns full.
 pub const MAX_IMPORT_ROW: usize = 16 * 1_024 * 1_024;
+/// Octets after an opening quotation mark in which the closing one must follow.
+pub const MAX_IMPORT_QUOTED: usize = 1_024 * 1_024;
 /// Octets of a workbook (.xlsx) as it is stored, …
 pub const MAX_WORKBOOK: u64 = 256 * 1_024 * 1_024;
 /// … of one of its parts unpacked, …
 pub const MAX_WORKBOOK_PART: u64 = 1_024 * 1_024 * 1_024;
 /// … and of its shared texts, which are held in memory.
-pub const MAX_SHARED_TEXTS: usize = 256 * 1_024 * 1_024;
+pub const MAX_SHARED_TEXTS: usize = 128 * 1_024 * 1_024;
 /// Shared texts of a workbook.
 pub const MAX_SHARED_TEXT_COUNT: usize = 8_000_000;
 /// Octets of one XML tag or text in a workbook.

@@ -183,7 +183,7 @@ impl<R: BufRead + Send> Rows for Delimited<R> {
                 (opened, length) = (line, 0);
             }
             length = length.saturating_add(1);
-            if at == At::Quoted && length > limits::MAX_IMPORT_ROW {
+            if at == At::Quoted && length > limits::MAX_IMPORT_QUOTED {
                 return Err(never_closed(opened));
             }
             match self.octet()? {
@@ -260,7 +260,7 @@ mod tests {
         let wide = [vec![b','; 1_000_000], b"\ny\n".to_vec()].concat();
         let read = rows(&wide, b',').unwrap();
         assert_eq!((read[0].2, read[0].1.len(), read[1].2), (true, limits::MAX_IMPORT_COLUMNS, false));
-        let open = [b"\"".to_vec(), vec![b'x'; limits::MAX_IMPORT_ROW + 10], b"\"\n".to_vec()].concat();
+        let open = [b"\"".to_vec(), vec![b'x'; limits::MAX_IMPORT_QUOTED + 10], b"\"\n".to_vec()].concat();
         assert_eq!(rows(&open, b',').unwrap_err().line, 1, "a cell without end is not collected");
     }
 

@@ -9,8 +9,8 @@ use super::workbook::Workbook;
 use super::xero_dump;
 use std::io::Read;
 
-/// What every `.xlsx` file begins with: it is a zip archive.
-const ZIP: &[u8] = b"PK\x03\x04";
+/// What every `.xlsx` file begins with: it is a zip archive, in the second form an empty one.
+const ZIP: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// What an `.xls` file and a password-protected workbook begin with: an OLE compound file.
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0];
 
@@ -22,7 +22,7 @@ pub(super) fn open(
     let failed = |error: std::io::Error| stop(0, format!("the file cannot be read: {error}"));
     let opened = text::open(input).map_err(failed)?;
     let map = options.map.as_ref();
-    if opened.head.starts_with(ZIP) {
+    if ZIP.iter().any(|begin| opened.head.starts_with(begin)) {
         let sheet = options.sheet.as_deref().or(map.and_then(|map| map.sheet.as_deref()));
         let workbook = Workbook::open(opened.all, sheet)?;
         return Ok((format!("Excel sheet `{}`", workbook.sheet()), Box::new(workbook)));

@@ -13,6 +13,7 @@ pub mod csv;
 mod delimited;
 pub mod export;
 pub mod feed;
+mod findings;
 mod fold;
 mod format;
 pub mod import;

@@ -8,6 +8,7 @@ use super::accounts::CellError;
 use super::columns::{Column, Columns};
 use super::csv::{ParseOptions, RowError};
 use super::feed::{FeedError, Incoming, Lifecycle, SupplierFeed};
+pub use super::findings::Findings;
 use super::fold::{Index, merge};
 use super::format;
 use super::map::Map;
@@ -17,6 +18,7 @@ use super::spool::{Spool, SpoolWriter};
 use crate::limits;
 use crate::model::{AccountState, SupplierRecord};
 use ::csv::StringRecord;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 /// How a file or source is read.
@@ -35,53 +37,6 @@ pub struct ReadOptions {
 impl From<ParseOptions> for ReadOptions {
     fn from(options: ParseOptions) -> Self {
         Self { verified: options.verified, ..Self::default() }
-    }
-}
-
-/// What a reading found.
-#[derive(Clone, Debug, Default)]
-pub struct Findings {
-    /// What was read, in words: `CSV`, `Excel sheet …`.
-    pub format: String,
-    /// Refused rows, at most `limits::MAX_IMPORT_ERRORS`.
-    pub errors: Vec<RowError>,
-    /// What was taken but is worth a look, as many at most.
-    pub warnings: Vec<RowError>,
-    /// Data rows, refused ones included; empty ones are not counted.
-    pub rows: usize,
-    /// Refused rows.
-    pub rejected: usize,
-    /// Suppliers.
-    pub suppliers: usize,
-    /// Different accounts taken.
-    pub accounts: usize,
-    /// Suppliers that the ledger no longer uses.
-    pub archived: usize,
-    /// Suppliers without a phone number: a call-back is not possible.
-    pub without_phone: usize,
-    /// Suppliers that only a free mail address stands for.
-    pub free_mail_only: usize,
-    /// The file as a whole cannot be read: nothing of it is taken.
-    pub stopped: bool,
-}
-
-impl Findings {
-    pub(super) fn refuse(&mut self, error: RowError) {
-        self.rejected = self.rejected.saturating_add(1);
-        if self.errors.len() < limits::MAX_IMPORT_ERRORS {
-            self.errors.push(error);
-        }
-    }
-
-    pub(super) fn warn(&mut self, warning: RowError) {
-        if self.warnings.len() < limits::MAX_IMPORT_ERRORS {
-            self.warnings.push(warning);
-        }
-    }
-
-    fn stop(&mut self, error: RowError) {
-        self.stopped = true;
-        self.refuse(error);
     }
 }
 
@@ -283,7 +238,7 @@ impl Reading {
     fn settle(&mut self) -> Result<(), FeedError> {
         // Stable, so the rows of one supplier keep their order.
         self.taken.sort_by_key(|row| row.supplier);
-        let mut refused = Vec::new();
+        let mut refused = BTreeSet::new();
         while let Some(rows) = self.next_rows() {
             let (incoming, lost) = self.together(&rows, true)?;
             refused.extend(lost);

@@ -59,7 +59,10 @@ impl Decoding {
             return Ok(input);
         }
         let decoder = self.encoding.new_decoder_without_bom_handling();
-        Ok(Box::new(BufReader::with_capacity(HEAD, Transcoder { input, decoder, ended: false })))
+        Ok(Box::new(BufReader::with_capacity(
+            HEAD,
+            Transcoder { input, decoder, decoded: Vec::new(), at: 0, ended: false },
+        )))
     }
 }
 
@@ -76,41 +79,43 @@ fn utf_16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
 struct Transcoder {
     input: Box<dyn BufRead + Send>,
     decoder: Decoder,
+    /// Decoded octets, and how many of them were handed out.
+    decoded: Vec<u8>,
+    at: usize,
     ended: bool,
 }
 
-/// What stands for octets that have no meaning.
-const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
+impl Transcoder {
+    /// Decodes some more into the empty buffer.
+    fn refill(&mut self) -> io::Result<()> {
+        self.at = 0;
+        self.decoded.resize(HEAD, 0);
+        let octets = self.input.fill_buf()?;
+        let last = octets.is_empty();
+        let (result, read, written) =
+            self.decoder.decode_to_utf8_without_replacement(octets, &mut self.decoded, last);
+        self.input.consume(read);
+        self.decoded.truncate(written);
+        match result {
+            DecoderResult::Malformed(..) => self.decoded.extend_from_slice("\u{fffd}".as_bytes()),
+            DecoderResult::InputEmpty => self.ended = last,
+            DecoderResult::OutputFull => {}
+        }
+        Ok(())
+    }
+}
 
 impl Read for Transcoder {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        // Room for a replacement stays free; the buffered reader above never asks for less.
-        let Some(room) = out.len().checked_sub(REPLACEMENT.len()).filter(|room| *room >= 16) else {
-            return Err(io::Error::other("the buffer is too small to decode into"));
-        };
-        while !self.ended {
-            let octets = self.input.fill_buf()?;
-            let last = octets.is_empty();
-            let place = out.get_mut(..room).unwrap_or_default();
-            let (result, read, written) =
-                self.decoder.decode_to_utf8_without_replacement(octets, place, last);
-            self.input.consume(read);
-            let mut length = written;
-            if matches!(result, DecoderResult::Malformed(..)) {
-                for octet in REPLACEMENT {
-                    if let Some(place) = out.get_mut(length) {
-                        *place = *octet;
-                        length = length.saturating_add(1);
-                    }
-                }
-            } else {
-                self.ended = last && result == DecoderResult::InputEmpty;
+        while self.at >= self.decoded.len() {
+            if self.ended {
+                return Ok(0);
             }
-            if length > 0 {
-                return Ok(length);
-            }
+            self.refill()?;
         }
-        Ok(0)
+        let length = self.decoded.get(self.at..).unwrap_or_default().read(out)?;
+        self.at = self.at.saturating_add(length);
+        Ok(length)
     }
 }
 
@@ -199,8 +204,8 @@ mod tests {
 
     #[test]
     fn damage_is_marked_and_read_over() {
-        let torn: Vec<u8> = [0x41_u16, 0xd800, 0x42].iter().flat_map(|u| u.to_le_bytes()).collect();
-        assert_eq!(decoded(&torn).0, "A\u{fffd}B");
+        let torn: Vec<u8> = [0x41_u16, 0x41, 0xd800, 0x42].iter().flat_map(|u| u.to_le_bytes()).collect();
+        assert_eq!(decoded(&torn).0, "AA\u{fffd}B");
         assert_eq!(decoded(&[0xff, 0xfe, 0x41, 0x00, 0x42]).0, "A\u{fffd}", "half a unit at the end");
     }
 
