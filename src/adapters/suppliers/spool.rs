@@ -140,7 +140,7 @@ mod tests {
             line,
             cells: ::csv::StringRecord::from(vec![format!("a{line}"), String::new(), "é\n".repeat(3)]),
             marks: vec![(2, Mark::Rounded)],
-            fault: (line % 2 == 0).then(|| ("c".to_owned(), "why".to_owned())),
+            fault: line.is_multiple_of(2).then(|| ("c".to_owned(), "why".to_owned())),
         };
         let mut writer = SpoolWriter::new();
         let places: Vec<u64> = (0..100).map(|line| writer.push(&row(line)).expect("writes")).collect();
