@@ -8,6 +8,7 @@ use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::store::{ChainCheck, Database, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
+use sentra::adapters::suppliers::feed::ListFeed;
 use sentra::adapters::suppliers::import::{ImportOptions, ImportReport};
 use sentra::adapters::suppliers::records::SupplierRecords;
 use sentra::cli::suppliers::{SuppliersCommand, SuppliersContext, run};
@@ -71,7 +72,7 @@ impl World {
         let parsed = parse(text.as_bytes(), ParseOptions { verified });
         assert_eq!(parsed.errors, []);
         let options = ImportOptions { verified, dry_run, actor: "operator", source: "test.csv" };
-        self.records.import(self.org, &parsed, &options).await.unwrap()
+        self.records.import(self.org, &mut ListFeed::new(parsed.suppliers), &options).await.unwrap()
     }
 
     async fn all(&self) -> Vec<SupplierRecord> {
@@ -198,8 +199,9 @@ async fn suppliers_without_id_find_their_record() {
     assert_eq!(made.id.0.len(), 26, "a ULID");
     let parsed = parse(b"name\nBeta\n", ParseOptions::default());
     let options = ImportOptions { verified: false, dry_run: false, actor: "operator", source: "-" };
-    let report = world.records.import(world.org, &parsed, &options).await.unwrap();
-    assert_eq!((report.ambiguous, report.created), (vec!["Beta".to_owned()], 0));
+    let report =
+        world.records.import(world.org, &mut ListFeed::new(parsed.suppliers), &options).await.unwrap();
+    assert_eq!((report.ambiguous[0].name.as_str(), report.created), ("Beta", 0));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod samples;
 mod show;
 
 use crate::adapters::suppliers::csv;
+use crate::adapters::suppliers::feed::ListFeed;
 use crate::adapters::suppliers::import::ImportOptions;
 use crate::adapters::suppliers::records::SupplierRecords;
 use crate::app::{Addresses, App};
@@ -174,7 +175,7 @@ async fn import(globals: &Globals) -> Result<(), Failure> {
     );
     let parsed = csv::parse(SUPPLIERS.as_bytes(), csv::ParseOptions { verified: true });
     let options = ImportOptions { verified: true, dry_run: false, actor: "demo", source: "suppliers.csv" };
-    records.import(organisation.id, &parsed, &options).await?;
+    records.import(organisation.id, &mut ListFeed::new(parsed.suppliers), &options).await?;
     Ok(())
 }
 

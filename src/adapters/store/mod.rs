@@ -15,12 +15,14 @@ mod members;
 mod organisations;
 mod outbox;
 mod quarantine;
+mod scope;
 mod settings;
+mod system;
 mod users;
 
 pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
 pub use book::Book;
-pub use database::{Database, Durability, WriteTransaction};
+pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
@@ -28,7 +30,9 @@ pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES};
+pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;
+pub use system::SystemRead;
 
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;

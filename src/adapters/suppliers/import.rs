@@ -5,7 +5,8 @@
 //! supplier who has a verified one comes in as `pending`, and no account on record becomes `verified`, or stops being
 //! `retired` or `blocked`, unless the importing person said `--verified`.
 
-use super::csv::{ParsedSuppliers, is_provisional};
+use super::csv::is_provisional;
+use super::feed::{Incoming, SupplierFeed};
 use super::plan::{additions, granted, resolve};
 use super::records::{NAME, NUMBER, SHORT, Stored, SupplierRecords, rows_in};
 use crate::adapters::store::{Event, StoreError, append_audit, directory_changed};
@@ -48,6 +49,15 @@ pub struct AccountChange {
     pub refused: Option<&'static str>,
 }
 
+/// A supplier of the file that several records fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ambiguous {
+    /// Its name in the file.
+    pub name: String,
+    /// Lines of the file that speak of it.
+    pub lines: Vec<u64>,
+}
+
 /// What an import did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
@@ -66,7 +76,7 @@ pub struct ImportReport {
     /// Each of them, at most `limits::MAX_IMPORT_ERRORS`.
     pub changes: Vec<AccountChange>,
     /// Suppliers without id whose record can't be told: several fit. Not imported.
-    pub ambiguous: Vec<String>,
+    pub ambiguous: Vec<Ambiguous>,
     /// The organisation's generation after the last change; `None` when nothing changed.
     pub generation: Option<i64>,
 }
@@ -79,7 +89,7 @@ struct Planned<'a> {
 }
 
 impl SupplierRecords {
-    /// Brings parsed suppliers into the database, `limits::IMPORT_BATCH` a transaction, each with its audit entry and
+    /// Brings the suppliers of a feed into the database, `limits::IMPORT_BATCH` a transaction, each with its audit entry and
     /// the organisation's next generation. Tell the other nodes of [`ImportReport::generation`] afterwards.
     ///
     /// # Errors
@@ -87,11 +97,16 @@ impl SupplierRecords {
     pub async fn import(
         &self,
         org: OrgId,
-        parsed: &ParsedSuppliers,
+        feed: &mut dyn SupplierFeed,
         options: &ImportOptions<'_>,
     ) -> Result<ImportReport, StoreError> {
         let mut report = ImportReport::default();
-        for batch in parsed.suppliers.chunks(limits::IMPORT_BATCH) {
+        loop {
+            let batch = feed.next_batch(limits::IMPORT_BATCH)?;
+            if batch.is_empty() {
+                return Ok(report);
+            }
+            let batch = batch.as_slice();
             if options.dry_run {
                 let mut read = self.database.reader().begin().await?;
                 self.batch(&mut read, org, batch, options, &mut report).await?;
@@ -106,19 +121,18 @@ impl SupplierRecords {
             write.commit().await?;
             report.add(part);
         }
-        Ok(report)
     }
 
     async fn batch(
         &self,
         connection: &mut AnyConnection,
         org: OrgId,
-        batch: &[SupplierRecord],
+        batch: &[Incoming],
         options: &ImportOptions<'_>,
         report: &mut ImportReport,
     ) -> Result<(), StoreError> {
         let stored = self.candidates(connection, org, batch).await?;
-        for new in batch {
+        for Incoming { supplier: new, lines, .. } in batch {
             let planned = match resolve(new, &stored) {
                 Ok(Some(found)) => Planned { id: found.record.id.clone(), new, stored: Some(found) },
                 Ok(None) if is_provisional(&new.id) => {
@@ -126,7 +140,7 @@ impl SupplierRecords {
                 }
                 Ok(None) => Planned { id: new.id.clone(), new, stored: None },
                 Err(()) => {
-                    report.ambiguous.push(new.name.clone());
+                    report.ambiguous.push(Ambiguous { name: new.name.clone(), lines: lines.clone() });
                     continue;
                 }
             };
@@ -147,12 +161,13 @@ impl SupplierRecords {
         &self,
         connection: &mut AnyConnection,
         org: OrgId,
-        batch: &[SupplierRecord],
+        batch: &[Incoming],
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
         let text = org.to_string();
+        let all = || batch.iter().map(|incoming| &incoming.supplier);
         let given = |s: &&SupplierRecord| !is_provisional(&s.id);
-        let mut ids: BTreeSet<String> = batch.iter().filter(given).map(|s| s.id.0.clone()).collect();
-        let open = || batch.iter().filter(|s| is_provisional(&s.id));
+        let mut ids: BTreeSet<String> = all().filter(given).map(|s| s.id.0.clone()).collect();
+        let open = || all().filter(|s| is_provisional(&s.id));
         let taxes: BTreeSet<String> =
             open().filter_map(|s| s.vat_number.as_deref()).map(fold_tax_number).collect();
         let names: BTreeSet<String> = open().map(|s| fold_name(&s.name)).collect();

@@ -9,6 +9,7 @@ mod accounts;
 mod columns;
 pub mod csv;
 pub mod export;
+pub mod feed;
 mod fold;
 pub mod import;
 mod plan;
