@@ -34,5 +34,7 @@ mod outages;
 mod reload;
 mod smtp_server;
 mod store;
+mod supplier_cases;
+mod supplier_changes;
 mod suppliers;
 mod support;
