@@ -8,6 +8,7 @@ use super::database::open;
 use super::suppliers::moment;
 use super::{Failure, Globals, Installation, Io, notice};
 use crate::adapters::directory::redis::Redis;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::StoreError;
 use crate::adapters::suppliers::cases::{CASE_STATES, CallOutcome, Case, CaseDetail, Decided, Person};
 use crate::adapters::suppliers::records::SupplierRecords;
@@ -267,10 +268,11 @@ impl Desk {
     async fn show(&self, id: &str, reveal: bool, json: bool, io: &mut Io<'_>) -> Result<(), Failure> {
         let found = self.records.case(self.org(), id).await?;
         let detail = found.ok_or_else(|| told(StoreError::NotFound("case")))?;
-        if reveal {
-            // Noted before the number is shown.
-            self.records.note_reveal(self.org(), &detail.case.supplier, "operator").await?;
-        }
+        // Noted before anything is shown.
+        let supplier = detail.case.supplier.0.as_str();
+        let (action, subject) =
+            if reveal { (AuditAction::SuppliersReveal, supplier) } else { (AuditAction::CaseShow, id) };
+        self.records.note(self.org(), "operator", action, subject, json!({})).await?;
         if json {
             let mut value = self.described(&detail.case, reveal);
             if let Some(object) = value.as_object_mut() {

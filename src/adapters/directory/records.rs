@@ -154,7 +154,7 @@ impl Found<'_> {
     }
 
     fn name(&self, row: &AnyRow) -> Result<String, StoreError> {
-        open(self.keyring, self.org, sealed::NAME, &row.try_get::<Vec<u8>, _>(3)?)
+        open(self.keyring, self.org, sealed::NAME, row.try_get(2)?, &row.try_get::<Vec<u8>, _>(3)?)
     }
 }
 
@@ -199,7 +199,7 @@ pub(super) async fn known_domains(
             .await?;
     let hidden = hidden(&mut snapshot, org).await?;
     let rows = sqlx::query(
-        "SELECT v.sealed_value, v.supplier_id FROM supplier_values v JOIN suppliers s ON s.org_id = v.org_id \
+        "SELECT v.sealed_value, v.supplier_id, v.id FROM supplier_values v JOIN suppliers s ON s.org_id = v.org_id \
          AND s.id = v.supplier_id WHERE v.org_id = $1 AND v.kind = 'domain' AND v.retired_at IS NULL \
          AND v.batch_id <> $2 AND s.merged_into IS NULL",
     )
@@ -211,7 +211,7 @@ pub(super) async fn known_domains(
     let mut out = Vec::with_capacity(rows.len());
     for some in rows.chunks(OPENED_AT_ONCE) {
         for row in some {
-            let text = open(keyring, org, sealed::VALUE, &row.try_get::<Vec<u8>, _>(0)?)?;
+            let text = open(keyring, org, sealed::VALUE, row.try_get(2)?, &row.try_get::<Vec<u8>, _>(0)?)?;
             if let Ok(domain) = Domain::parse(&text) {
                 out.push((domain, SupplierId(row.try_get(1)?)));
             }

@@ -9,6 +9,7 @@
 
 use super::records::SupplierRecords;
 use super::rows::{Cell, insert};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{
     Durability, Event, StoreError, WriteTransaction, append_audit, config_changed,
 };
@@ -236,13 +237,20 @@ impl SupplierRecords {
 
     /// Opens a staging batch: waits while another one is at work, and clears away what a killed one left.
     pub(super) async fn stage(&self, org: OrgId, new: &NewBatch<'_>) -> Result<String, StoreError> {
-        self.settle(org).await?;
-        let mut write = self.database.scope(org).write().await?;
-        lock(&mut write, org).await?;
-        let batch = self.ids.ulid().to_string();
-        put_batch(&mut write, org, &batch, "staging", new, self.clock.now_ms()).await?;
-        write.commit().await?;
-        Ok(batch)
+        for _ in 0..limits::IMPORT_WAITS {
+            self.settle(org).await?;
+            let mut write = self.database.scope(org).write().await?;
+            lock(&mut write, org).await?;
+            // Another one may have come in between.
+            if self.busy(&mut write, org).await?.is_some() {
+                continue;
+            }
+            let batch = self.ids.ulid().to_string();
+            put_batch(&mut write, org, &batch, "staging", new, self.clock.now_ms()).await?;
+            write.commit().await?;
+            return Ok(batch);
+        }
+        Err(busy())
     }
 
     /// Begins a change that is one transaction: the directory is locked, its generation raised, its batch written.
@@ -251,15 +259,24 @@ impl SupplierRecords {
         org: OrgId,
         new: &NewBatch<'_>,
     ) -> Result<(WriteTransaction, String), StoreError> {
-        self.settle(org).await?;
-        let mut write = self.database.scope(org).write().await?;
-        raise(&mut write, org).await?;
-        if self.busy(&mut write, org).await?.is_some() {
-            return Err(busy());
-        }
+        let mut write = self.quiet(org).await?;
         let batch = self.ids.ulid().to_string();
         put_batch(&mut write, org, &batch, "committed", new, self.clock.now_ms()).await?;
         Ok((write, batch))
+    }
+
+    /// A transaction in which nothing else changes the directory; its generation is raised.
+    pub(super) async fn quiet(&self, org: OrgId) -> Result<WriteTransaction, StoreError> {
+        for _ in 0..limits::IMPORT_WAITS {
+            self.settle(org).await?;
+            let mut write = self.database.scope(org).write().await?;
+            raise(&mut write, org).await?;
+            // Another one may have come in between.
+            if self.busy(&mut write, org).await?.is_none() {
+                return Ok(write);
+            }
+        }
+        Err(busy())
     }
 
     /// Notes and makes the changes of a batch begun by [`SupplierRecords::change`], with its counts and audit entry, and
@@ -270,7 +287,7 @@ impl SupplierRecords {
         org: OrgId,
         batch: &str,
         changes: Vec<Change>,
-        event: (&str, &str, &str, serde_json::Value),
+        event: (&str, AuditAction, &str, serde_json::Value),
     ) -> Result<i64, StoreError> {
         let now = self.clock.now_ms();
         note_changes(&mut write, org, batch, changes).await?;
@@ -281,7 +298,8 @@ impl SupplierRecords {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("batch".to_owned(), batch.into());
         }
-        append_audit(&mut write, Event { org, at: now, actor, action, subject, detail, sealed: None }).await?;
+        let event = Event { org, at: now, actor, action, subject, detail, private: None };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         config_changed(&mut write).await?;
         let generation = generation(&mut write, org).await?;
         write.commit().await?;
@@ -396,11 +414,7 @@ async fn put_batch(
     .bind(now)
     .bind((state == "committed").then_some(now))
     .execute(write)
-    .await
-    .map_err(|error| match &error {
-        sqlx::Error::Database(inner) if inner.is_unique_violation() => busy(),
-        _ => error.into(),
-    })?;
+    .await?;
     Ok(())
 }
 

@@ -14,14 +14,15 @@ use super::draft::{Author, Draft};
 use super::edit::new_case;
 use super::records::{Stored, StoredAccount, StoredValue, SupplierRecords, account, hidden};
 use super::rows::{ValueKind, damaged, open, sealed};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::StoreError;
 use crate::limits;
-use crate::model::{Account, AccountState, EmailAddress, OrgId, SupplierId};
+use crate::model::{Account, AccountState, EmailAddress, OrgId, Preferences, SupplierId};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-/// Setting of an organisation: days that a phone number must have been on record to verify a bank change.
-pub const CALL_BACK_DAYS: &str = "call-back-days";
+/// Preference of an organisation: days that a phone number must have been on record to verify a bank change.
+const CALL_BACK_DAYS: &str = "cases.call-back-days";
 
 /// States of a case.
 pub const CASE_STATES: [&str; 5] = ["open", "called", "approved", "rejected", "withdrawn"];
@@ -43,12 +44,21 @@ pub enum Person {
 }
 
 impl Person {
-    /// What the audit and the case call them.
+    /// What records call them.
     #[must_use]
     pub fn actor(&self) -> &str {
         match self {
             Self::Operator => "operator",
             Self::User { id, .. } => id,
+        }
+    }
+
+    /// What the audit is told: of an address it keeps a pseudonym.
+    #[must_use]
+    pub fn audited(&self) -> &str {
+        match self {
+            Self::Operator => "operator",
+            Self::User { email, .. } => email,
         }
     }
 }
@@ -253,7 +263,7 @@ impl SupplierRecords {
         let id = draft.case(&author, case)?;
         draft.write(&mut write, org, &batch).await?;
         let detail = serde_json::json!({ "supplier": stored.id, "account": account_id });
-        self.finish(write, org, &batch, Vec::new(), (actor, "case.open", &id, detail)).await?;
+        self.finish(write, org, &batch, Vec::new(), (by.audited(), AuditAction::CaseOpen, &id, detail)).await?;
         Ok(id)
     }
 
@@ -270,16 +280,17 @@ impl SupplierRecords {
     }
 
     fn opened(&self, org: OrgId, row: &AnyRow) -> Result<Case, StoreError> {
-        let text = open(&*self.keyring, org, sealed::CASE_ACCOUNT, &row.try_get::<Vec<u8>, _>(3)?)?;
+        let id: &str = row.try_get(0)?;
+        let text = open(&*self.keyring, org, sealed::CASE_ACCOUNT, id, &row.try_get::<Vec<u8>, _>(3)?)?;
         let mut parts = text.splitn(3, '|');
         let mut part = || parts.next().ok_or_else(damaged);
         let account = account(part()?, part()?, part()?)?;
         let opened = |context: &str, at: usize| {
             let octets: Option<Vec<u8>> = row.try_get(at)?;
-            octets.map(|octets| open(&*self.keyring, org, context, &octets)).transpose()
+            octets.map(|octets| open(&*self.keyring, org, context, id, &octets)).transpose()
         };
         Ok(Case {
-            id: row.try_get(0)?,
+            id: id.to_owned(),
             supplier: SupplierId(row.try_get(1)?),
             account_id: row.try_get(2)?,
             account,
@@ -332,10 +343,14 @@ impl SupplierRecords {
     }
 }
 
-/// Days that a number must have been on record.
+/// Days that a number must have been on record: what the organisation chose, or the default.
 async fn call_back_days(read: &mut AnyConnection, org: OrgId) -> Result<i64, StoreError> {
     let sql = "SELECT value FROM settings WHERE org_id = $1 AND name = $2";
     let value: Option<String> =
         sqlx::query_scalar(sql).bind(org.to_string()).bind(CALL_BACK_DAYS).fetch_optional(read).await?;
-    Ok(value.and_then(|value| value.parse().ok()).unwrap_or(limits::CALL_BACK_DAYS))
+    let mut chosen = Preferences::default();
+    if let Some(value) = value {
+        chosen.take_up(CALL_BACK_DAYS, value);
+    }
+    Ok(i64::from(chosen.number(CALL_BACK_DAYS)))
 }

@@ -1,7 +1,7 @@
 //! Rows of the directory on their way into the database: sealed, fingerprinted, under their batch.
 
 use super::batches::{Change, note_changes};
-use super::rows::{Cell, ValueKind, insert, last4, sealed};
+use super::rows::{Cell, ValueKind, insert, last4, seal, sealed};
 use crate::adapters::store::StoreError;
 use crate::model::{Account, AccountState, OrgId, SupplierAccount};
 use crate::ports::{IdSource, Keyring};
@@ -57,9 +57,9 @@ pub(super) struct NewCase<'a> {
 }
 
 impl Author<'_> {
-    /// Seals a text.
-    pub(super) fn seal(&self, context: &str, text: &str) -> Result<Vec<u8>, StoreError> {
-        Ok(self.keyring.seal(self.org, context, text.as_bytes())?)
+    /// Seals the text of a row.
+    pub(super) fn seal(&self, context: &str, row: &str, text: &str) -> Result<Vec<u8>, StoreError> {
+        seal(self.keyring, self.org, context, row, text)
     }
 
     /// The hex fingerprint of a value.
@@ -100,7 +100,7 @@ impl Draft {
         self.suppliers.push(vec![
             Cell::Text(by.org.to_string()),
             id.into(),
-            Cell::Octets(by.seal(sealed::NAME, name)?),
+            Cell::Octets(by.seal(sealed::NAME, id, name)?),
             Cell::Maybe(country.map(str::to_owned)),
             by.batch.into(),
             Cell::Number(by.now),
@@ -116,13 +116,15 @@ impl Draft {
         kind: ValueKind,
         text: &str,
     ) -> Result<(), StoreError> {
+        let id = by.ids.ulid().to_string();
+        let octets = by.seal(sealed::VALUE, &id, text)?;
         self.values.push(vec![
             Cell::Text(by.org.to_string()),
-            Cell::Text(by.ids.ulid().to_string()),
+            Cell::Text(id),
             supplier.into(),
             kind.as_str().into(),
             Cell::Text(by.fingerprint(kind, text)?),
-            Cell::Octets(by.seal(sealed::VALUE, text)?),
+            Cell::Octets(octets),
             by.source.into(),
             Cell::Number(by.now),
             by.actor.into(),
@@ -145,8 +147,8 @@ impl Draft {
             Cell::Text(last4(by.keyring, by.org, account)?),
             account.scheme().as_str().into(),
             account.country().into(),
-            Cell::Octets(by.seal(sealed::NUMBER, account.reveal())?),
-            Cell::MaybeOctets(holder.map(|holder| by.seal(sealed::HOLDER, holder)).transpose()?),
+            Cell::Octets(by.seal(sealed::NUMBER, &id, account.reveal())?),
+            Cell::MaybeOctets(holder.map(|holder| by.seal(sealed::HOLDER, &id, holder)).transpose()?),
             Cell::Maybe(new.account.bic.clone()),
             new.state.as_str().into(),
             by.source.into(),
@@ -172,7 +174,7 @@ impl Draft {
             new.supplier.into(),
             new.account_id.into(),
             new.fingerprint.into(),
-            Cell::Octets(by.seal(sealed::CASE_ACCOUNT, &text)?),
+            Cell::Octets(by.seal(sealed::CASE_ACCOUNT, &id, &text)?),
             new.kind.into(),
             Cell::Maybe(new.replaces),
             new.origin.into(),

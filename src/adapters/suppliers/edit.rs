@@ -9,6 +9,7 @@ use super::draft::{Author, Draft, NewAccount, NewCase};
 use super::plan::{is_single, retirement, state_change, supplier_change};
 use super::records::{Stored, SupplierRecords, hidden, successor};
 use super::rows::ValueKind;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::StoreError;
 use crate::limits;
 use crate::model::{
@@ -94,7 +95,7 @@ impl SupplierRecords {
             "steps": steps.iter().map(EditStep::word).collect::<Vec<_>>(), "cases_opened": cases.len(),
         });
         draft.write(&mut write, org, &batch).await?;
-        let event = (actor, "supplier.edit", supplier.0.as_str(), detail);
+        let event = (actor, AuditAction::SupplierEdit, supplier.0.as_str(), detail);
         let generation = self.finish(write, org, &batch, changes, event).await?;
         Ok(Edited { supplier, batch: Some(batch), cases, generation: Some(generation) })
     }

@@ -15,6 +15,7 @@ use super::records::{Stored, StoredAccount, SupplierRecords, hidden};
 pub use super::report::{AccountChange, Ambiguous, ImportReport, ProposedDomain, SharedAccount};
 use super::report::note;
 use super::rows::{ValueKind, rows_in};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Durability, Event, StoreError, append_audit, config_changed};
 use crate::limits;
 use crate::model::{AccountState, OrgId, SupplierAccount, SupplierId};
@@ -497,9 +498,10 @@ impl Session<'_> {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("batch".to_owned(), batch.as_str().into());
         }
-        let action = if self.options.sync { "suppliers.sync" } else { "suppliers.import" };
+        let action = if self.options.sync { AuditAction::SuppliersSync } else { AuditAction::SuppliersImport };
         let (actor, subject) = (self.options.actor, self.options.source);
-        append_audit(&mut write, Event { org, at: now, actor, action, subject, detail, sealed: None }).await?;
+        let event = Event { org, at: now, actor, action, subject, detail, private: None };
+        append_audit(&mut write, self.records.keyring.as_ref(), event).await?;
         config_changed(&mut write).await?;
         self.report.generation = Some(generation(&mut write, org).await?);
         self.report.batch = Some(batch);

@@ -9,6 +9,7 @@ use super::draft::{Author, Draft};
 use super::plan::{account_face, state_change, supplier_change};
 use super::records::{Stored, SupplierRecords, hidden};
 use super::rows::ValueKind;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::StoreError;
 use crate::limits;
 use crate::model::{AccountState, OrgId, SupplierId};
@@ -76,7 +77,7 @@ impl SupplierRecords {
         let detail = serde_json::json!({
             "into": into.id, "values": values, "accounts": accounts, "stricter": stricter,
         });
-        let event = (actor, "supplier.merge", from.id.0.as_str(), detail);
+        let event = (actor, AuditAction::SupplierMerge, from.id.0.as_str(), detail);
         let generation = self.finish(write, org, &batch, changes, event).await?;
         Ok(Merged { from: from.id, into: into.id, batch, values, accounts, stricter, generation })
     }
@@ -195,12 +196,13 @@ async fn open_cases(
     into: &Stored,
     draft: &mut Draft,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT id, change_id, state, fingerprint FROM cases WHERE org_id = $1 AND supplier_id = $2 \
+    let sql = "SELECT id, change_id, state, account_id FROM cases WHERE org_id = $1 AND supplier_id = $2 \
                AND state IN ('open', 'called')";
     let rows = sqlx::query(sql).bind(org.to_string()).bind(&from.id.0).fetch_all(read).await?;
     for row in rows {
-        let (state, fingerprint): (String, String) = (row.try_get(2)?, row.try_get(3)?);
-        let both = into.accounts.iter().any(|known| known.fingerprint == fingerprint);
+        let (state, account): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+        let about = from.accounts.iter().find(|known| known.id == account);
+        let both = about.is_some_and(|a| into.accounts.iter().any(|known| known.fingerprint == a.fingerprint));
         let after = if both { "withdrawn".to_owned() } else { state.clone() };
         let face = |supplier: &Stored, state| Face {
             supplier: Some(supplier.id.0.clone()),

@@ -114,7 +114,7 @@ pub(super) fn account_face(
     Ok(Face {
         supplier: Some(supplier.to_owned()),
         state: Some(stored.account.state.as_str().to_owned()),
-        holder: holder.map(|holder| by.seal(sealed::HOLDER, holder)).transpose()?,
+        holder: holder.map(|holder| by.seal(sealed::HOLDER, &stored.id, holder)).transpose()?,
         bic: stored.account.bic.clone(),
         by: stored.verified_by.clone(),
         at: stored.verified_at,
@@ -152,7 +152,7 @@ pub(super) fn supplier_change(
     let face = |name: &str, country: Option<&str>, into: Option<&str>| {
         Ok::<_, StoreError>(Face {
             supplier: into.map(str::to_owned),
-            name: Some(by.seal(sealed::NAME, name)?),
+            name: Some(by.seal(sealed::NAME, &stored.id.0, name)?),
             country: country.map(str::to_owned),
             ..Face::default()
         })

@@ -5,6 +5,7 @@
 //! of [`super::batches`].
 
 use super::rows::{ValueKind, damaged, open, rows_in, sealed};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Database, Event, StoreError, append_audit, scheme_from_name};
 use crate::limits;
 use crate::model::{
@@ -214,22 +215,24 @@ impl SupplierRecords {
     /// # Errors
     /// [`StoreError`] of the database: then nothing may leave.
     pub async fn note_export(&self, org: OrgId, actor: &str) -> Result<(), StoreError> {
-        self.note(org, actor, "suppliers.export", "csv").await
+        self.note(org, actor, AuditAction::SuppliersExport, "csv", serde_json::json!({})).await
     }
 
-    /// Notes in the audit log that somebody saw a supplier's full account numbers.
+    /// Notes in the audit log what somebody saw.
     ///
     /// # Errors
     /// [`StoreError`] of the database: then nothing may be shown.
-    pub async fn note_reveal(&self, org: OrgId, id: &SupplierId, actor: &str) -> Result<(), StoreError> {
-        self.note(org, actor, "suppliers.reveal", &id.0).await
-    }
-
-    async fn note(&self, org: OrgId, actor: &str, action: &str, subject: &str) -> Result<(), StoreError> {
+    pub async fn note(
+        &self,
+        org: OrgId,
+        actor: &str,
+        action: AuditAction,
+        subject: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), StoreError> {
         let mut write = self.database.scope(org).write().await?;
-        let detail = serde_json::json!({});
-        let event = Event { org, at: self.clock.now_ms(), actor, action, subject, detail, sealed: None };
-        append_audit(&mut write, event).await?;
+        let event = Event { org, at: self.clock.now_ms(), actor, action, subject, detail, private: None };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         write.commit().await
     }
 
@@ -250,7 +253,7 @@ impl SupplierRecords {
             let id: String = row.try_get(0)?;
             let stored = Stored {
                 id: SupplierId(id.clone()),
-                name: open(&*self.keyring, org, sealed::NAME, &row.try_get::<Vec<u8>, _>(1)?)?,
+                name: open(&*self.keyring, org, sealed::NAME, &id, &row.try_get::<Vec<u8>, _>(1)?)?,
                 country: row.try_get(2)?,
                 created_at: row.try_get(3)?,
                 batch: row.try_get(4)?,
@@ -262,7 +265,7 @@ impl SupplierRecords {
         }
         const ACTIVE: &str = " AND retired_at IS NULL";
         const RETIRED: &str = " AND retired_at IS NOT NULL";
-        let head = "SELECT supplier_id, id, kind, fingerprint, sealed_value, source, added_at, added_by, retired_at, \
+        let head = "SELECT supplier_id, id, kind, sealed_value, source, added_at, added_by, retired_at, \
                     retired_by, batch_id, change_id FROM supplier_values WHERE org_id = $1 AND batch_id <> $2 \
                     AND supplier_id";
         for tail in [ACTIVE, RETIRED].into_iter().take(if history { 2 } else { 1 }) {
@@ -273,7 +276,7 @@ impl SupplierRecords {
                 }
             }
         }
-        let head = "SELECT supplier_id, id, fingerprint, scheme, country, sealed_number, sealed_name, bic, state, \
+        let head = "SELECT supplier_id, id, scheme, country, sealed_number, sealed_name, bic, state, \
                     source, added_by, batch_id, verified_by, verified_at, verified_how, created_at, change_id \
                     FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND supplier_id";
         for row in rows_in(read, head, &text, hidden, ids, "").await? {
@@ -291,44 +294,50 @@ impl SupplierRecords {
     }
 
     fn stored_value(&self, org: OrgId, row: &AnyRow) -> Result<StoredValue, StoreError> {
+        let id: String = row.try_get(1)?;
+        let kind = ValueKind::from_name(row.try_get(2)?).ok_or_else(damaged)?;
+        let text = open(&*self.keyring, org, sealed::VALUE, &id, &row.try_get::<Vec<u8>, _>(3)?)?;
         Ok(StoredValue {
-            id: row.try_get(1)?,
-            kind: ValueKind::from_name(row.try_get(2)?).ok_or_else(damaged)?,
-            fingerprint: row.try_get(3)?,
-            text: open(&*self.keyring, org, sealed::VALUE, &row.try_get::<Vec<u8>, _>(4)?)?,
-            source: row.try_get(5)?,
-            added_at: row.try_get(6)?,
-            added_by: row.try_get(7)?,
-            retired_at: row.try_get(8)?,
-            retired_by: row.try_get(9)?,
-            batch: row.try_get(10)?,
-            change: row.try_get(11)?,
+            // Made anew: the stored one may be of an older key that is being replaced.
+            fingerprint: kind.fingerprint(&*self.keyring, org, &text)?,
+            id,
+            kind,
+            text,
+            source: row.try_get(4)?,
+            added_at: row.try_get(5)?,
+            added_by: row.try_get(6)?,
+            retired_at: row.try_get(7)?,
+            retired_by: row.try_get(8)?,
+            batch: row.try_get(9)?,
+            change: row.try_get(10)?,
         })
     }
 
     fn stored_account(&self, org: OrgId, row: &AnyRow) -> Result<StoredAccount, StoreError> {
-        let (scheme, country): (String, String) = (row.try_get(3)?, row.try_get(4)?);
-        let number = open(&*self.keyring, org, sealed::NUMBER, &row.try_get::<Vec<u8>, _>(5)?)?;
-        let holder: Option<Vec<u8>> = row.try_get(6)?;
-        let holder = holder.map(|sealed| open(&*self.keyring, org, sealed::HOLDER, &sealed)).transpose()?;
-        let state: String = row.try_get(8)?;
+        let id: String = row.try_get(1)?;
+        let (scheme, country): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
+        let number = open(&*self.keyring, org, sealed::NUMBER, &id, &row.try_get::<Vec<u8>, _>(4)?)?;
+        let holder: Option<Vec<u8>> = row.try_get(5)?;
+        let holder = holder.map(|sealed| open(&*self.keyring, org, sealed::HOLDER, &id, &sealed)).transpose()?;
+        let account = account(scheme, country, &number)?;
         Ok(StoredAccount {
-            id: row.try_get(1)?,
-            fingerprint: row.try_get(2)?,
+            // Made anew, as with values.
+            fingerprint: self.keyring.fingerprint(org, &account.comparison_key())?.to_hex(),
+            id,
             account: SupplierAccount {
-                account: account(&scheme, &country, &number)?,
-                bic: row.try_get(7)?,
+                account,
+                bic: row.try_get(6)?,
                 account_name: holder,
-                state: AccountState::from_name(&state).ok_or_else(damaged)?,
+                state: AccountState::from_name(row.try_get(7)?).ok_or_else(damaged)?,
             },
-            source: row.try_get(9)?,
-            added_by: row.try_get(10)?,
-            batch: row.try_get(11)?,
-            verified_by: row.try_get(12)?,
-            verified_at: row.try_get(13)?,
-            verified_how: row.try_get(14)?,
-            created_at: row.try_get(15)?,
-            change: row.try_get(16)?,
+            source: row.try_get(8)?,
+            added_by: row.try_get(9)?,
+            batch: row.try_get(10)?,
+            verified_by: row.try_get(11)?,
+            verified_at: row.try_get(12)?,
+            verified_how: row.try_get(13)?,
+            created_at: row.try_get(14)?,
+            change: row.try_get(15)?,
         })
     }
 }

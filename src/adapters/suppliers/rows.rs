@@ -13,15 +13,16 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 use std::fmt::Write as _;
 
-/// What sealed columns are bound to: table and column.
+/// What sealed columns are bound to: table and column, and, after `|`, the id of their row.
 pub(in crate::adapters) mod sealed {
-    /// A supplier's name; also `supplier_changes.before_name` and `after_name`, which are copied as they are.
+    /// A supplier's name; also `supplier_changes.before_name` and `after_name`, which are copied as they are and bound to
+    /// the row that they are of.
     pub(in crate::adapters) const NAME: &str = "suppliers.sealed_name";
     /// A name, alias, domain, address, phone, tax or company number.
     pub(in crate::adapters) const VALUE: &str = "supplier_values.sealed_value";
     /// An account's canonical number.
     pub(in crate::adapters) const NUMBER: &str = "supplier_accounts.sealed_number";
-    /// An account's holder; also `supplier_changes.before_holder` and `after_holder`, which are copied as they are.
+    /// An account's holder; also `supplier_changes.before_holder` and `after_holder`, as with the name.
     pub(in crate::adapters) const HOLDER: &str = "supplier_accounts.sealed_name";
     /// The account that a case is about: `scheme|country|number`.
     pub(in crate::adapters) const CASE_ACCOUNT: &str = "cases.sealed_account";
@@ -130,14 +131,26 @@ pub(super) fn last4(keyring: &dyn Keyring, org: OrgId, account: &Account) -> Res
     Ok(keyring.fingerprint_text(org, "last4", tail)?.to_hex())
 }
 
-/// Opens a sealed text.
+/// Opens the sealed text of a row.
 pub(in crate::adapters) fn open(
     keyring: &dyn Keyring,
     org: OrgId,
     context: &str,
+    row: &str,
     octets: &[u8],
 ) -> Result<String, StoreError> {
-    String::from_utf8(keyring.open(org, context, octets)?).map_err(|_| damaged())
+    String::from_utf8(keyring.open(org, &format!("{context}|{row}"), octets)?).map_err(|_| damaged())
+}
+
+/// Seals the text of a row.
+pub(super) fn seal(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    context: &str,
+    row: &str,
+    text: &str,
+) -> Result<Vec<u8>, StoreError> {
+    Ok(keyring.seal(org, &format!("{context}|{row}"), text.as_bytes())?)
 }
 
 /// A stored value that is not what was written.

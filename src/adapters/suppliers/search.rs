@@ -89,7 +89,7 @@ impl SupplierRecords {
         let sql = "SELECT sealed_name FROM suppliers WHERE org_id = $1 AND id = $2 AND batch_id <> $3";
         let sealed: Option<Vec<u8>> =
             sqlx::query_scalar(sql).bind(org.to_string()).bind(id).bind(hidden).fetch_optional(read).await?;
-        sealed.map(|sealed| open(&*self.keyring, org, sealed::NAME, &sealed)).transpose()
+        sealed.map(|sealed| open(&*self.keyring, org, sealed::NAME, id, &sealed)).transpose()
     }
 
     /// By id, by account or its last four, and by whole values of every kind.
@@ -128,11 +128,12 @@ impl SupplierRecords {
         }
         let kinds = ValueKind::ALL.map(|kind| kind.fingerprint(&*self.keyring, org, text));
         let fingerprints = kinds.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let head = "SELECT supplier_id, kind, sealed_value FROM supplier_values WHERE org_id = $1 \
+        let head = "SELECT supplier_id, kind, sealed_value, id FROM supplier_values WHERE org_id = $1 \
                     AND batch_id <> $2 AND retired_at IS NULL AND fingerprint";
         for row in rows_in(read, head, &org_text, hidden, &fingerprints, " LIMIT 100").await? {
             let kind = ValueKind::from_name(row.try_get(1)?).map_or("name", ValueKind::as_str);
-            let value = open(&*self.keyring, org, sealed::VALUE, &row.try_get::<Vec<u8>, _>(2)?)?;
+            let octets: Vec<u8> = row.try_get(2)?;
+            let value = open(&*self.keyring, org, sealed::VALUE, row.try_get(3)?, &octets)?;
             out.entry(row.try_get(0)?).or_insert((kind, value));
         }
         Ok(())
@@ -168,7 +169,8 @@ impl SupplierRecords {
             opened = opened.saturating_add(rows.len());
             for row in &rows {
                 let Some(kind) = ValueKind::from_name(row.try_get(2)?) else { continue };
-                let value = open(&*self.keyring, org, sealed::VALUE, &row.try_get::<Vec<u8>, _>(3)?)?;
+                let octets: Vec<u8> = row.try_get(3)?;
+                let value = open(&*self.keyring, org, sealed::VALUE, row.try_get(0)?, &octets)?;
                 let id: &str = row.try_get(1)?;
                 if needle.is_in(kind, &value) && !out.contains_key(id) {
                     out.insert(id.to_owned(), (kind.as_str(), value));

@@ -1,7 +1,8 @@
 //! Takes a batch back: the exact former state, or a refusal that names what came in between.
 
-use super::batches::{Side, apply, generation, raise};
+use super::batches::{Side, apply, generation};
 use super::records::SupplierRecords;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Event, StoreError, append_audit, config_changed};
 use crate::limits;
 use crate::model::OrgId;
@@ -51,9 +52,7 @@ impl SupplierRecords {
     /// [`StoreError::NotFound`]; [`StoreError::Conflict`] for a batch that is not committed, or a decision of a case,
     /// which stands.
     pub async fn undo(&self, org: OrgId, batch: &str, actor: &str) -> Result<Undo, StoreError> {
-        self.settle(org).await?;
-        let mut write = self.database.scope(org).write().await?;
-        raise(&mut write, org).await?;
+        let mut write = self.quiet(org).await?;
         self.undoable(&mut write, org, batch).await?;
         let conflicts = conflicts(&mut write, org, batch).await?;
         if !conflicts.is_empty() {
@@ -76,8 +75,9 @@ impl SupplierRecords {
         .bind(batch)
         .execute(&mut *write)
         .await?;
-        let (action, detail) = ("suppliers.undo", serde_json::json!({}));
-        append_audit(&mut write, Event { org, at: now, actor, action, subject: batch, detail, sealed: None }).await?;
+        let (action, detail) = (AuditAction::SuppliersUndo, serde_json::json!({}));
+        let event = Event { org, at: now, actor, action, subject: batch, detail, private: None };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         config_changed(&mut write).await?;
         let generation = generation(&mut write, org).await?;
         write.commit().await?;

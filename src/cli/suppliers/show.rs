@@ -1,13 +1,14 @@
 //! Reading suppliers: list, search, show, export.
 
 use super::{Failure, moment, table};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::suppliers::export::write as write_csv;
 use crate::adapters::suppliers::records::{StateChange, Stored, StoredAccount, StoredValue, SupplierRecords};
 use crate::adapters::suppliers::rows::ValueKind;
 use crate::limits;
 use crate::model::{AccountState, OrgId, SupplierId, SupplierRecord};
 use serde_json::json;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// How a supplier is shown.
 pub(super) struct How {
@@ -85,6 +86,8 @@ pub(super) async fn search(
 ) -> Result<u8, Failure> {
     let accounts = crate::cli::account::parse(text).unwrap_or_default();
     let found = records.search(org, text, &accounts).await?;
+    let detail = json!({ "hits": found.hits.len() });
+    records.note(org, "operator", AuditAction::SuppliersSearch, "suppliers", detail).await?;
     if json {
         writeln!(out, "{}", json!(found))?;
         return Ok(0);
@@ -117,10 +120,9 @@ pub(super) async fn show(
         help: "`sentra suppliers list` shows the ids",
     })?;
     let history = if how.history { records.state_changes(org, &stored).await? } else { Vec::new() };
-    if how.reveal {
-        // Noted before the first number is shown.
-        records.note_reveal(org, &stored.id, "operator").await?;
-    }
+    // Noted before anything is shown.
+    let action = if how.reveal { AuditAction::SuppliersReveal } else { AuditAction::SuppliersShow };
+    records.note(org, "operator", action, &stored.id.0, json!({})).await?;
     if how.json {
         writeln!(out, "{}", detailed(&stored, &history, how)?)?;
     } else {

@@ -4,12 +4,13 @@
 //! the machine counts as one person who may only say no: a decision for an account has the names of two people.
 
 use super::{Case, CaseDetail, Person};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{StoreError, WriteTransaction};
 use crate::adapters::suppliers::batches::{BatchKind, NewBatch};
 use crate::adapters::suppliers::draft::Author;
 use crate::adapters::suppliers::plan::state_change;
 use crate::adapters::suppliers::records::{StoredAccount, SupplierRecords, hidden};
-use crate::adapters::suppliers::rows::sealed;
+use crate::adapters::suppliers::rows::{seal, sealed};
 use crate::limits;
 use crate::model::{AccountState, OrgId};
 
@@ -79,7 +80,7 @@ impl SupplierRecords {
             CallOutcome::NoAnswer => "open",
         };
         let now = self.clock.now_ms();
-        let note = self.sealed_text(org, sealed::CASE_NOTE, note)?;
+        let note = self.sealed_text(org, sealed::CASE_NOTE, id, note)?;
         let denied = outcome == CallOutcome::Denied;
         sqlx::query(
             "UPDATE cases SET state = $1, call_value_id = $2, call_outcome = $3, called_by = $4, called_at = $5, \
@@ -101,7 +102,7 @@ impl SupplierRecords {
         .await?;
         let blocked = if denied { Some((AccountState::Blocked, None)) } else { None };
         let audit = serde_json::json!({ "number": number, "outcome": outcome.as_str() });
-        self.take(org, step, state, blocked, false, ("case.call", audit)).await
+        self.take(org, step, state, blocked, false, (AuditAction::CaseCall, audit)).await
     }
 
     /// Approves a case whose call was confirmed: the account becomes `verified`; with `retire` the one that it takes
@@ -138,7 +139,7 @@ impl SupplierRecords {
         let how = format!("case:{id}");
         let audit = serde_json::json!({ "called_by": step.detail.case.called_by, "retire": retire });
         let verified = Some((AccountState::Verified, Some(how)));
-        self.take(org, step, "approved", verified, retire, ("case.approve", audit)).await
+        self.take(org, step, "approved", verified, retire, (AuditAction::CaseApprove, audit)).await
     }
 
     /// Rejects a case; one person suffices, the operator too. With `fraud` the account is blocked, else retired.
@@ -162,11 +163,11 @@ impl SupplierRecords {
         let mut step = self.step(org, id, by).await?;
         undecided(&step.detail.case)?;
         let now = self.clock.now_ms();
-        let reason = self.sealed_text(org, sealed::CASE_REASON, reason)?;
+        let reason = self.sealed_text(org, sealed::CASE_REASON, id, reason)?;
         decide(&mut step, org, id, "rejected", reason, now).await?;
         let state = if fraud { AccountState::Blocked } else { AccountState::Retired };
         let audit = serde_json::json!({ "fraud": fraud });
-        self.take(org, step, "rejected", Some((state, None)), false, ("case.reject", audit)).await
+        self.take(org, step, "rejected", Some((state, None)), false, (AuditAction::CaseReject, audit)).await
     }
 
     async fn step<'a>(&self, org: OrgId, id: &str, by: &'a Person) -> Result<Step<'a>, StoreError> {
@@ -187,7 +188,7 @@ impl SupplierRecords {
         state: &'static str,
         becomes: Option<(AccountState, Option<String>)>,
         retire: bool,
-        (action, audit): (&str, serde_json::Value),
+        (action, audit): (AuditAction, serde_json::Value),
     ) -> Result<Decided, StoreError> {
         let Step { write, batch, detail, by } = step;
         let author = Author {
@@ -215,17 +216,23 @@ impl SupplierRecords {
         if let Some(old) = replaced {
             changes.push(state_change(&author, supplier, old, AccountState::Retired, None)?);
         }
-        let event = (by.actor(), action, detail.case.id.as_str(), audit);
+        let event = (by.audited(), action, detail.case.id.as_str(), audit);
         let generation = self.finish(write, org, &batch, changes, event).await?;
         Ok(Decided { state, account, generation })
     }
 
-    fn sealed_text(&self, org: OrgId, context: &str, text: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    fn sealed_text(
+        &self,
+        org: OrgId,
+        context: &str,
+        row: &str,
+        text: &str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let text: String = text.trim().chars().take(limits::MAX_STORED_TEXT).collect();
         if text.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.keyring.seal(org, context, text.as_bytes())?))
+        Ok(Some(seal(&*self.keyring, org, context, row, &text)?))
     }
 }
 
