@@ -60,7 +60,8 @@ impl Desk {
     }
 
     async fn state(&self, number: &str) -> AccountState {
-        let found = self.world.records.get(self.world.org, &SupplierId("S1".to_owned())).await.unwrap().unwrap();
+        let found =
+            self.world.records.get(self.world.org, &SupplierId("S1".to_owned())).await.unwrap().unwrap();
         found.accounts.iter().find(|a| a.account.reveal() == number).unwrap().state
     }
 }
@@ -104,10 +105,14 @@ async fn two_people_verify_a_bank_change() {
     assert!(refused(desk.approve(&case, &desk.clerk).await).contains("a second person"));
     assert_eq!(desk.state(NEW).await, AccountState::Pending);
     assert_eq!(desk.approve(&case, &desk.head).await.unwrap(), "approved");
-    assert_eq!((desk.state(NEW).await, desk.state(OLD).await), (AccountState::Verified, AccountState::Retired));
+    assert_eq!(
+        (desk.state(NEW).await, desk.state(OLD).await),
+        (AccountState::Verified, AccountState::Retired)
+    );
     assert_eq!(refused(desk.reject(&case, true, &desk.clerk).await), "the case is approved already");
 
-    let stored = desk.world.records.detail(desk.world.org, &SupplierId("S1".to_owned()), true).await.unwrap().unwrap();
+    let stored =
+        desk.world.records.detail(desk.world.org, &SupplierId("S1".to_owned()), true).await.unwrap().unwrap();
     let new = stored.accounts.iter().find(|a| a.account.account.reveal() == NEW).unwrap();
     assert_eq!(new.verified_by.as_deref(), Some(desk.head.actor()));
     assert_eq!(new.verified_how, Some(format!("case:{case}")));
@@ -117,7 +122,8 @@ async fn two_people_verify_a_bank_change() {
     let steps: Vec<_> = audit.iter().filter(|e| e.subject == case).map(|e| e.action.as_str()).collect();
     assert_eq!(steps, ["case.call", "case.call", "case.approve"]);
     // The import can no longer be taken back: what it brought was decided since.
-    let undo = desk.world.records.undo(desk.world.org, report.batch.as_ref().unwrap(), "operator").await.unwrap();
+    let undo =
+        desk.world.records.undo(desk.world.org, report.batch.as_ref().unwrap(), "operator").await.unwrap();
     assert!(matches!(undo, sentra::adapters::suppliers::undo::Undo::Refused(_)));
     let decision = new.verified_by.as_ref().map(|_| &history[0].batch).unwrap();
     let undo = desk.world.records.undo(desk.world.org, decision, "operator").await;
@@ -157,7 +163,14 @@ async fn a_number_that_came_lately_verifies_nothing() {
     assert!(refused(desk.call(&case, CallOutcome::Confirmed, &desk.clerk).await).contains("long enough"));
     let number = desk.world.records.case(desk.world.org, &case).await.unwrap().unwrap().numbers[0].clone();
     assert!(!number.usable);
-    let named = desk.world.records.call_back(desk.world.org, &case, Some(&number.id), CallOutcome::Confirmed, "", &desk.clerk);
+    let named = desk.world.records.call_back(
+        desk.world.org,
+        &case,
+        Some(&number.id),
+        CallOutcome::Confirmed,
+        "",
+        &desk.clerk,
+    );
     assert!(refused(named.await).contains("too recently"));
     // Taken out and put back, a number starts anew: otherwise whoever knows it could make it young or old at will.
     let back = EditStep::Add(ValueKind::Phone, "0044 20 1".to_owned());
@@ -167,7 +180,14 @@ async fn a_number_that_came_lately_verifies_nothing() {
     assert!(desk.call(&case, CallOutcome::Confirmed, &desk.clerk).await.is_err());
     desk.world.age_numbers(1).await;
     assert!(refused(desk.call(&case, CallOutcome::Confirmed, &desk.clerk).await).contains("several numbers"));
-    let named = desk.world.records.call_back(desk.world.org, &case, Some(&number.id), CallOutcome::Confirmed, "", &desk.clerk);
+    let named = desk.world.records.call_back(
+        desk.world.org,
+        &case,
+        Some(&number.id),
+        CallOutcome::Confirmed,
+        "",
+        &desk.clerk,
+    );
     assert_eq!(named.await.unwrap().state, "called");
     // Whose number was taken off the record since cannot have been asked.
     let gone = EditStep::Remove(ValueKind::Phone, "+44 20 66666".to_owned());
@@ -186,7 +206,11 @@ async fn the_first_record_of_a_vouched_file_has_numbers_at_once() {
     world.import("supplier_id,name,phones\nS1,Acme Ltd,+44 20 66666\n", true, false).await;
     let numbers = world.records.case(world.org, &cases[0].id).await.unwrap().unwrap().numbers;
     let usable: Vec<_> = numbers.iter().map(|n| (n.number.as_str(), n.usable)).collect();
-    assert_eq!(usable, [("+44 20 1", true), ("+44 20 66666", false)], "a later one waits, vouched for or not");
+    assert_eq!(
+        usable,
+        [("+44 20 1", true), ("+44 20 66666", false)],
+        "a later one waits, vouched for or not"
+    );
 }
 
 #[tokio::test]
@@ -200,7 +224,10 @@ async fn one_person_may_say_no() {
     ));
     assert!(desk.reject(&case, true, &desk.viewer).await.is_err());
     assert_eq!(desk.reject(&case, true, &Person::Operator).await.unwrap(), "rejected");
-    assert_eq!((desk.state(NEW).await, desk.state(OLD).await), (AccountState::Blocked, AccountState::Verified));
+    assert_eq!(
+        (desk.state(NEW).await, desk.state(OLD).await),
+        (AccountState::Blocked, AccountState::Verified)
+    );
     // A rejected account stays so, whatever the ledger repeats; it opens no second case.
     let again = "supplier_id,name,iban,status\nS1,Acme Ltd,NL91ABNA0417164300,verified\n";
     assert_eq!(desk.world.import(again, false, false).await.cases_opened, 0);

@@ -181,7 +181,8 @@ async fn a_running_import_is_not_seen_and_keeps_others_out() {
     assert_eq!((world.all().await, everything(&world).await), before, "nothing of it is seen");
     let directory = world.directory(None);
     let key = DirectoryKey::Domain(Domain::parse("maker1.example").unwrap());
-    let answer = ask(&directory, &world.organisation().await, DirectoryQuery { keys: vec![key.clone()] }).await;
+    let answer =
+        ask(&directory, &world.organisation().await, DirectoryQuery { keys: vec![key.clone()] }).await;
     assert!(answer.suppliers.is_empty() && answer.known_domains.len() == 3);
     assert!(world.records.search(world.org, "Maker", &[]).await.unwrap().hits.is_empty());
     // The mail path's writes go on meanwhile.
@@ -197,7 +198,8 @@ async fn a_running_import_is_not_seen_and_keeps_others_out() {
         Ok(report) => assert_eq!(report.created, 600),
         Err(error) => panic!("{error}"),
     }
-    let answer = ask(&world.directory(None), &world.organisation().await, DirectoryQuery { keys: vec![key] }).await;
+    let answer =
+        ask(&world.directory(None), &world.organisation().await, DirectoryQuery { keys: vec![key] }).await;
     assert_eq!((answer.suppliers.len(), answer.known_domains.len()), (1, 603));
 }
 
@@ -266,8 +268,16 @@ async fn the_ledger_archives_but_never_betters() {
     };
     let text = "supplier_id,name,iban,status\nS1,[erased],GB29NWBK60161331926819,verified\n\
                 S3,Gamma,NO9386011117947,\nX9,Unknown,DE89370400440532013000,verified\n";
-    let mut feed = ArchivedFeed(parse(text.as_bytes(), ParseOptions::default()).suppliers.into_iter().map(archived).collect());
-    let options = ImportOptions { actor: "system", source: "xero", sync: true, verified: true, ..ImportOptions::default() };
+    let mut feed = ArchivedFeed(
+        parse(text.as_bytes(), ParseOptions::default()).suppliers.into_iter().map(archived).collect(),
+    );
+    let options = ImportOptions {
+        actor: "system",
+        source: "xero",
+        sync: true,
+        verified: true,
+        ..ImportOptions::default()
+    };
     let report = world.records.import(world.org, &mut feed, &options).await.unwrap();
     assert_eq!((report.archived, report.created, report.accounts_changed), (3, 0, 1));
     assert_eq!(states(&world, "S1").await, [AccountState::Retired]);
@@ -294,10 +304,13 @@ async fn derived_domains_are_taken_only_where_none_is_known() {
         derived: vec![Domain::parse("forged.example").unwrap()],
         ..Incoming::of(record)
     };
-    let mut feed = ArchivedFeed(parse(text.as_bytes(), ParseOptions::default()).suppliers.into_iter().map(incoming).collect());
+    let mut feed = ArchivedFeed(
+        parse(text.as_bytes(), ParseOptions::default()).suppliers.into_iter().map(incoming).collect(),
+    );
     let options = ImportOptions { actor: "operator", source: "x.csv", ..ImportOptions::default() };
     let report = world.records.import(world.org, &mut feed, &options).await.unwrap();
-    let proposed: Vec<_> = report.proposed.iter().map(|p| (p.supplier.0.as_str(), p.domain.as_str())).collect();
+    let proposed: Vec<_> =
+        report.proposed.iter().map(|p| (p.supplier.0.as_str(), p.domain.as_str())).collect();
     assert_eq!(proposed, [("S1", "forged.example")]);
     let fresh = world.records.get(world.org, &id("N1")).await.unwrap().unwrap();
     assert_eq!(fresh.domains, [Domain::parse("forged.example").unwrap()]);
@@ -328,7 +341,10 @@ async fn an_edit_keeps_what_was() {
     let keys = vec![DirectoryKey::Name(fold_name("Acme Ltd")), DirectoryKey::Name(fold_name("Acme Group"))];
     let answer = ask(&directory, &world.organisation().await, DirectoryQuery { keys: keys.clone() }).await;
     assert!(!answer.suppliers.contains_key(&keys[0]) && answer.suppliers.contains_key(&keys[1]));
-    assert!(matches!(world.records.undo(world.org, &edited.batch.unwrap(), "operator").await.unwrap(), Undo::Done(_)));
+    assert!(matches!(
+        world.records.undo(world.org, &edited.batch.unwrap(), "operator").await.unwrap(),
+        Undo::Done(_)
+    ));
     let rows = [
         ("free mail", EditStep::Add(ValueKind::Domain, "gmail.com".to_owned())),
         ("no domain", EditStep::Add(ValueKind::Domain, "not a domain".to_owned())),
@@ -353,7 +369,8 @@ async fn an_edit_keeps_what_was() {
 async fn one_person_may_only_be_stricter() {
     let world = World::new().await;
     world.import(FILE, false, false).await;
-    let account = world.records.detail(world.org, &id("S1"), false).await.unwrap().unwrap().accounts[0].id.clone();
+    let account =
+        world.records.detail(world.org, &id("S1"), false).await.unwrap().unwrap().accounts[0].id.clone();
     let block = EditStep::Block(account.clone());
     world.records.edit(world.org, &id("S1"), &[block], "operator").await.unwrap();
     assert_eq!(states(&world, "S1").await, [AccountState::Blocked]);
@@ -361,7 +378,8 @@ async fn one_person_may_only_be_stricter() {
     assert_eq!(conflict(retire), "a blocked account is only unblocked by a case");
     let stored = world.records.detail(world.org, &id("S1"), true).await.unwrap().unwrap();
     let history = world.records.state_changes(world.org, &stored).await.unwrap();
-    let steps: Vec<_> = history.iter().map(|c| (c.from.as_deref(), c.to.as_deref(), c.kind.as_str())).collect();
+    let steps: Vec<_> =
+        history.iter().map(|c| (c.from.as_deref(), c.to.as_deref(), c.kind.as_str())).collect();
     assert_eq!(steps, [(Some("verified"), Some("blocked"), "edit")]);
 }
 
@@ -380,7 +398,11 @@ async fn merged_records_are_one_until_undone() {
     assert_eq!(one.id, id("S1"), "the old id means the new record");
     assert_eq!(one.aliases, ["Acme Services", "Acme Trading"]);
     assert_eq!(one.domains.len(), 2);
-    assert_eq!(states(&world, "S1").await, [AccountState::Blocked, AccountState::Pending], "the stricter counts");
+    assert_eq!(
+        states(&world, "S1").await,
+        [AccountState::Blocked, AccountState::Pending],
+        "the stricter counts"
+    );
     assert_eq!(world.all().await.len(), 3);
     let directory = world.directory(None);
     let keys = vec![

@@ -71,7 +71,13 @@ impl World {
     pub async fn import(&self, text: &str, verified: bool, dry_run: bool) -> ImportReport {
         let parsed = parse(text.as_bytes(), ParseOptions { verified });
         assert_eq!(parsed.errors, []);
-        let options = ImportOptions { verified, dry_run, actor: "operator", source: "test.csv", ..ImportOptions::default() };
+        let options = ImportOptions {
+            verified,
+            dry_run,
+            actor: "operator",
+            source: "test.csv",
+            ..ImportOptions::default()
+        };
         self.records.import(self.org, &mut ListFeed::new(parsed.suppliers), &options).await.unwrap()
     }
 
@@ -128,7 +134,11 @@ fn query() -> DirectoryQuery {
     }
 }
 
-pub async fn ask(directory: &Directory, organisation: &Organisation, query: DirectoryQuery) -> DirectoryAnswer {
+pub async fn ask(
+    directory: &Directory,
+    organisation: &Organisation,
+    query: DirectoryQuery,
+) -> DirectoryAnswer {
     let deadline = Instant::now() + Duration::from_secs(5);
     match directory.look_up(organisation, query, deadline).await {
         Lookup::Found(answer) => answer,
@@ -172,7 +182,10 @@ async fn a_bank_change_from_a_file_waits_for_verification() {
         changes.map(|c| (c.account.clone(), c.from, c.to, c.refused, c.case.is_some())).collect::<Vec<_>>()
     };
     assert_eq!((told(&dry), dry.generation), (told(&report), None), "a dry run tells the same");
-    assert_eq!((report.cases_opened, report.changes[0].beside.as_slice()), (1, ["••••6819".to_owned()].as_slice()));
+    assert_eq!(
+        (report.cases_opened, report.changes[0].beside.as_slice()),
+        (1, ["••••6819".to_owned()].as_slice())
+    );
     assert_eq!((report.accounts_added, report.accounts_changed, report.accounts_held_back), (1, 0, 2));
     let states =
         |all: &[SupplierRecord], at: usize| all[at].accounts.iter().map(|a| a.state).collect::<Vec<_>>();
@@ -203,7 +216,13 @@ async fn suppliers_without_id_find_their_record() {
         world.all().await.into_iter().find(|s| s.domains == [Domain::parse("beta.fr").unwrap()]).unwrap();
     assert_eq!(made.id.0.len(), 26, "a ULID");
     let parsed = parse(b"name\nBeta\n", ParseOptions::default());
-    let options = ImportOptions { verified: false, dry_run: false, actor: "operator", source: "-", ..ImportOptions::default() };
+    let options = ImportOptions {
+        verified: false,
+        dry_run: false,
+        actor: "operator",
+        source: "-",
+        ..ImportOptions::default()
+    };
     let report =
         world.records.import(world.org, &mut ListFeed::new(parsed.suppliers), &options).await.unwrap();
     assert_eq!((report.ambiguous[0].name.as_str(), report.created), ("Beta", 0));
@@ -228,9 +247,13 @@ async fn the_commands() {
     let (code, out, _) = world.command(SuppliersCommand::List, true).await;
     let first: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
     assert_eq!((code, out.lines().count(), &first["accounts"]["verified"]), (0, 3, &1.into()));
-    let (_, out, _) = world.command(SuppliersCommand::Show { id: "S1".to_owned(), history: false, reveal: false }, false).await;
+    let (_, out, _) = world
+        .command(SuppliersCommand::Show { id: "S1".to_owned(), history: false, reveal: false }, false)
+        .await;
     assert!(out.contains("••••6819") && !out.contains("31926819"), "{out}");
-    let (code, _, err) = world.command(SuppliersCommand::Show { id: "S9".to_owned(), history: false, reveal: false }, false).await;
+    let (code, _, err) = world
+        .command(SuppliersCommand::Show { id: "S9".to_owned(), history: false, reveal: false }, false)
+        .await;
     assert_eq!((code, err.starts_with("error: there is no supplier `S9`\nhelp: ")), (1, true), "{err}");
     let (code, csv, _) = world.command(SuppliersCommand::Export, false).await;
     assert_eq!((code, parse(csv.as_bytes(), ParseOptions::default()).suppliers), (0, world.all().await));
@@ -249,8 +272,21 @@ async fn the_database_file_tells_nothing_of_a_supplier() {
         if path.is_file() {
             let octets = std::fs::read(&path).unwrap();
             for secret in [
-                "31926819", "532013000", "9386011117947", "Acme", "acme", "Beta", "beta.de", "Gamma", "gamma.no",
-                "billing@", "pay@gmail.com", "+44 20 1", "980780684", "DE123456789", "01234567",
+                "31926819",
+                "532013000",
+                "9386011117947",
+                "Acme",
+                "acme",
+                "Beta",
+                "beta.de",
+                "Gamma",
+                "gamma.no",
+                "billing@",
+                "pay@gmail.com",
+                "+44 20 1",
+                "980780684",
+                "DE123456789",
+                "01234567",
             ] {
                 let found = octets.windows(secret.len()).any(|w| w == secret.as_bytes());
                 assert!(!found, "{secret} in {}", path.display());

@@ -7,8 +7,8 @@
 use super::database::open;
 use super::suppliers::moment;
 use super::{Failure, Globals, Installation, Io, notice};
-use crate::adapters::directory::redis::Redis;
 use crate::adapters::audit::AuditAction;
+use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::StoreError;
 use crate::adapters::suppliers::cases::{CASE_STATES, CallOutcome, Case, CaseDetail, Decided, Person};
 use crate::adapters::suppliers::records::SupplierRecords;
@@ -39,7 +39,9 @@ pub(super) enum CasesCommand {
         reveal: bool,
     },
     /// Open a case for an account that is on record as pending or retired
-    #[command(after_help = "Example:\n  sentra cases open SUP-001 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9 --as clerk@contoso.com")]
+    #[command(
+        after_help = "Example:\n  sentra cases open SUP-001 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9 --as clerk@contoso.com"
+    )]
     Open {
         /// Supplier
         supplier: String,
@@ -70,7 +72,9 @@ pub(super) enum CasesCommand {
         acting: Acting,
     },
     /// Approve a case whose call was confirmed: by somebody who neither asked for it nor made the call
-    #[command(after_help = "Example:\n  sentra cases approve 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9 --as head@contoso.com --retire-replaced")]
+    #[command(
+        after_help = "Example:\n  sentra cases approve 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9 --as head@contoso.com --retire-replaced"
+    )]
     Approve {
         /// Case
         id: String,
@@ -149,7 +153,11 @@ pub(super) async fn run(globals: &Globals, command: CasesCommand, io: &mut Io<'_
             let by = desk.person(&acting).await?;
             let supplier = SupplierId(supplier);
             let id = desk.records.open_case(desk.org(), &supplier, &account, &by).await.map_err(told)?;
-            if globals.json { io.json(&json!({ "id": id, "state": "open" })) } else { io.line(&format!("Case {id} is open.")) }
+            if globals.json {
+                io.json(&json!({ "id": id, "state": "open" }))
+            } else {
+                io.line(&format!("Case {id} is open."))
+            }
         }
         CasesCommand::CallBack { id, outcome, number, note, acting } => {
             let by = desk.person(&acting).await?;
@@ -179,7 +187,9 @@ fn told(error: StoreError) -> Failure {
     let help = match &error {
         StoreError::NotFound("user") => "`sentra org show` lists the administrators",
         StoreError::NotFound("case") => "`sentra cases list` shows the ids",
-        StoreError::Conflict(_) => "`sentra cases show ID` tells where it stands; docs/suppliers.md says who may do what",
+        StoreError::Conflict(_) => {
+            "`sentra cases show ID` tells where it stands; docs/suppliers.md says who may do what"
+        }
         _ => return error.into(),
     };
     Failure::new(error.to_string()).help(help)
@@ -223,7 +233,9 @@ impl Desk {
         match (json, rows.is_empty()) {
             (true, _) => Ok(()),
             (false, true) => io.line("No such cases."),
-            (false, false) => io.table(&["ID", "OPENED", "SUPPLIER", "ACCOUNT", "KIND", "FROM", "STATE", "ASKED BY"], rows),
+            (false, false) => {
+                io.table(&["ID", "OPENED", "SUPPLIER", "ACCOUNT", "KIND", "FROM", "STATE", "ASKED BY"], rows)
+            }
         }
     }
 
@@ -293,7 +305,9 @@ impl Desk {
 
     fn print(&self, detail: &CaseDetail, reveal: bool, io: &mut Io<'_>) -> Result<(), Failure> {
         let case = &detail.case;
-        let shown = |account: &crate::model::Account| if reveal { account.reveal().to_owned() } else { account.masked() };
+        let shown = |account: &crate::model::Account| {
+            if reveal { account.reveal().to_owned() } else { account.masked() }
+        };
         let mut pairs = vec![
             ("Case", format!("{} ({})", case.id, case.state)),
             ("Supplier", format!("{} {}", case.supplier, detail.supplier.name)),
@@ -302,7 +316,10 @@ impl Desk {
             ("Asked for", format!("{} by {}", moment(case.opened_at), self.named(&case.requested_by))),
         ];
         if let Some(old) = detail.replaced() {
-            pairs.push(("Replaces", format!("{} ({})", shown(&old.account.account), old.account.state.as_str())));
+            pairs.push((
+                "Replaces",
+                format!("{} ({})", shown(&old.account.account), old.account.state.as_str()),
+            ));
         }
         if let (Some(outcome), Some(by), Some(at)) = (&case.call_outcome, &case.called_by, case.called_at) {
             pairs.push(("Call", format!("{outcome}, {} by {}", moment(at), self.named(by))));
@@ -314,11 +331,21 @@ impl Desk {
         pairs.extend(case.reason.clone().map(|reason| ("Reason", reason)));
         io.pairs(&pairs)?;
         let row = |number: &crate::adapters::suppliers::cases::CallNumber| {
-            let usable = if number.usable { "yes".to_owned() } else { format!("from {}", moment(number.usable_from)) };
-            vec![number.id.clone(), number.number.clone(), number.source.clone(), moment(number.added_at), usable]
+            let usable =
+                if number.usable { "yes".to_owned() } else { format!("from {}", moment(number.usable_from)) };
+            vec![
+                number.id.clone(),
+                number.number.clone(),
+                number.source.clone(),
+                moment(number.added_at),
+                usable,
+            ]
         };
         io.line("\nNumbers on record. Never call a number from a message.")?;
-        io.table(&["ID", "NUMBER", "FROM", "ADDED", "MAY BE CALLED"], detail.numbers.iter().map(row).collect())
+        io.table(
+            &["ID", "NUMBER", "FROM", "ADDED", "MAY BE CALLED"],
+            detail.numbers.iter().map(row).collect(),
+        )
     }
 
     /// Says what a step led to, and tells running servers and the administrators.
@@ -333,9 +360,12 @@ impl Desk {
     ) -> Result<(), Failure> {
         let done = done.map_err(told)?;
         if let Some(redis) = &self.at.config.redis
-            && let Err(error) = Redis::connect(std::slice::from_ref(&redis.url))?.announce(self.org(), done.generation).await
+            && let Err(error) =
+                Redis::connect(std::slice::from_ref(&redis.url))?.announce(self.org(), done.generation).await
         {
-            io.note(&format!("warning: {error}; running servers see the change within a second from the database"));
+            io.note(&format!(
+                "warning: {error}; running servers see the change within a second from the database"
+            ));
         }
         let who = match by {
             Person::Operator => "the operator of the server",

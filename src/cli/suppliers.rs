@@ -59,7 +59,9 @@ pub enum SuppliersCommand {
         text: String,
     },
     /// Show one supplier with where everything came from; account numbers are masked.
-    #[command(after_help = "Examples:\n  sentra suppliers show SUP-001\n  sentra suppliers show SUP-001 --history")]
+    #[command(
+        after_help = "Examples:\n  sentra suppliers show SUP-001\n  sentra suppliers show SUP-001 --history"
+    )]
     Show {
         /// Its id, as `list` shows it.
         id: String,
@@ -71,8 +73,10 @@ pub enum SuppliersCommand {
         reveal: bool,
     },
     /// Change what a supplier is known by, or retire or block an account. A new account opens a verification case.
-    #[command(after_help = "Examples:\n  sentra suppliers edit SUP-001 --add-domain acme.example --remove-email old@acme.example\n  \
-                            sentra suppliers edit SUP-001 --block-account 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9")]
+    #[command(
+        after_help = "Examples:\n  sentra suppliers edit SUP-001 --add-domain acme.example --remove-email old@acme.example\n  \
+                            sentra suppliers edit SUP-001 --block-account 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9"
+    )]
     Edit(Box<EditArgs>),
     /// Merge one supplier into another: accounts, names, domains and numbers move, its id then means the other.
     #[command(after_help = "Example:\n  sentra suppliers merge SUP-014 SUP-001")]
@@ -245,7 +249,9 @@ pub async fn run(
         SuppliersCommand::Merge { from, into } => {
             change::merge(&records, context, (from, into), json, out, err).await
         }
-        SuppliersCommand::Batches { limit } => change::batches(&records, context.org, *limit, json, out).await,
+        SuppliersCommand::Batches { limit } => {
+            change::batches(&records, context.org, *limit, json, out).await
+        }
         SuppliersCommand::Undo { batch } => change::undo(&records, context, batch, json, out, err).await,
     };
     match done {

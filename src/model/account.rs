@@ -246,10 +246,22 @@ mod tests {
             (Ca, b"CA", "00006-003-1234567", Ca, b"CA", "00006-003-1234567", true),
             (Ca, b"CA", "00006-003-1234567", Ca, b"CA", "00007-003-1234567", false),
             (InIfsc, b"IN", "HDFC0001234-50100012345678", InIfsc, b"IN", "HDFC0001234-50100012345678", true),
-            (InIfsc, b"IN", "HDFC0001234-50100012345678", InIfsc, b"IN", "HDFC0001234-050100012345678", false),
+            (
+                InIfsc,
+                b"IN",
+                "HDFC0001234-50100012345678",
+                InIfsc,
+                b"IN",
+                "HDFC0001234-050100012345678",
+                false,
+            ),
         ];
         for (scheme, country, text, other, their_country, theirs, same) in rows {
-            assert_eq!(key(scheme, country, text) == key(other, their_country, theirs), same, "{text} {theirs}");
+            assert_eq!(
+                key(scheme, country, text) == key(other, their_country, theirs),
+                same,
+                "{text} {theirs}"
+            );
         }
     }
 

@@ -98,7 +98,13 @@ fn resident_mib() -> f64 {
 fn quantiles(name: &str, mut times: Vec<Duration>) {
     times.sort();
     let at = |q: f64| times[((times.len() - 1) as f64 * q) as usize];
-    println!("{name:<44} n {:>6}  p50 {:>9.1?}  p99 {:>9.1?}  max {:>9.1?}", times.len(), at(0.5), at(0.99), at(1.0));
+    println!(
+        "{name:<44} n {:>6}  p50 {:>9.1?}  p99 {:>9.1?}  max {:>9.1?}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 impl Bench {
@@ -126,7 +132,8 @@ impl Bench {
 
     async fn import(&self, name: &str, state: AccountState, verified: bool) -> ImportReport {
         let mut feed = Generated { suppliers: self.suppliers, accounts: self.accounts, state, at: 0 };
-        let options = ImportOptions { actor: "operator", source: "bench", verified, ..ImportOptions::default() };
+        let options =
+            ImportOptions { actor: "operator", source: "bench", verified, ..ImportOptions::default() };
         let start = Instant::now();
         let report = self.records.import(self.org, &mut feed, &options).await.unwrap();
         println!("{name:<44} {:>9.1?}  resident {:.0} MiB", start.elapsed(), resident_mib());
@@ -177,7 +184,12 @@ impl Bench {
             start.elapsed()
         };
         let before = resident_mib();
-        println!("{:<44} {:>9.1?}  {:.0} MiB", "first look-up, with the list of domains", ask(0).await, resident_mib() - before);
+        println!(
+            "{:<44} {:>9.1?}  {:.0} MiB",
+            "first look-up, with the list of domains",
+            ask(0).await,
+            resident_mib() - before
+        );
         let (mut cold, mut warm) = (Vec::new(), Vec::new());
         for round in 0..5_000 {
             // Spread over the whole directory.
@@ -206,11 +218,16 @@ impl Bench {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let (suppliers, accounts) = (numbers.first().copied().unwrap_or(2_000), numbers.get(1).copied().unwrap_or(3));
+    let (suppliers, accounts) =
+        (numbers.first().copied().unwrap_or(2_000), numbers.get(1).copied().unwrap_or(3));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bench.db");
     let url = std::env::var("SENTRA_BENCH_DATABASE").unwrap_or_else(|_| format!("sqlite:{}", file.display()));
-    println!("{suppliers} suppliers, {} accounts, {}", suppliers * accounts, url.split(':').next().unwrap_or_default());
+    println!(
+        "{suppliers} suppliers, {} accounts, {}",
+        suppliers * accounts,
+        url.split(':').next().unwrap_or_default()
+    );
     let bench = Bench::open(&url, folder.path(), suppliers, accounts).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writer = bench.writer(Arc::clone(&stop));

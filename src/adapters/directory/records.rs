@@ -39,8 +39,13 @@ pub(super) async fn read(
 ) -> Result<Read, StoreError> {
     let asked = asked(keyring, org, keys)?;
     let of = |account: bool| {
-        let is = move |(key, _): &(&DirectoryKey, Fingerprint)| matches!(key, DirectoryKey::Account(_)) == account;
-        asked.iter().filter(move |(_, keys)| keys.iter().any(is)).map(|(hex, _)| hex.clone()).collect::<Vec<_>>()
+        let is =
+            move |(key, _): &(&DirectoryKey, Fingerprint)| matches!(key, DirectoryKey::Account(_)) == account;
+        asked
+            .iter()
+            .filter(move |(_, keys)| keys.iter().any(is))
+            .map(|(hex, _)| hex.clone())
+            .collect::<Vec<_>>()
     };
     let (accounts, values) = (filled(of(true)), filled(of(false)));
     let sql = statement(accounts.len(), values.len());
@@ -49,7 +54,8 @@ pub(super) async fn read(
     let mut read = database.scope(org).read().await?;
     let rows = query.fetch_all(&mut *read).await?;
     drop(read);
-    let mut found = Found { keyring, org, asked: &asked, generation: None, hits: BTreeMap::new(), seen: BTreeSet::new() };
+    let mut found =
+        Found { keyring, org, asked: &asked, generation: None, hits: BTreeMap::new(), seen: BTreeSet::new() };
     rows.iter().try_for_each(|row| found.take(row))?;
     let generation = found.generation.ok_or(StoreError::NotFound("organisation"))?;
     let mut hits = found.hits;

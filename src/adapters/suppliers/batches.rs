@@ -10,9 +10,7 @@
 use super::records::SupplierRecords;
 use super::rows::{Cell, insert};
 use crate::adapters::audit::AuditAction;
-use crate::adapters::store::{
-    Durability, Event, StoreError, WriteTransaction, append_audit, config_changed,
-};
+use crate::adapters::store::{Durability, Event, StoreError, WriteTransaction, append_audit, config_changed};
 use crate::limits;
 use crate::model::OrgId;
 use sqlx::any::AnyRow;
@@ -164,7 +162,11 @@ pub(super) async fn apply(
     now: i64,
 ) -> Result<(), StoreError> {
     const TABLES: [(&str, &str, &str); 4] = [
-        ("supplier", "suppliers", "sealed_name = c.$_name, country = c.$_country, merged_into = c.$_supplier, updated_at = $3"),
+        (
+            "supplier",
+            "suppliers",
+            "sealed_name = c.$_name, country = c.$_country, merged_into = c.$_supplier, updated_at = $3",
+        ),
         ("value", "supplier_values", "supplier_id = c.$_supplier, retired_by = c.$_by, retired_at = c.$_at"),
         (
             "account",
@@ -294,7 +296,12 @@ impl SupplierRecords {
         apply(&mut write, org, batch, Side::After, now).await?;
         let (actor, action, subject, mut detail) = event;
         let sql = "UPDATE supplier_batches SET counts = $1 WHERE org_id = $2 AND id = $3";
-        sqlx::query(sql).bind(detail.to_string()).bind(org.to_string()).bind(batch).execute(&mut *write).await?;
+        sqlx::query(sql)
+            .bind(detail.to_string())
+            .bind(org.to_string())
+            .bind(batch)
+            .execute(&mut *write)
+            .await?;
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("batch".to_owned(), batch.into());
         }
@@ -342,13 +349,21 @@ impl SupplierRecords {
     }
 
     /// Tells that a staging batch is alive. Fails when another process took it for dead and cleared it away.
-    pub(super) async fn beat(&self, write: &mut AnyConnection, org: OrgId, batch: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE supplier_batches SET touched_at = $1 WHERE org_id = $2 AND id = $3 AND state = 'staging'";
+    pub(super) async fn beat(
+        &self,
+        write: &mut AnyConnection,
+        org: OrgId,
+        batch: &str,
+    ) -> Result<(), StoreError> {
+        let sql =
+            "UPDATE supplier_batches SET touched_at = $1 WHERE org_id = $2 AND id = $3 AND state = 'staging'";
         let beat = sqlx::query(sql).bind(self.clock.now_ms()).bind(org.to_string()).bind(batch);
         if beat.execute(write).await?.rows_affected() == 1 {
             return Ok(());
         }
-        Err(StoreError::Conflict("the import was silent for too long and was given up; start it again".to_owned()))
+        Err(StoreError::Conflict(
+            "the import was silent for too long and was given up; start it again".to_owned(),
+        ))
     }
 
     /// Gives a staging batch up: nothing of it was ever seen.
@@ -372,7 +387,8 @@ impl SupplierRecords {
             );
             loop {
                 let most = limits::IMPORT_CLEAR_ROWS;
-                let query = sqlx::query(AssertSqlSafe(sql.clone())).bind(org.to_string()).bind(batch).bind(most);
+                let query =
+                    sqlx::query(AssertSqlSafe(sql.clone())).bind(org.to_string()).bind(batch).bind(most);
                 if scope.execute(Durability::Quick, query).await? == 0 {
                     break;
                 }
@@ -458,7 +474,9 @@ fn batch_info(row: &AnyRow) -> Result<BatchInfo, StoreError> {
 }
 
 fn busy() -> StoreError {
-    StoreError::Conflict("another import or undo of this organisation is at work; try again when it is done".to_owned())
+    StoreError::Conflict(
+        "another import or undo of this organisation is at work; try again when it is done".to_owned(),
+    )
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

@@ -156,7 +156,8 @@ impl SupplierRecords {
     pub async fn person(&self, org: OrgId, email: &EmailAddress) -> Result<Person, StoreError> {
         let mut read = self.database.scope(org).read().await?;
         let sql = "SELECT id, email, role FROM users WHERE org_id = $1 AND folded = $2";
-        let row = sqlx::query(sql).bind(org.to_string()).bind(email.folded()).fetch_optional(&mut *read).await?;
+        let row =
+            sqlx::query(sql).bind(org.to_string()).bind(email.folded()).fetch_optional(&mut *read).await?;
         let row = row.ok_or(StoreError::NotFound("user"))?;
         Ok(Person::User { id: row.try_get(0)?, email: row.try_get(1)?, role: row.try_get(2)? })
     }
@@ -258,12 +259,12 @@ impl SupplierRecords {
             now: self.clock.now_ms(),
         };
         let mut draft = Draft::default();
-        let case =
-            new_case(&stored, account_id, &found.fingerprint, &found.account.account, "person", None);
+        let case = new_case(&stored, account_id, &found.fingerprint, &found.account.account, "person", None);
         let id = draft.case(&author, case)?;
         draft.write(&mut write, org, &batch).await?;
         let detail = serde_json::json!({ "supplier": stored.id, "account": account_id });
-        self.finish(write, org, &batch, Vec::new(), (by.audited(), AuditAction::CaseOpen, &id, detail)).await?;
+        self.finish(write, org, &batch, Vec::new(), (by.audited(), AuditAction::CaseOpen, &id, detail))
+            .await?;
         Ok(id)
     }
 

@@ -10,10 +10,12 @@ use super::batches::{BatchKind, NewBatch, Side, apply, generation, raise};
 use super::csv::is_provisional;
 use super::draft::{Author, Draft, NewAccount, NewCase};
 use super::feed::{Incoming, Lifecycle, SupplierFeed};
-use super::plan::{Candidates, account_face, granted, is_single, retirement, state_change, supplier_change, values};
+use super::plan::{
+    Candidates, account_face, granted, is_single, retirement, state_change, supplier_change, values,
+};
 use super::records::{Stored, StoredAccount, SupplierRecords, hidden};
-pub use super::report::{AccountChange, Ambiguous, ImportReport, ProposedDomain, SharedAccount};
 use super::report::note;
+pub use super::report::{AccountChange, Ambiguous, ImportReport, ProposedDomain, SharedAccount};
 use super::rows::{ValueKind, rows_in};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Durability, Event, StoreError, append_audit, config_changed};
@@ -246,7 +248,8 @@ impl Session<'_> {
         wanted.extend(self.derived(planned));
         let mut counts: BTreeMap<ValueKind, usize> = BTreeMap::new();
         let mut standing: BTreeSet<(ValueKind, String)> = BTreeSet::new();
-        let active = planned.stored.into_iter().flat_map(|s| s.values.iter().filter(|v| v.retired_at.is_none()));
+        let active =
+            planned.stored.into_iter().flat_map(|s| s.values.iter().filter(|v| v.retired_at.is_none()));
         for value in active {
             let count = counts.entry(value.kind).or_default();
             *count = count.saturating_add(1);
@@ -276,8 +279,8 @@ impl Session<'_> {
             planned.stored.is_some_and(|s| s.active(ValueKind::Domain).any(|value| value.text == domain))
         };
         let named = &planned.incoming.supplier.domains;
-        let has_domain = !named.is_empty()
-            || planned.stored.is_some_and(|s| s.active(ValueKind::Domain).next().is_some());
+        let has_domain =
+            !named.is_empty() || planned.stored.is_some_and(|s| s.active(ValueKind::Domain).next().is_some());
         let mut taken = Vec::new();
         for domain in planned.incoming.derived.iter().filter(|d| !named.contains(d) && !known(d.as_str())) {
             if has_domain {
@@ -318,8 +321,13 @@ impl Session<'_> {
                     room = room.saturating_sub(1);
                     let how = if self.options.verified { "import" } else { "status" };
                     let how = (state == AccountState::Verified).then_some(how);
-                    let account =
-                        NewAccount { supplier: planned.id, fingerprint: &fingerprint, account: new, state, verified_how: how };
+                    let account = NewAccount {
+                        supplier: planned.id,
+                        fingerprint: &fingerprint,
+                        account: new,
+                        state,
+                        verified_how: how,
+                    };
                     let id = draft.account(by, &account)?;
                     let opens = planned.stored.is_some() && state == AccountState::Pending;
                     opens.then(|| self.case(by, planned, new, &id, &fingerprint, draft)).transpose()?
@@ -403,7 +411,12 @@ impl Session<'_> {
     }
 
     /// Notes where else a new account stands. True when it must not be taken: it is the organisation's own.
-    fn shared(&mut self, planned: &Planned<'_>, new: &SupplierAccount, others: Option<&Vec<Option<String>>>) -> bool {
+    fn shared(
+        &mut self,
+        planned: &Planned<'_>,
+        new: &SupplierAccount,
+        others: Option<&Vec<Option<String>>>,
+    ) -> bool {
         let others = others.map(Vec::as_slice).unwrap_or_default();
         for other in others.iter().filter(|other| other.as_deref() != Some(planned.id)) {
             let shared = SharedAccount {
@@ -439,7 +452,11 @@ impl Session<'_> {
         *counter = counter.saturating_add(usize::from(changed));
         report.accounts_held_back = report.accounts_held_back.saturating_add(usize::from(refused));
         if changed || refused {
-            let beside = if from.is_none() { verified(planned).map(|a| a.account.account.masked()).collect() } else { Vec::new() };
+            let beside = if from.is_none() {
+                verified(planned).map(|a| a.account.account.masked()).collect()
+            } else {
+                Vec::new()
+            };
             let change = AccountChange {
                 supplier: SupplierId(planned.id.to_owned()),
                 name: planned.incoming.supplier.name.clone(),
@@ -498,7 +515,8 @@ impl Session<'_> {
         if let Some(detail) = detail.as_object_mut() {
             detail.insert("batch".to_owned(), batch.as_str().into());
         }
-        let action = if self.options.sync { AuditAction::SuppliersSync } else { AuditAction::SuppliersImport };
+        let action =
+            if self.options.sync { AuditAction::SuppliersSync } else { AuditAction::SuppliersImport };
         let (actor, subject) = (self.options.actor, self.options.source);
         let event = Event { org, at: now, actor, action, subject, detail, private: None };
         append_audit(&mut write, self.records.keyring.as_ref(), event).await?;
@@ -574,7 +592,8 @@ impl SupplierRecords {
             all().filter(|s| !is_provisional(&s.id)).map(|s| s.id.0.clone()).collect();
         let given: Vec<String> = given.into_iter().collect();
         let mut out = Candidates::default();
-        let head = "SELECT id, COALESCE(merged_into, id) FROM suppliers WHERE org_id = $1 AND batch_id <> $2 AND id";
+        let head =
+            "SELECT id, COALESCE(merged_into, id) FROM suppliers WHERE org_id = $1 AND batch_id <> $2 AND id";
         for row in rows_in(read, head, &org, hidden, &given, "").await? {
             out.by_id.insert(row.try_get(0)?, row.try_get(1)?);
         }

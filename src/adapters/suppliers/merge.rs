@@ -202,7 +202,8 @@ async fn open_cases(
     for row in rows {
         let (state, account): (String, String) = (row.try_get(2)?, row.try_get(3)?);
         let about = from.accounts.iter().find(|known| known.id == account);
-        let both = about.is_some_and(|a| into.accounts.iter().any(|known| known.fingerprint == a.fingerprint));
+        let both =
+            about.is_some_and(|a| into.accounts.iter().any(|known| known.fingerprint == a.fingerprint));
         let after = if both { "withdrawn".to_owned() } else { state.clone() };
         let face = |supplier: &Stored, state| Face {
             supplier: Some(supplier.id.0.clone()),

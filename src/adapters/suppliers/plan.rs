@@ -94,7 +94,8 @@ pub(super) fn is_single(kind: ValueKind) -> bool {
 
 /// A value that stops counting.
 pub(super) fn retirement(by: &Author<'_>, supplier: &str, value: &StoredValue) -> Change {
-    let face = |by: Option<String>, at| Face { supplier: Some(supplier.to_owned()), by, at, ..Face::default() };
+    let face =
+        |by: Option<String>, at| Face { supplier: Some(supplier.to_owned()), by, at, ..Face::default() };
     Change {
         entity: "value",
         row: value.id.clone(),

@@ -318,7 +318,8 @@ impl SupplierRecords {
         let (scheme, country): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
         let number = open(&*self.keyring, org, sealed::NUMBER, &id, &row.try_get::<Vec<u8>, _>(4)?)?;
         let holder: Option<Vec<u8>> = row.try_get(5)?;
-        let holder = holder.map(|sealed| open(&*self.keyring, org, sealed::HOLDER, &id, &sealed)).transpose()?;
+        let holder =
+            holder.map(|sealed| open(&*self.keyring, org, sealed::HOLDER, &id, &sealed)).transpose()?;
         let account = account(scheme, country, &number)?;
         Ok(StoredAccount {
             // Made anew, as with values.
@@ -396,6 +397,7 @@ pub(super) async fn successor(
     hidden: &str,
     id: &str,
 ) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT COALESCE(merged_into, id) FROM suppliers WHERE org_id = $1 AND id = $2 AND batch_id <> $3";
+    let sql =
+        "SELECT COALESCE(merged_into, id) FROM suppliers WHERE org_id = $1 AND id = $2 AND batch_id <> $3";
     Ok(sqlx::query_scalar(sql).bind(org.to_string()).bind(id).bind(hidden).fetch_optional(read).await?)
 }

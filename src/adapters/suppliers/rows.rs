@@ -4,9 +4,7 @@
 //! table and column, and what is looked up is the fingerprint of the folded text under its fingerprint key.
 
 use crate::adapters::store::StoreError;
-use crate::model::{
-    Account, Domain, EmailAddress, OrgId, fold_company_number, fold_name, fold_tax_number,
-};
+use crate::model::{Account, Domain, EmailAddress, OrgId, fold_company_number, fold_name, fold_tax_number};
 use crate::ports::{Keyring, PortError};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -189,7 +187,8 @@ pub(super) async fn insert(
         let size = 1_usize << rest.len().min(MOST_ROWS).ilog2();
         let (now, later) = rest.split_at_checked(size).unwrap_or((rest, &[]));
         let width = now.first().map_or(0, Vec::len);
-        let mut sql = String::with_capacity(head.len().saturating_add(size.saturating_mul(width).saturating_mul(7)));
+        let mut sql =
+            String::with_capacity(head.len().saturating_add(size.saturating_mul(width).saturating_mul(7)));
         sql.push_str(head);
         for row in 0..size {
             let first = row.saturating_mul(width).saturating_add(1);

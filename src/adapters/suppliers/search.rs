@@ -118,10 +118,15 @@ impl SupplierRecords {
             }
         }
         if text.len() == 4
-            && let Ok(tail) = Account::from_canonical(crate::model::Scheme::Iban, *b"ZZ", &format!("0000{}", text.to_ascii_uppercase()))
+            && let Ok(tail) = Account::from_canonical(
+                crate::model::Scheme::Iban,
+                *b"ZZ",
+                &format!("0000{}", text.to_ascii_uppercase()),
+            )
         {
             let hex = last4(&*self.keyring, org, &tail)?;
-            let head = "SELECT supplier_id FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND last4";
+            let head =
+                "SELECT supplier_id FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND last4";
             for row in rows_in(read, head, &org_text, hidden, &[hex], " LIMIT 100").await? {
                 account(row.try_get(0)?, tail.masked());
             }

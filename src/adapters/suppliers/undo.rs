@@ -102,7 +102,11 @@ impl SupplierRecords {
 }
 
 /// Whatever later batches made of rows that this one created or changed, and what they hung onto its suppliers.
-async fn conflicts(read: &mut AnyConnection, org: OrgId, batch: &str) -> Result<Vec<UndoConflict>, StoreError> {
+async fn conflicts(
+    read: &mut AnyConnection,
+    org: OrgId,
+    batch: &str,
+) -> Result<Vec<UndoConflict>, StoreError> {
     let mut out = Vec::new();
     for (entity, table, supplier) in TABLES {
         let created = format!(

@@ -22,7 +22,10 @@ pub(super) async fn edit(
 ) -> Result<u8, Failure> {
     let steps = steps(args)?;
     if steps.is_empty() {
-        return Err(Failure { what: "nothing is to be changed".to_owned(), help: "`sentra suppliers edit --help`" });
+        return Err(Failure {
+            what: "nothing is to be changed".to_owned(),
+            help: "`sentra suppliers edit --help`",
+        });
     }
     let id = SupplierId(args.id.clone());
     let edited = records.edit(context.org, &id, &steps, "operator").await?;
@@ -34,7 +37,9 @@ pub(super) async fn edit(
         return Ok(0);
     }
     match &edited.batch {
-        Some(batch) => writeln!(out, "{} changed. `sentra suppliers undo {batch}` takes it back.", edited.supplier)?,
+        Some(batch) => {
+            writeln!(out, "{} changed. `sentra suppliers undo {batch}` takes it back.", edited.supplier)?
+        }
         None => writeln!(out, "{} is as asked already.", edited.supplier)?,
     }
     for case in &edited.cases {
@@ -75,10 +80,15 @@ fn steps(args: &EditArgs) -> Result<Vec<EditStep>, Failure> {
     steps.extend(args.block_account.iter().cloned().map(EditStep::Block));
     for text in &args.add_account {
         let unclear = "write the full IBAN, or one of the forms that `sentra org account add --help` names";
-        let accounts = account::parse(text)
-            .map_err(|_| Failure { what: "this is no account number that Sentra knows".to_owned(), help: unclear })?;
+        let accounts = account::parse(text).map_err(|_| Failure {
+            what: "this is no account number that Sentra knows".to_owned(),
+            help: unclear,
+        })?;
         let [account] = accounts.as_slice() else {
-            return Err(Failure { what: "this may be a UK or an Australian account".to_owned(), help: unclear });
+            return Err(Failure {
+                what: "this may be a UK or an Australian account".to_owned(),
+                help: unclear,
+            });
         };
         let state = AccountState::Pending;
         let account = SupplierAccount { account: account.clone(), bic: None, account_name: None, state };

@@ -32,8 +32,13 @@ pub(super) async fn import(
     let parsed =
         parsed.map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
     let source = how.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
-    let options =
-        ImportOptions { verified: how.verified, dry_run: how.dry_run, actor: "operator", source: &source, ..ImportOptions::default() };
+    let options = ImportOptions {
+        verified: how.verified,
+        dry_run: how.dry_run,
+        actor: "operator",
+        source: &source,
+        ..ImportOptions::default()
+    };
     let mut feed = ListFeed::new(parsed.suppliers.iter().cloned());
     let report = records.import(context.org, &mut feed, &options).await?;
     if let (Some(redis), Some(generation)) = (&context.redis, report.generation)

@@ -23,7 +23,12 @@ fn counts(supplier: &SupplierRecord) -> [(&'static str, usize); 4] {
         .map(|state| (state.as_str(), supplier.accounts.iter().filter(|a| a.state == state).count()))
 }
 
-pub(super) async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) async fn list(
+    records: &SupplierRecords,
+    org: OrgId,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
     let mut rows = Vec::new();
     let mut after: Option<SupplierId> = None;
     loop {

@@ -125,9 +125,12 @@ impl SupplierRecords {
             return Err(conflict("the supplier was not called yet, or did not confirm the account"));
         }
         if case.called_by.as_deref() == Some(by.actor()) || case.requested_by == by.actor() {
-            return Err(conflict("whoever asked for it or made the call cannot approve it: a second person must"));
+            return Err(conflict(
+                "whoever asked for it or made the call cannot approve it: a second person must",
+            ));
         }
-        let standing = case.call_value.as_ref().is_some_and(|id| step.detail.numbers.iter().any(|n| n.id == *id));
+        let standing =
+            case.call_value.as_ref().is_some_and(|id| step.detail.numbers.iter().any(|n| n.id == *id));
         if !standing {
             return Err(conflict("the number that was called is no longer on the record; call again"));
         }
@@ -171,7 +174,13 @@ impl SupplierRecords {
     }
 
     async fn step<'a>(&self, org: OrgId, id: &str, by: &'a Person) -> Result<Step<'a>, StoreError> {
-        let new = NewBatch { kind: BatchKind::Case, actor: by.actor(), source: "case", hash: None, verified: false };
+        let new = NewBatch {
+            kind: BatchKind::Case,
+            actor: by.actor(),
+            source: "case",
+            hash: None,
+            verified: false,
+        };
         let (mut write, batch) = self.change(org, &new).await?;
         let hidden = hidden(&mut write, org).await?;
         let case = self.one(&mut write, org, &hidden, id).await?.ok_or(StoreError::NotFound("case"))?;
