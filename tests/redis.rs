@@ -4,11 +4,11 @@
 use crate::support::redis::{Redises, Topology, eventually};
 use crate::support::world::{Setup, World};
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Book, Database, Store};
 use sentra::model::{
     AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, EmailAddress, Lookup, Organisation,
