@@ -38,5 +38,6 @@ mod smtp_server;
 mod store;
 mod supplier_cases;
 mod supplier_changes;
+mod supplier_commands;
 mod suppliers;
 mod support;
