@@ -215,6 +215,7 @@ fn the_verdict_header_verifies_by_python_and_openssl() {
             auth: &auth,
             passes: 0,
             include_return_token: true,
+            voice: &sentra::act::Voice::default(),
         };
         let parsed = sentra::message::parse(&mail.octets);
         let octets = compose(&mail, &parsed, &verdict(action), &stamp).unwrap().segments.concat();
