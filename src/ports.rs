@@ -439,6 +439,43 @@ pub trait Count: Send + Sync {
     async fn sweep_bodies(&self) -> Result<usize, PortError>;
 }
 
+/// How old backups are, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BackupAges {
+    /// The newest one's moment; `None`: there is none.
+    pub backup_seconds: Option<u64>,
+    /// The last restore that was tried out; `None`: never.
+    pub drill_seconds: Option<u64>,
+    /// Whether that went well.
+    pub drill_ok: bool,
+}
+
+/// What a scheduled backup did.
+#[derive(Clone, Debug)]
+pub struct BackupDone {
+    /// Its id.
+    pub id: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Octets that had to be written.
+    pub written: u64,
+}
+
+/// Whoever makes backups.
+#[async_trait]
+pub trait BackUp: Send + Sync {
+    /// How old the newest is.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn ages(&self) -> Result<BackupAges, PortError>;
+    /// Makes one; `None` while another node does.
+    ///
+    /// # Errors
+    /// [`PortError`] of database and backup store.
+    async fn back_up(&self) -> Result<Option<BackupDone>, PortError>;
+}
+
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────
 
 /// The organisations' keys. In memory once loaded: these calls neither block nor wait.

@@ -19,6 +19,7 @@
 )]
 
 mod annotate;
+mod backup;
 mod check;
 mod cli;
 mod clients;
