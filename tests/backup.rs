@@ -128,8 +128,15 @@ async fn a_backup_is_made_beside_a_running_server_and_restores_to_the_same() {
     assert_eq!(kit.held(), before);
     assert_eq!(kit.body(&id), body, "bodies too");
     assert!(data.join(format!("sentra.db.before-{third}")).exists());
-    let audit = kit.world.run(&["audit", "list", "--json"]);
-    assert!(audit.contains("backup.restore") && audit.contains("backup.create"), "{audit}");
+    let mut sql = kit.world.sql().await;
+    let noted: Vec<String> =
+        sqlx::query_scalar("SELECT action FROM audit WHERE action LIKE 'backup.%' ORDER BY seq")
+            .fetch_all(&mut sql)
+            .await
+            .unwrap();
+    drop(sql);
+    assert!(noted.contains(&"backup.create".to_owned()), "{noted:?}");
+    assert_eq!(noted.last().map(String::as_str), Some("backup.restore"), "{noted:?}");
     kit.world.serve();
     assert_eq!(kit.send(&changed_invoice("after@t")).await, 250);
     assert_eq!(kit.world.quarantine().len(), 5);
