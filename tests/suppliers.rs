@@ -1,11 +1,11 @@
 //! Supplier records: files into the database, and the directory's answers through cache, Redis and database.
 
 use crate::support::redis::{RedisServer, eventually};
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::{Options as RedisOptions, Redis};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{ChainCheck, Database, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
 use sentra::adapters::suppliers::feed::ListFeed;

@@ -25,12 +25,12 @@
 mod support;
 
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::history::DatabaseHistory;
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Book, Database, Store};
 use sentra::model::{
     DirectoryKey, DirectoryQuery, Domain, EmailAddress, HistoryQuery, Lesson, Lookup, Money, Organisation,
@@ -69,7 +69,7 @@ async fn open(world: &World) -> Arc<Store> {
     let keyring = Arc::new(LocalKeyring::new(&master).unwrap());
     let database = Database::open(config.database.url.expose_secret()).await.unwrap();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&config.objects)));
+    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&world.dir().join("data"))));
     Book::new(Arc::clone(&store)).refresh().await.unwrap();
     store
 }
