@@ -165,8 +165,30 @@ pub const MAX_SIGNATURES: usize = 12;
 
 // ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Octets of one supplier file.
-pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Octets of one supplier file; it is read as a stream.
+pub const MAX_IMPORT_OCTETS: u64 = 4 * 1_024 * 1_024 * 1_024;
+/// Octets of a supplier file's rows that stay in memory; above it they go to a temporary file.
+pub const IMPORT_IN_MEMORY: usize = 16 * 1_024 * 1_024;
+/// Octets of one row of a supplier file as it is kept: all columns full.
+pub const MAX_IMPORT_ROW: usize = 16 * 1_024 * 1_024;
+/// Octets after an opening quotation mark in which the closing one must follow.
+pub const MAX_IMPORT_QUOTED: usize = 1_024 * 1_024;
+/// Octets of a workbook (.xlsx) as it is stored, …
+pub const MAX_WORKBOOK: u64 = 256 * 1_024 * 1_024;
+/// … of one of its parts unpacked, …
+pub const MAX_WORKBOOK_PART: u64 = 1_024 * 1_024 * 1_024;
+/// … and of its shared texts, which are held in memory.
+pub const MAX_SHARED_TEXTS: usize = 128 * 1_024 * 1_024;
+/// Shared texts of a workbook.
+pub const MAX_SHARED_TEXT_COUNT: usize = 8_000_000;
+/// Octets of one XML tag or text in a workbook.
+pub const MAX_WORKBOOK_TOKEN: usize = 1_024 * 1_024;
+/// Cell formats and sheets of a workbook.
+pub const MAX_WORKBOOK_ENTRIES: usize = 65_536;
+/// Octets of a JSON file of contacts, which is held in memory.
+pub const MAX_CONTACTS_JSON: u64 = 128 * 1_024 * 1_024;
+/// Octets of a map file.
+pub const MAX_MAP_FILE: u64 = 256 * 1_024;
 /// Rows of one supplier file.
 pub const MAX_IMPORT_ROWS: usize = 1_000_000;
 /// Columns of a supplier file: Business Central exports about 200.
