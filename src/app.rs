@@ -221,8 +221,8 @@ impl Kept {
         let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
         let mut writers = vec![writer];
         let history: Arc<dyn History> = if config.history {
-            let (history, writer) =
-                DatabaseHistory::start(database, Arc::clone(store.keyring()) as _, last.clone());
+            let (keyring, clock) = (Arc::clone(store.keyring()) as _, Arc::clone(store.clock()));
+            let (history, writer) = DatabaseHistory::start(database, keyring, clock, last.clone());
             writers.push(writer);
             Arc::new(history)
         } else {

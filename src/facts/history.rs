@@ -218,7 +218,8 @@ mod tests {
     #[test]
     fn amounts_are_measured_by_median_and_spread() {
         let usual = [10_000, 11_000, 12_000, 13_000, 14_000];
-        let rows: [(&str, &[i64], i64, Option<(i64, bool)>); 5] = [
+        type Row<'a> = (&'a str, &'a [i64], i64, Option<(i64, bool)>);
+        let rows: [Row<'_>; 5] = [
             ("too little history", &usual[..4], 90_000_000, None),
             ("usual", &usual, 15_000, Some((1, false))),
             ("five times", &usual, 60_000, Some((4, true))),

@@ -141,7 +141,8 @@ async fn directory(store: &Arc<Store>, org: &Organisation, redis: &Redis, redise
 async fn history(store: &Arc<Store>, org: &Organisation) {
     let stop = CancellationToken::new();
     let keyring = Arc::clone(store.keyring()) as _;
-    let (history, writer) = DatabaseHistory::start(store.database().clone(), keyring, stop.clone());
+    let (history, writer) =
+        DatabaseHistory::start(store.database().clone(), keyring, Arc::new(SystemClock), stop.clone());
     let party = Party::Domain(Domain::parse("acme-supplies.example").unwrap());
     let key = account_check::iban("GB29NWBK60161331926819").unwrap().comparison_key();
     let begun = Instant::now();
@@ -171,7 +172,8 @@ async fn history(store: &Arc<Store>, org: &Organisation) {
     );
     let stop = CancellationToken::new();
     let keyring = Arc::clone(store.keyring()) as _;
-    let (history, writer) = DatabaseHistory::start(store.database().clone(), keyring, stop.clone());
+    let (history, writer) =
+        DatabaseHistory::start(store.database().clone(), keyring, Arc::new(SystemClock), stop.clone());
     let mut times = Vec::new();
     for number in 0..ROUNDS {
         let query = HistoryQuery {

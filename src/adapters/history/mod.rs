@@ -14,7 +14,7 @@ mod writer;
 use crate::adapters::store::Database;
 use crate::limits;
 use crate::model::{HistoryAnswer, HistoryQuery, Lesson, Lookup, OrgId, QuarantineId};
-use crate::ports::{History, Keyring};
+use crate::ports::{Clock, History, Keyring};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -38,10 +38,11 @@ impl DatabaseHistory {
     pub fn start(
         database: Database,
         keyring: Arc<dyn Keyring>,
+        clock: Arc<dyn Clock>,
         stop: CancellationToken,
     ) -> (Self, JoinHandle<()>) {
         let (tasks, queue) = mpsc::channel(limits::HISTORY_QUEUE);
-        let writer = Writer::new(database.clone(), Arc::clone(&keyring), queue);
+        let writer = Writer::new(database.clone(), Arc::clone(&keyring), clock, queue);
         (Self { database, keyring, tasks }, tokio::spawn(writer.run(stop)))
     }
 

@@ -6,13 +6,12 @@ use super::marks::{self, Mark, kind};
 use crate::adapters::store::{Database, Durability, StoreError};
 use crate::limits;
 use crate::model::{Lesson, OrgId, QuarantineId, Seen};
-use crate::ports::Keyring;
+use crate::ports::{Clock, Keyring};
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +35,7 @@ impl Task {
 pub(super) struct Writer {
     database: Database,
     keyring: Arc<dyn Keyring>,
+    clock: Arc<dyn Clock>,
     queue: mpsc::Receiver<Task>,
     /// Taken from the queue and not yet committed.
     waiting: Vec<Task>,
@@ -46,9 +46,14 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(database: Database, keyring: Arc<dyn Keyring>, queue: mpsc::Receiver<Task>) -> Self {
+    pub(super) fn new(
+        database: Database,
+        keyring: Arc<dyn Keyring>,
+        clock: Arc<dyn Clock>,
+        queue: mpsc::Receiver<Task>,
+    ) -> Self {
         let waiting = Vec::with_capacity(limits::HISTORY_BATCH);
-        Self { database, keyring, queue, waiting, tries: 0, active: BTreeSet::new() }
+        Self { database, keyring, clock, queue, waiting, tries: 0, active: BTreeSet::new() }
     }
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
@@ -169,7 +174,9 @@ impl Writer {
         for id in decided(&mut write, org, false).await? {
             forget(&mut write, org, id).await?;
         }
-        let oldest = now_ms()
+        let oldest = self
+            .clock
+            .now_ms()
             .saturating_sub(i64::try_from(limits::HISTORY_THREAD_AGE.as_millis()).unwrap_or(i64::MAX));
         let newest = "SELECT last_seen FROM history WHERE org_id = $1 AND kind = $2 ORDER BY last_seen DESC LIMIT 1 OFFSET $3";
         let full: Option<i64> = sqlx::query_scalar(newest)
@@ -307,11 +314,6 @@ async fn upsert(write: &mut AnyConnection, org: OrgId, sum: &BTreeMap<Mark, Seen
         query.execute(&mut *write).await?;
     }
     Ok(())
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Counts `sentra_history_lessons_total`.
