@@ -5,6 +5,7 @@ pub mod backup;
 pub mod clock;
 pub mod directory;
 pub mod dns;
+pub mod history;
 pub mod keyring;
 pub mod next_hop;
 pub mod objects;

@@ -5,6 +5,7 @@
 
 mod account;
 mod backup;
+mod cases;
 mod certificate;
 pub mod check;
 mod config;
@@ -93,8 +94,11 @@ enum Command {
     Backup(backup::BackupCommand),
     /// Restore a backup, or try it out with --drill
     Restore(backup::RestoreArgs),
-    /// Suppliers: import, list, show, export
+    /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
+    /// Verification cases: bank accounts that two people make sure of
+    #[command(subcommand)]
+    Cases(cases::CasesCommand),
     /// The rules that judge: list, test, lint
     Rules(rules::RulesArgs),
     /// Microsoft 365
@@ -155,6 +159,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Backup(command) => backup::run(globals, command, io).await,
         Command::Restore(args) => backup::restore(globals, &args, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
+        Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
         Command::Serve | Command::Demo(_) => {
             Err(Failure::usage("serve and demo make a runtime of their own"))
