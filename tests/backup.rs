@@ -178,7 +178,8 @@ async fn every_damage_is_found_and_named() {
         std::fs::copy(other, path).unwrap();
     };
     let remove = |path: &Path| std::fs::remove_file(path).unwrap();
-    let rows: [(&str, &Path, &dyn Fn(&Path), &str); 7] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let rows: [(&str, &Path, Damage<'_>, &str); 7] = [
         ("a missing chunk", &chunks[0], &remove, "is missing"),
         ("a changed chunk", &chunks[1], &flip, "is damaged"),
         ("a cut chunk", &chunks[2], &cut, "is damaged"),
