@@ -72,6 +72,12 @@ pub const PREFERENCES: &[Preference] = &[
         values: Values::OneOf(&["off", "on"]),
     },
     Preference {
+        name: "cases.call-back-days",
+        doc: "Days that a phone number must have been on a supplier's record before it can verify a bank change",
+        default: "30",
+        values: Values::Number(0, 365),
+    },
+    Preference {
         name: "untouchable",
         doc: "A warning (caution, danger) that cannot stand in its message, because that is signed, encrypted, a bounce, a meeting: tell it by headers alone, by a notice of our own to the recipients, or hold the message (in mode enforce)",
         default: "notice",
