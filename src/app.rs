@@ -113,6 +113,7 @@ impl App {
             next_hop: Arc::clone(&next_hop) as _,
             journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
+            companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),

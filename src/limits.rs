@@ -155,7 +155,7 @@ pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
 /// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 /// Octets added to a declared SIZE for what we prepend and the banner.
-pub const SIZE_MARGIN: u64 = 16 * 1_024;
+pub const SIZE_MARGIN: u64 = 64 * 1_024;
 /// One question to one name server.
 pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// One host name: all name servers, retries and mail exchangers.
@@ -468,6 +468,17 @@ pub const MAX_BANNER_PARTS: usize = 8;
 pub const MAX_BANNER: usize = 3 * 1_024;
 /// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
 pub const MAX_OLD_BANNER: usize = 4_096;
+/// Content- fields that move into the part which the body of a message without text becomes.
+pub const MAX_MOVED_FIELDS: usize = 16;
+/// Notices beside one message that cannot carry its banner: one for each protected mailbox it reaches.
+pub const MAX_COMPANION_NOTICES: usize = 50;
+/// A companion notice goes out by itself after this long, should nobody have noted what became of its message: above
+/// [`VERDICT_HARD_STOP`].
+pub const COMPANION_GRACE: Duration = Duration::from_secs(300);
+/// Notice fields of ours that are verified in one message: each costs a signature check.
+pub const MAX_NOTICE_FIELDS: usize = 4;
+/// Older banners of ours that are taken out of one part.
+pub const MAX_OLD_BANNERS: usize = 16;
 /// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
 /// removable fields costs one buffer and not thousands of slices.
 pub const MAX_HEADER_SLICES: usize = 256;

@@ -294,6 +294,36 @@ pub struct OutboxMail {
     pub kind: &'static str,
 }
 
+/// A notice beside a message that cannot carry its banner.
+#[derive(Clone, Debug)]
+pub struct CompanionNotice {
+    /// The mail.
+    pub mail: OutboxMail,
+    /// The same for the same message and reader: a retry of the message adds no second notice.
+    pub dedupe_key: String,
+}
+
+/// Queues the notices beside messages. They are durable before the message goes onward, and due once it has arrived.
+#[async_trait]
+pub trait Companions: Send + Sync {
+    /// Queues them all in one durable transaction, due by themselves after `limits::COMPANION_GRACE`. Returns the rows
+    /// that are new. `about` is the message.
+    ///
+    /// # Errors
+    /// [`PortError`]: nothing is queued.
+    async fn prepare(
+        &self,
+        org: OrgId,
+        about: MailId,
+        notices: Vec<CompanionNotice>,
+    ) -> Result<Vec<Ulid>, PortError>;
+    /// The message arrived: they are due now; or it did not (`arrived` false): they are taken back.
+    ///
+    /// # Errors
+    /// [`PortError`]: they go out after the grace time.
+    async fn settle(&self, org: OrgId, about: MailId, rows: &[Ulid], arrived: bool) -> Result<(), PortError>;
+}
+
 /// A leased mail, to be sent now.
 #[derive(Clone, Debug)]
 pub struct OutboxItem {

@@ -23,6 +23,7 @@ mod backup;
 mod check;
 mod cli;
 mod clients;
+mod companion;
 mod demo;
 mod history;
 mod journey;

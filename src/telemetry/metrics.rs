@@ -130,6 +130,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
         ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
+        ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
         ("sentra_backup_written_bytes_total", "Octets that scheduled backups had to write."),
@@ -205,6 +206,11 @@ pub(super) fn alarm(kind: Alarm) {
     if let Some(counter) = find(&METERS.alarms, &kind) {
         counter.increment(1);
     }
+}
+
+/// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.
+pub fn companion(reason: &'static str) {
+    metrics::counter!("sentra_companion_notices_total", "reason" => reason).increment(1);
 }
 
 /// Counts a panic; the panic hook calls it.

@@ -130,6 +130,10 @@ actions! {
     QuarantineReleaseFailed = "quarantine.release_failed" ("entry"; "attempts, maybe_twice"; "-")
     /// A notice to administrators was given up.
     NoticeFailed = "notice.failed" ("row of the outbox"; "attempts, maybe_twice"; "-")
+    /// Notices beside a message that cannot carry its warning were queued.
+    CompanionQueued = "companion.queued" ("message"; "notices (count)"; "-")
+    /// They were taken back, because the next hop refused the message.
+    CompanionWithdrawn = "companion.withdrawn" ("message"; "notices (count)"; "-")
     /// Bodies that no entry names were removed.
     QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
 

@@ -7,6 +7,7 @@
 
 mod audit;
 mod book;
+mod companions;
 mod database;
 mod decisions;
 mod dump;
