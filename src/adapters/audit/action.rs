@@ -59,6 +59,13 @@ actions! {
     SystemStart = "system.start" ("version of the program"; "ruleset, keys"; "-")
     /// The server has drained and ends.
     SystemStop = "system.stop" ("version of the program"; "-"; "-")
+    /// A backup was made: by hand, or as the first of a day by itself.
+    BackupCreate = "backup.create" ("id of the backup"; "rows, bodies"; "-")
+    /// A restore was tried out into a scratch database.
+    BackupDrill = "backup.drill" ("id of the backup, or `none`"; "ok, rows"; "-")
+    /// The database was restored: entries after the backup's moment are not in this chain.
+    BackupRestore = "backup.restore" ("id of the backup"; "at, rows"; "-")
+
     /// Rules and certificates were read again, or refused (then what ran stays).
     SystemReload = "system.reload" ("`taken_up` or `refused`"; "ruleset"; "-")
 
