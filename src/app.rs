@@ -139,9 +139,8 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, voice, tls, last, writer };
         let backups = backing_up(&config, &store)?;
-        let parts = Parts { store, book, redis, counting, backups, releases, rules, tls, last, writers };
+        let parts = Parts { store, book, redis, counting, backups, releases, rules, voice, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 
