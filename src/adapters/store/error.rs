@@ -46,7 +46,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let permanent = match &error {
             sqlx::Error::Database(inner) => {
-                inner.is_unique_violation()
+                inner.code().is_some_and(|code| is_permanent_state(&code))
+                    || inner.is_unique_violation()
                     || inner.is_foreign_key_violation()
                     || inner.is_check_violation()
                     || inner.message().starts_with("audit entries")
@@ -60,6 +61,24 @@ impl From<sqlx::Error> for StoreError {
             _ => false,
         };
         if permanent { Self::Refused(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+    }
+}
+
+/// Whether PostgreSQL's SQLSTATE (five characters; SQLite's codes are shorter) means that trying again is no use: data
+/// exceptions, constraints, and statements it does not allow, such as rows that a policy refuses. Not deadlocks,
+/// serialisation, locks, shutdowns and lack of resources.
+fn is_permanent_state(code: &str) -> bool {
+    code.len() == 5 && ["22", "23", "42"].iter().any(|class| code.starts_with(class))
+}
+
+/// Whether this connection is gone, be it that the server ended it (SQLSTATE 08, 57P) or the network.
+pub(super) fn is_lost_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(inner) => {
+            inner.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => false,
     }
 }
 

@@ -219,12 +219,13 @@ impl Store {
         verb: &str,
         actor: &str,
     ) -> Result<(), StoreError> {
-        if let Membership::OwnAccount(_) = member {
-            directory_changed(write, org).await?;
-        }
+        // The audit chain first, then what all organisations share: every writer locks in this order.
         let action = format!("{}.{verb}", member.kind().replace(' ', "_"));
         self.note(write, org, actor, &action, &member.subject(), json!({})).await?;
-        config_changed(write).await
+        match member {
+            Membership::OwnAccount(_) => directory_changed(write, org).await,
+            _ => config_changed(write).await,
+        }
     }
 
     pub(super) async fn put_mailbox(
