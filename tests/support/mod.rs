@@ -1,5 +1,7 @@
 //! What the tests share: servers they start, clients, fixtures.
+pub mod backend;
 pub mod client;
+pub mod postgres;
 pub mod redis;
 pub mod sink;
 pub mod world;

@@ -237,7 +237,9 @@ mod tests {
                 sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *write).await.unwrap();
             assert_eq!(mode, "wal");
         }
-        let refused = sqlx::query("UPDATE generations SET value = 2").execute(&mut *database.begin_read(Seen::Nothing).await.unwrap()).await;
+        let refused = sqlx::query("UPDATE generations SET value = 2")
+            .execute(&mut *database.begin_read(Seen::Nothing).await.unwrap())
+            .await;
         assert!(refused.is_err(), "readers cannot write");
     }
 
@@ -269,7 +271,13 @@ mod tests {
         assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *write).await.unwrap(), 1);
         sqlx::query(set).execute(&mut *write).await.unwrap();
         write.commit().await.unwrap();
-        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *database.begin_read(Seen::Nothing).await.unwrap()).await.unwrap(), 77);
+        assert_eq!(
+            sqlx::query_scalar::<_, i64>(value)
+                .fetch_one(&mut *database.begin_read(Seen::Nothing).await.unwrap())
+                .await
+                .unwrap(),
+            77
+        );
     }
 
     /// A message's deadline can end while its transaction waits for another process's lock. The lock comes later, to a

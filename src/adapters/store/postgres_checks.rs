@@ -50,7 +50,9 @@ async fn schema(connection: &mut AnyConnection, place: &str) -> Result<(), Store
             None => return Err(old("has an older schema than this program needs")),
             Some(checksum) if checksum != *migration.checksum => {
                 return Err(StoreError::Setup {
-                    what: format!("the schema of the database {place} was made by other migrations than this program's"),
+                    what: format!(
+                        "the schema of the database {place} was made by other migrations than this program's"
+                    ),
                     help: "use the sentra that migrated it, or restore a backup",
                 });
             }
@@ -113,11 +115,14 @@ async fn role(connection: &mut AnyConnection, place: &str) -> Result<(), StoreEr
 }
 
 fn unfit(place: &str, kind: &str, name: &str) -> StoreError {
-    let apart = "connect as a role of its own that owns nothing: docs/operations.md, \"PostgreSQL\", has the SQL";
+    let apart =
+        "connect as a role of its own that owns nothing: docs/operations.md, \"PostgreSQL\", has the SQL";
     let (why, help) = match kind {
         "superuser" => (format!("the role {name} is superuser"), apart),
         "bypassrls" => (format!("the role {name} has BYPASSRLS"), apart),
-        "createrole" => (format!("the role {name} has CREATEROLE and can make itself a member of others"), apart),
+        "createrole" => {
+            (format!("the role {name} has CREATEROLE and can make itself a member of others"), apart)
+        }
         "other" => (format!("the session acts as the role {name}, not as the one that logged in"), apart),
         "member" => (format!("the role can SET ROLE to {name}"), "revoke that membership: REVOKE … FROM …"),
         "owner" => (format!("the role owns {name}, or is a member of its owner"), apart),

@@ -90,7 +90,8 @@ async fn create_role(write: &mut AnyConnection, url: &str, role: &str) -> Result
         Some(_) => return Err(cannot("its password has characters that only the server can prepare")),
         None => return Err(cannot("its URL has no password")),
     };
-    let quoted: String = sqlx::query_scalar("SELECT quote_ident($1)").bind(role).fetch_one(&mut *write).await?;
+    let quoted: String =
+        sqlx::query_scalar("SELECT quote_ident($1)").bind(role).fetch_one(&mut *write).await?;
     // The verifier, not the password: statements may be logged by the server.
     let sql = format!(
         "CREATE ROLE {quoted} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION PASSWORD '{verifier}'"
