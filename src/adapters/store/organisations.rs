@@ -3,6 +3,7 @@
 use super::error::{StoreError, damaged};
 use super::settings::{checked_name, checked_tenant, from_word, taken, word};
 use super::{Store, SystemRead, audit, config_changed, placed};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::{KeyPurpose, WrappedKey};
 use crate::model::{
     Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
@@ -82,7 +83,8 @@ impl Store {
         }
         let ingress_token = self.put_token(&mut write, id, "ingress").await?;
         let return_token = self.put_token(&mut write, id, "return").await?;
-        self.note(&mut write, id, actor, "org.create", &name, json!({ "mode": new.mode.as_str() })).await?;
+        self.note(&mut write, id, actor, AuditAction::OrgCreate, &name, json!({ "mode": new.mode.as_str() }))
+            .await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;

@@ -91,7 +91,7 @@ UNION ALL SELECT 9, 'privilege', c.relname::text FROM pg_class c JOIN pg_namespa
     AND has_table_privilege(session_user, c.oid, 'TRUNCATE, REFERENCES, TRIGGER')
 UNION ALL SELECT 10, 'audit', c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relname = 'audit'
-    AND has_table_privilege(session_user, c.oid, 'UPDATE, DELETE')
+    AND has_table_privilege(session_user, c.oid, 'UPDATE')
 UNION ALL SELECT 11, 'unforced', c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
     AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
@@ -136,7 +136,7 @@ fn unfit(place: &str, kind: &str, name: &str) -> StoreError {
             "run `sentra migrate`: it gives the role what it needs and takes the rest",
         ),
         "audit" => (
-            "the role may change or delete audit entries".to_owned(),
+            "the role may change audit entries".to_owned(),
             "run `sentra migrate`: it gives the role what it needs and takes the rest",
         ),
         "unforced" => (

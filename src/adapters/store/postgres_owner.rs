@@ -63,7 +63,9 @@ async fn rights(connection: &mut AnyConnection, url: &str, role: &str) -> Result
     sqlx::query("SELECT sentra_collate()").execute(&mut *write).await?;
     let expected = system_reads(&SystemRead::ALL);
     let tables: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sentra_tables ORDER BY name").fetch_all(&mut *write).await?;
+        sqlx::query_scalar("SELECT name FROM sentra_tables WHERE to_regclass(quote_ident(name)) IS NOT NULL ORDER BY name")
+            .fetch_all(&mut *write)
+            .await?;
     for table in tables {
         let reads = expected.get(&table).map_or("", String::as_str);
         let sql = "SELECT sentra_read_across($1, $2)";

@@ -1,7 +1,8 @@
 //! Changing one setting of an organisation.
 
 use super::error::{StoreError, damaged};
-use super::{Store, config_changed};
+use super::{Event, Store, append_audit, config_changed};
+use crate::adapters::audit::AuditAction;
 use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId, Preference};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,8 +104,15 @@ impl Store {
             put_preference(&mut write, org, preference, chosen.as_deref()).await?;
             value.clone_from(chosen);
         }
-        let detail = json!({ "setting": setting.name(), "value": value });
-        self.note(&mut write, org, actor, "org.set", setting.name(), detail).await?;
+        // A value with an address in it names a person.
+        let (open, private) = match value {
+            Some(value) if value.contains('@') => (None, Some(json!({ "value": value }))),
+            value => (value, None),
+        };
+        let detail = json!({ "setting": setting.name(), "value": open });
+        let (action, subject) = (AuditAction::OrgSet, setting.name());
+        let event = Event { org, at: now, actor, action, subject, detail, private };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         config_changed(&mut write).await?;
         write.commit().await
     }

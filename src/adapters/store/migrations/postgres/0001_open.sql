@@ -23,7 +23,8 @@ BEGIN
     EXECUTE format(
         'CREATE POLICY sentra_organisation ON %I USING (%I = current_setting(''sentra.org'', true)) '
         'WITH CHECK (%I = current_setting(''sentra.org'', true))', relation, key, key);
-    INSERT INTO sentra_tables (name, privileges) VALUES (relation, privileges);
+    INSERT INTO sentra_tables (name, privileges) VALUES (relation, privileges)
+    ON CONFLICT (name) DO UPDATE SET privileges = excluded.privileges, system_reads = '';
 END
 $$;
 
@@ -33,7 +34,9 @@ DECLARE
     known RECORD;
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), role);
-    FOR known IN SELECT name, privileges FROM sentra_tables ORDER BY name LOOP
+    FOR known IN
+        SELECT t.name, t.privileges FROM sentra_tables t WHERE to_regclass(quote_ident(t.name)) IS NOT NULL ORDER BY t.name
+    LOOP
         EXECUTE format('REVOKE ALL ON TABLE %I FROM PUBLIC, %I', known.name, role);
         EXECUTE format('GRANT %s ON TABLE %I TO %I', known.privileges, known.name, role);
     END LOOP;
@@ -327,14 +330,6 @@ CREATE TABLE audit (
     hash      TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (org_id, seq)
 );
-CREATE FUNCTION sentra_audit_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'audit entries cannot be changed or deleted';
-END
-$$;
-CREATE TRIGGER audit_is_final BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION sentra_audit_is_final();
-CREATE TRIGGER audit_stays BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION sentra_audit_is_final();
-
 -- The newest entry of each chain; updating it first serialises the writers of one chain on every engine.
 CREATE TABLE audit_heads (
     org_id TEXT COLLATE "C" PRIMARY KEY REFERENCES organisations (id),
