@@ -22,7 +22,7 @@ pub(super) async fn read(
     org: OrgId,
     keys: &[(&DirectoryKey, Fingerprint)],
 ) -> Result<Read, StoreError> {
-    let mut snapshot = database.reader().begin().await?;
+    let mut snapshot = database.scope(org).read().await?;
     let generation = generation(&mut snapshot, org).await?;
     let mut hits = BTreeMap::new();
     accounts(&mut snapshot, org, keys, &mut hits).await?;
@@ -40,7 +40,7 @@ pub(super) async fn known_domains(
     database: &Database,
     org: OrgId,
 ) -> Result<(i64, Vec<(Domain, SupplierId)>), StoreError> {
-    let mut snapshot = database.reader().begin().await?;
+    let mut snapshot = database.scope(org).read().await?;
     let generation = generation(&mut snapshot, org).await?;
     let rows = sqlx::query(
         "SELECT domain, supplier_id FROM supplier_domains WHERE org_id = $1 ORDER BY domain, supplier_id",

@@ -52,20 +52,22 @@ pub async fn migrate(url: &str, owner_url: Option<&str>) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Collations, the role and its rights, and the reads across organisations, all or nothing.
+/// The role and its rights, and the reads across organisations, all or nothing.
 async fn rights(connection: &mut AnyConnection, url: &str, role: &str) -> Result<(), StoreError> {
     let exists = "SELECT COUNT(*) FROM pg_roles WHERE rolname = $1";
     let exists: i64 = sqlx::query_scalar(exists).bind(role).fetch_one(&mut *connection).await?;
     let mut write = connection.begin().await?;
+    // Two at once would trip over each other's grants.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('sentra.rights'))").execute(&mut *write).await?;
     if exists == 0 {
         create_role(&mut write, url, role).await?;
     }
-    sqlx::query("SELECT sentra_collate()").execute(&mut *write).await?;
     let expected = system_reads(&SystemRead::ALL);
-    let tables: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sentra_tables WHERE to_regclass(quote_ident(name)) IS NOT NULL ORDER BY name")
-            .fetch_all(&mut *write)
-            .await?;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sentra_tables WHERE to_regclass(quote_ident(name)) IS NOT NULL ORDER BY name",
+    )
+    .fetch_all(&mut *write)
+    .await?;
     for table in tables {
         let reads = expected.get(&table).map_or("", String::as_str);
         let sql = "SELECT sentra_read_across($1, $2)";

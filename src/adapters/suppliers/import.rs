@@ -109,11 +109,11 @@ impl SupplierRecords {
             }
             let batch = batch.as_slice();
             if options.dry_run {
-                let mut read = self.database.reader().begin().await?;
+                let mut read = self.database.scope(org).read().await?;
                 self.batch(&mut read, org, batch, options, &mut report).await?;
                 continue;
             }
-            let mut write = self.database.begin().await?;
+            let mut write = self.database.scope(org).write().await?;
             let mut part = ImportReport::default();
             self.batch(&mut write, org, batch, options, &mut part).await?;
             if part.created > 0 || part.updated > 0 {

@@ -65,7 +65,7 @@ impl SupplierRecords {
         after: Option<&SupplierId>,
         limit: i64,
     ) -> Result<Vec<SupplierRecord>, StoreError> {
-        let mut read = self.database.reader().begin().await?;
+        let mut read = self.database.scope(org).read().await?;
         let ids: Vec<String> =
             sqlx::query_scalar("SELECT id FROM suppliers WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3")
                 .bind(org.to_string())
@@ -82,7 +82,7 @@ impl SupplierRecords {
     /// # Errors
     /// As [`SupplierRecords::page`].
     pub async fn get(&self, org: OrgId, id: &SupplierId) -> Result<Option<SupplierRecord>, StoreError> {
-        let mut read = self.database.reader().begin().await?;
+        let mut read = self.database.scope(org).read().await?;
         let mut stored = self.load(&mut read, org, std::slice::from_ref(&id.0)).await?;
         Ok(stored.remove(&id.0).map(Stored::into_record))
     }
@@ -92,7 +92,7 @@ impl SupplierRecords {
     /// # Errors
     /// [`StoreError`] of the database: then nothing may leave.
     pub async fn note_export(&self, org: OrgId, actor: &str) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let (action, detail) = (AuditAction::SuppliersExport, serde_json::json!({}));
         let event =
             Event { org, at: self.clock.now_ms(), actor, action, subject: "csv", detail, private: None };

@@ -12,12 +12,30 @@ CREATE TABLE sentra_tables (
     system_reads TEXT COLLATE "C" NOT NULL DEFAULT ''
 );
 
+-- Texts compare octet by octet as on SQLite, whatever the database's language: ids and names are ordered and paged by
+-- them.
+CREATE FUNCTION sentra_collate(relation TEXT) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    found RECORD;
+BEGIN
+    FOR found IN
+        SELECT a.attname FROM pg_attribute a JOIN pg_collation l ON l.oid = a.attcollation
+        WHERE a.attrelid = quote_ident(relation)::regclass AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.atttypid = 'text'::regtype AND l.collname <> 'C'
+        ORDER BY a.attnum
+    LOOP
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', relation, found.attname);
+    END LOOP;
+END
+$$;
+
 -- Every migration that makes a table of an organisation's data calls this for it. `key` is the column that names the
 -- organisation; `privileges` what the server's role may do.
 CREATE FUNCTION sentra_protect(
-    relation TEXT COLLATE "C", key TEXT DEFAULT 'org_id', privileges TEXT DEFAULT 'SELECT, INSERT, UPDATE, DELETE'
+    relation TEXT, key TEXT DEFAULT 'org_id', privileges TEXT DEFAULT 'SELECT, INSERT, UPDATE, DELETE'
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM sentra_collate(relation);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', relation);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', relation);
     EXECUTE format(
@@ -37,6 +55,8 @@ BEGIN
     FOR known IN
         SELECT t.name, t.privileges FROM sentra_tables t WHERE to_regclass(quote_ident(t.name)) IS NOT NULL ORDER BY t.name
     LOOP
+        -- A migration may have added a column.
+        PERFORM sentra_collate(known.name);
         EXECUTE format('REVOKE ALL ON TABLE %I FROM PUBLIC, %I', known.name, role);
         EXECUTE format('GRANT %s ON TABLE %I TO %I', known.privileges, known.name, role);
     END LOOP;
@@ -61,29 +81,8 @@ BEGIN
 END
 $$;
 
--- Texts compare octet by octet as on SQLite, whatever the database's language: ids and names are ordered and paged by
--- them. Called after the migrations, so that a column that one of them adds is not forgotten.
-CREATE FUNCTION sentra_collate() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    found RECORD;
-BEGIN
-    FOR found IN
-        SELECT c.relname, a.attname FROM pg_attribute a
-        JOIN pg_class c ON c.oid = a.attrelid
-        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
-        JOIN sentra_tables t ON t.name = c.relname
-        JOIN pg_collation l ON l.oid = a.attcollation
-        WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'text'::regtype
-            AND l.collname <> 'C'
-        ORDER BY c.relname, a.attnum
-    LOOP
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE "C"', found.relname, found.attname);
-    END LOOP;
-END
-$$;
-
 REVOKE ALL ON FUNCTION
-    sentra_protect(TEXT, TEXT, TEXT), sentra_grant(TEXT), sentra_read_across(TEXT, TEXT), sentra_collate()
+    sentra_protect(TEXT, TEXT, TEXT), sentra_grant(TEXT), sentra_read_across(TEXT, TEXT), sentra_collate(TEXT)
 FROM PUBLIC;
 
 CREATE TABLE organisations (
