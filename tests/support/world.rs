@@ -2,7 +2,7 @@
 
 use super::backend::{Backend, Place};
 use super::client::{Client, PATIENCE};
-use super::redis::RedisServer;
+use super::redis::{Redises, Topology};
 use sqlx::{AnyConnection, Executor as _};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -69,7 +69,7 @@ pub struct World {
     pub folder: TempDir,
     place: Place,
     /// The cache that the backend has, if any.
-    pub redis: Option<RedisServer>,
+    pub redis: Option<Redises>,
     env: Vec<(String, String)>,
     process: Option<Child>,
     pub smtp: SocketAddr,
@@ -92,7 +92,8 @@ impl World {
     pub fn prepare(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = setup.backend.place(folder.path());
-        let redis = (setup.backend == Backend::PostgresAndRedisCluster).then(RedisServer::start_cluster);
+        let redis =
+            (setup.backend == Backend::PostgresAndRedisCluster).then(|| Redises::start(Topology::Cluster));
         let mut world = Self {
             folder,
             place,

@@ -96,3 +96,26 @@ impl From<StoreError> for PortError {
 pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::Refused(format!("a stored {what} is not readable; restore it from a backup"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_retry_cannot_mend_is_permanent() {
+        for (code, permanent) in [
+            ("23505", true),  // unique violation
+            ("42501", true),  // a row that a policy refuses
+            ("22P02", true),  // not a number
+            ("40001", false), // serialisation
+            ("40P01", false), // deadlock
+            ("55P03", false), // lock not available
+            ("57P01", false), // the server shuts down
+            ("53300", false), // too many connections
+            ("25006", false), // a standby
+            ("2314", false),  // SQLite: an I/O error
+        ] {
+            assert_eq!(is_permanent_state(code), permanent, "{code}");
+        }
+    }
+}

@@ -60,7 +60,7 @@ impl Postgres {
             let mut connection = self.pool.acquire().await?;
             postgres_checks::check(&mut connection, &self.place).await
         };
-        self.checked.get_or_try_init(|| checking).await.map(|()| ())
+        self.checked.get_or_try_init(|| checking).await.copied()
     }
 
     pub(super) fn pool(&self) -> &AnyPool {
