@@ -277,7 +277,7 @@ pub const STORE_READERS: u32 = 4;
 /// Connections to one PostgreSQL.
 pub const STORE_CONNECTIONS: u32 = 16;
 /// Waiting for a connection to PostgreSQL, a new one included: above it the database counts as away.
-pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// PostgreSQL ends a transaction in which nothing happens for so long: its locks must not outlive a node that hangs.
 pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 /// Waiting for a connection or for the one write lock: above it the database counts as away.

@@ -13,6 +13,7 @@
     clippy::cast_sign_loss,
     clippy::disallowed_methods,
     clippy::too_many_lines,
+    clippy::cognitive_complexity,
     clippy::print_stderr,
     clippy::print_stdout,
     reason = "tests may fail loudly"

@@ -664,7 +664,7 @@ async fn every_intent_is_there_when_it_is_answered_and_every_outcome_at_the_end(
                 let sql = "SELECT COUNT(*) FROM messages WHERE id = $1 AND outcome IS NULL";
                 let there: i64 = sqlx::query_scalar(sql)
                     .bind(id.to_string())
-                    .fetch_one(&mut kit.place.peek().await)
+                    .fetch_one(&mut *kit.store.database().scope(kit.org).read().await.unwrap())
                     .await
                     .unwrap();
                 assert_eq!(there, 1);
