@@ -5,9 +5,9 @@
 use crate::support::backend::{Backend, Place, on_each_database};
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{
     Book, ChainCheck, JournalWriter, Membership, NewOrganisation, OrgSetting, ReleaseOrder, Store, StoreError,
 };
