@@ -203,8 +203,24 @@ pub const MAX_SUPPLIER_VALUES: usize = 100;
 pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
 /// Suppliers of one file that share a name.
 pub const MAX_SAME_NAME: usize = 64;
-/// Suppliers written in one transaction: the mail path waits for the database no longer than one takes.
-pub const IMPORT_BATCH: usize = 200;
+/// Suppliers staged in one transaction: the mail path waits for the database no longer than one takes. Their fingerprints
+/// fall all over the indexes, so that each row costs several pages. A power of two: statements are prepared by the size
+/// of their lists.
+pub const IMPORT_BATCH: usize = 64;
+/// An import that was silent for this long was killed: the next change to the directory clears it away.
+pub const IMPORT_LEASE: Duration = Duration::from_secs(15);
+/// Pause between looks at another import that is at work.
+pub const IMPORT_POLL: Duration = Duration::from_millis(200);
+/// Such looks before a change gives up: twice the lease.
+pub const IMPORT_WAITS: usize = 150;
+/// Rows that one statement takes away of a batch that was given up or undone.
+pub const IMPORT_CLEAR_ROWS: i64 = 2_000;
+/// Conflicts that a refused undo names.
+pub const MAX_UNDO_CONFLICTS: i64 = 100;
+/// Hits that one search of the directory names.
+pub const MAX_SEARCH_HITS: usize = 50;
+/// Values that one search opens and looks into; a directory with more is searched by exact values only beyond it.
+pub const MAX_SEARCH_VALUES: usize = 2_000_000;
 /// Characters of one text value (name, alias, phone, account name, identifier).
 pub const MAX_SUPPLIER_TEXT: usize = 256;
 // ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────
@@ -378,6 +394,41 @@ pub const MAX_AUDIT_ANCHORS: usize = 200_000;
 pub const MAX_AUDIT_ANCHOR: u64 = 16 * 1_024;
 /// Entries that one transaction of a pruning removes: mail waits for the database no longer than that.
 pub const AUDIT_PRUNE_BATCH: i64 = 5_000;
+
+// ── sender history ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Parties (suppliers, and the sender's own domain) whose history one message asks for.
+pub const HISTORY_PARTIES: usize = 8;
+/// Accounts of one message that are remembered or asked for.
+pub const HISTORY_ACCOUNTS: usize = 10;
+/// Invoice numbers of one message that are remembered or asked for.
+pub const HISTORY_INVOICES: usize = 10;
+/// Currencies of one message whose largest amount is remembered.
+pub const HISTORY_CURRENCIES: usize = 4;
+/// Messages that one message answers, asked for: the last ones.
+pub const HISTORY_REFERENCES: usize = 8;
+/// Rows that one look-up reads at most.
+pub const HISTORY_ROWS: i64 = 8_192;
+/// Lessons waiting to be written; beyond it they are dropped and counted, mail is never held up.
+pub const HISTORY_QUEUE: usize = 4_096;
+/// Lessons in one transaction.
+pub const HISTORY_BATCH: usize = 256;
+/// Lessons are written at least this often: what a killed process can lose.
+pub const HISTORY_FLUSH: Duration = Duration::from_secs(1);
+/// Tries to write a batch before it is dropped and counted.
+pub const HISTORY_TRIES: usize = 30;
+/// Rows in one statement: a power of two.
+pub const HISTORY_STATEMENT: usize = 64;
+/// Message ids that one organisation's history keeps: the newest.
+pub const HISTORY_THREADS: i64 = 100_000;
+/// A message id is kept this long.
+pub const HISTORY_THREAD_AGE: Duration = Duration::from_secs(180 * 86_400);
+/// How often message ids are pruned and missed releases are taken up.
+pub const HISTORY_UPKEEP: Duration = Duration::from_secs(900);
+/// Organisations that one process keeps the history of: further ones are written and not pruned by it.
+pub const HISTORY_ORGANISATIONS: usize = 100_000;
+/// Lessons of held messages that one upkeep looks at.
+pub const HISTORY_MISSED: i64 = 200;
 // ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.

@@ -77,6 +77,7 @@ impl Checker<'_> {
             metrics,
             log: log?,
             rules,
+            history: settings.history.enabled,
             drain: Duration::from_secs(drain),
             warnings: Vec::new(),
         })

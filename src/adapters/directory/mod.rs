@@ -105,6 +105,12 @@ impl Directory {
         self.redis.as_ref().is_none_or(Redis::is_subscribed)
     }
 
+    /// Reads the list of an organisation's domains ahead of its first message.
+    pub async fn warm_domains(&self, organisation: &Organisation) {
+        // Where it fails, the first message reads it.
+        self.known_domains(organisation.id, self.generation(organisation)).await.ok();
+    }
+
     /// How often the database was read, the lists of domains aside.
     #[must_use]
     pub fn database_reads(&self) -> u64 {
@@ -255,7 +261,7 @@ impl Directory {
         let keys: Vec<(&DirectoryKey, Fingerprint)> =
             missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let read = match records::read(&self.database, org, &keys).await {
+        let read = match records::read(&self.database, &*self.keyring, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
                 count("database", "error", missing.len());
@@ -296,7 +302,7 @@ impl Directory {
         if let Some(domains) = current(&cached) {
             return Ok(domains);
         }
-        match records::known_domains(&self.database, org).await {
+        match records::known_domains(&self.database, &*self.keyring, org).await {
             Ok((at, domains)) => {
                 let domains = Arc::new(domains);
                 self.local.put_domains(org, at, Arc::clone(&domains)).await;
