@@ -3,10 +3,12 @@
 //! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
+mod backing_up;
 mod counting;
 mod readiness;
 mod start_error;
 
+use crate::adapters::backup::Backups;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
@@ -22,13 +24,14 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{Count, History};
+use crate::ports::{BackUp, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
 use arc_swap::ArcSwap;
+use backing_up::BackingUp;
 use counting::Counting;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
@@ -55,6 +58,7 @@ struct Parts {
     book: Arc<Book>,
     redis: Option<Redis>,
     counting: Arc<dyn Count>,
+    backups: Option<Arc<dyn BackUp>>,
     releases: Arc<Releases>,
     rules: Arc<ArcSwap<RuleSet>>,
     tls: TlsReload,
@@ -109,6 +113,7 @@ impl App {
             next_hop: Arc::clone(&next_hop) as _,
             journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
+            companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
@@ -129,7 +134,8 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writers };
+        let backups = backing_up(&config, &store)?;
+        let parts = Parts { store, book, redis, counting, backups, releases, rules, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -159,6 +165,10 @@ impl App {
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
+        if let (Some(backups), Some(options)) = (&parts.backups, &config.backup) {
+            let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };
+            tasks.spawn(jobs::back_up(Arc::clone(backups), plan, jobs_stop.clone()));
+        }
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
@@ -230,6 +240,14 @@ impl Kept {
         };
         Ok(Self { store, book, journal, history, writers, last })
     }
+}
+
+/// The backups that the configuration asks for.
+fn backing_up(config: &Config, store: &Arc<Store>) -> Result<Option<Arc<dyn BackUp>>, StartError> {
+    let Some(options) = &config.backup else { return Ok(None) };
+    let backups = Backups::new(Arc::clone(store), options.clone());
+    let backups = backups.map_err(|error| StartError::Backup(error.to_string()))?;
+    Ok(Some(Arc::new(BackingUp { backups, store: Arc::clone(store) })))
 }
 
 /// Who is asked about a message: sender authentication, supplier directory, history.
