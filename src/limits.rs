@@ -315,6 +315,12 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// Connections that only read.
 pub const STORE_READERS: u32 = 4;
+/// Connections to one PostgreSQL.
+pub const STORE_CONNECTIONS: u32 = 16;
+/// Waiting for a connection to PostgreSQL, a new one included: above it the database counts as away.
+pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// PostgreSQL ends a transaction in which nothing happens for so long: its locks must not outlive a node that hangs.
+pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 /// Waiting for a connection or for the one write lock: above it the database counts as away.
 pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waiting for another process that writes (the command line beside the server).

@@ -265,7 +265,7 @@ fn show_tells_values_and_origins_and_no_secret() {
     for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
         let ran = run(at
             .command(arguments)
-            .env("SENTRA_DATABASE__OWNER_URL", "postgres://owner:hunter2-owner@db/sentra")
+            .env("SENTRA_DATABASE__OWNER_URL", "postgres://owner:hunter2-owner@db/sentra?sslmode=verify-full")
             .env("SENTRA_KEYS__MASTER_KEY", key.trim())
             .env("SENTRA_LOG__LEVEL", "debug"))
         .done();
@@ -276,7 +276,7 @@ fn show_tells_values_and_origins_and_no_secret() {
             assert!(ran.out.contains("level = \"debug\"  # SENTRA_LOG__LEVEL\n"), "{}", ran.out);
             assert!(ran.out.contains("max_sessions = 2000  # default\n"), "{}", ran.out);
             assert!(ran.out.contains("listen = [\"127.0.0.1:0\"]  # file, line "), "{}", ran.out);
-            assert!(ran.out.contains("owner_url = \"postgres://********@db/sentra\""), "{}", ran.out);
+            assert!(ran.out.contains("owner_url = \"postgres://********@db/sentra?"), "{}", ran.out);
         }
     }
     let shown = run(at.command(&["config", "show", "--json"]).env("SENTRA_SMTP__MAX_SESSIONS", "5")).json();

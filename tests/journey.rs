@@ -1,5 +1,6 @@
 //! The journey through the real binary: deliver, tag, hold, release, and what never happens on the way.
 
+use crate::support::backend::{Backend, on_each_backend};
 use crate::support::client::Client;
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
@@ -26,10 +27,9 @@ fn field<'a>(octets: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn clean_mail_is_delivered_byte_identical_below_our_fields() {
+async fn clean_mail_is_delivered_byte_identical_below_our_fields(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     let mut odd = clean_invoice("odd@t");
     odd.extend_from_slice(b"\r\n.\r\n..leading dots\r\n\0 NUL and \xff\xfe eight bits\r\n\r\n\r\n");
     for octets in [clean_invoice("clean@t"), odd] {
@@ -45,10 +45,9 @@ async fn clean_mail_is_delivered_byte_identical_below_our_fields() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_changed_account_is_held_and_the_administrator_told() {
+async fn a_changed_account_is_held_and_the_administrator_told(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     let mut client = world.hello().await;
     let reply = client.send(ACME, &[ACCOUNTS], &changed_invoice("held@t")).await.unwrap();
     assert_eq!(reply.code, 250, "{reply:?}");
@@ -107,10 +106,10 @@ async fn what_is_held_leaves_no_plain_text_on_disk() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_chosen() {
+async fn a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_chosen(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()).arg("--mailbox").arg("invoices@contoso.example"));
+    let world =
+        World::start(Setup::new(sink.address()).on(on).arg("--mailbox").arg("invoices@contoso.example"));
     let mut client = world.hello().await;
     let octets = changed_invoice("release@t");
     client.send(ACME, &[ACCOUNTS, "invoices@contoso.example"], &octets).await.unwrap();
@@ -158,10 +157,9 @@ async fn a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_cho
     assert_eq!(copies, 1, "released once");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_supplier_is_tagged_in_words_a_clerk_understands() {
+async fn an_unknown_supplier_is_tagged_in_words_a_clerk_understands(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     let octets = mail(
         "Northgate <office@northgate.example>",
         "Invoice 118",
@@ -410,10 +408,9 @@ async fn the_third_pass_of_a_message_is_a_loop() {
     assert_eq!(codes, [250, 250, 554]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn health_and_metrics_tell_the_truth() {
+async fn health_and_metrics_tell_the_truth(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let mut world = World::start(Setup::new(sink.address()));
+    let mut world = World::start(Setup::new(sink.address()).on(on));
     let mut client = world.hello().await;
     client.send(ACME, &[ACCOUNTS], &clean_invoice("metrics@t")).await.unwrap();
     client.send(ACME, &[ACCOUNTS], &changed_invoice("metrics-held@t")).await.unwrap();
@@ -443,4 +440,12 @@ async fn health_and_metrics_tell_the_truth() {
     }
     drop(client);
     assert_eq!(world.stop(), 0, "SIGTERM drains and exits 0");
+}
+
+on_each_backend! {
+    clean_mail_is_delivered_byte_identical_below_our_fields,
+    a_changed_account_is_held_and_the_administrator_told,
+    a_released_message_arrives_once_with_its_own_bytes_and_only_for_the_chosen,
+    an_unknown_supplier_is_tagged_in_words_a_clerk_understands,
+    health_and_metrics_tell_the_truth,
 }

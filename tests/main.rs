@@ -13,6 +13,7 @@
     clippy::cast_sign_loss,
     clippy::disallowed_methods,
     clippy::too_many_lines,
+    clippy::cognitive_complexity,
     clippy::print_stderr,
     clippy::print_stdout,
     reason = "tests may fail loudly"
@@ -26,6 +27,7 @@ mod clients;
 mod companion;
 mod demo;
 mod history;
+mod isolation;
 mod journey;
 mod kill;
 mod layering;
@@ -35,6 +37,7 @@ mod next_hop;
 mod objects;
 mod operator;
 mod outages;
+mod postgres;
 mod redis;
 mod reload;
 mod smtp_server;

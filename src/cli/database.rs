@@ -4,9 +4,10 @@ use super::{Failure, Globals, Io};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::objects::{Bodies, Objects};
-use crate::adapters::store::{Database, Store};
+use crate::adapters::store::{self, Database, Store};
 use crate::config::{self, Config};
 use crate::model::Organisation;
+use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use std::path::Path;
@@ -96,10 +97,18 @@ pub(super) fn sqlite_path(url: &str) -> Option<&str> {
     url.strip_prefix("sqlite:").map(|rest| rest.split('?').next().unwrap_or(rest))
 }
 
+/// Flags of `sentra migrate`.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// PostgreSQL: URL of the role that owns the tables; without it database.owner_url
+    #[arg(long, value_name = "URL")]
+    database_owner: Option<String>,
+}
+
 /// `sentra migrate`
-pub(super) async fn migrate(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
+pub(super) async fn migrate(globals: &Globals, args: &MigrateArgs, io: &mut Io<'_>) -> Result<(), Failure> {
     let config = config::load(&globals.config)?;
-    let url = config.database.owner_url.as_ref().unwrap_or(&config.database.url).expose_secret();
+    let url = config.database.url.expose_secret();
     if let Some(folder) = sqlite_path(url).and_then(|path| Path::new(path).parent())
         && !folder.exists()
     {
@@ -107,9 +116,8 @@ pub(super) async fn migrate(globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
             Failure::new(format!("the folder {} cannot be made: {error}", folder.display()))
         })?;
     }
-    let database = Database::open(url).await?;
-    database.migrate().await?;
-    database.close().await;
+    let configured = config.database.owner_url.as_ref().map(ExposeSecret::expose_secret);
+    store::migrate(url, args.database_owner.as_deref().or(configured)).await?;
     let shown = config::mask(url);
     if globals.json {
         return io.json(&json!({ "database": shown, "migrated": true }));

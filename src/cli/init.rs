@@ -8,13 +8,13 @@ use super::org::{Profile, created_json, described, next_hop, read_password, toke
 use super::{Failure, Globals, Io, certificate};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::keyring::MasterKey;
-use crate::adapters::store::{CreatedOrganisation, Database};
+use crate::adapters::store::{self, CreatedOrganisation, Database};
 use crate::config::{self, Config, Environment};
 use crate::model::{Domain, EmailAddress};
 use crate::ports::Clock;
 use clap::Args;
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::fs;
@@ -268,7 +268,10 @@ fn toml(args: &InitArgs) -> String {
     push(format_args!("\n[database]"));
     push(format_args!("url = {}", text(args.database.as_deref().unwrap_or("sqlite:data/sentra.db"))));
     if let Some(owner) = &args.database_owner {
-        push(format_args!("# Only `sentra migrate` uses it.\nowner_url = {}", text(owner)));
+        push(format_args!(
+            "# Only `sentra migrate` uses it: it may as well stand elsewhere (SENTRA_DATABASE__OWNER_URL_FILE, --database-owner).\nowner_url = {}",
+            text(owner)
+        ));
     }
     if let Some(redis) = &args.redis {
         push(format_args!("\n[redis]\nurl = {}", text(redis)));
@@ -284,14 +287,16 @@ fn toml(args: &InitArgs) -> String {
 }
 
 async fn open_database(config: &Config, made: &mut Made) -> Result<Database, Failure> {
-    let url = config.database.owner_url.as_ref().unwrap_or(&config.database.url);
-    let url: &SecretString = url;
+    let url = &config.database.url;
     if let Some(path) = sqlite_path(url.expose_secret()) {
         if Path::new(path).symlink_metadata().is_ok() {
             return Err(exists(Path::new(path)));
         }
         // SQLite keeps its log beside the file; all of it goes if this run fails.
         made.files.extend(["", "-wal", "-shm"].map(|suffix| PathBuf::from(format!("{path}{suffix}"))));
+    }
+    if let Some(owner) = &config.database.owner_url {
+        store::migrate(url.expose_secret(), Some(owner.expose_secret())).await?;
     }
     let database = Database::open(url.expose_secret()).await?;
     database.migrate().await?;

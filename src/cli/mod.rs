@@ -72,8 +72,8 @@ pub struct Globals {
 enum Command {
     /// Make a new installation: configuration, keys, certificate, database, one organisation
     Init(Box<init::InitArgs>),
-    /// Bring the database's schema to this version
-    Migrate,
+    /// Bring the database's schema to this version; on PostgreSQL also give the server's role its rights
+    Migrate(database::MigrateArgs),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -150,7 +150,7 @@ pub(crate) async fn run_within<'a>(
 async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init::run(globals, *args, io).await,
-        Command::Migrate => database::migrate(globals, io).await,
+        Command::Migrate(args) => database::migrate(globals, &args, io).await,
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),

@@ -8,6 +8,7 @@ use super::error::ConfigErrors;
 use super::read::Sourced;
 use super::tls::{self, ServerTls};
 use crate::adapters::directory::redis::Options as RedisOptions;
+use crate::adapters::store::complain_about_url;
 use crate::limits;
 use crate::model::Domain;
 use ipnet::IpNet;
@@ -218,6 +219,10 @@ impl Checker<'_> {
 
     fn database_url(&mut self, key: &str, url: &str) -> Option<SecretString> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            if let Some((what, help)) = complain_about_url(url) {
+                self.problem(key, what, help);
+                return None;
+            }
             return Some(url.to_owned().into());
         }
         let Some(rest) = url.strip_prefix("sqlite:") else {

@@ -242,11 +242,11 @@ settings! {
 
     /// Where organisations, suppliers, quarantine and record live.
     database: Database {
-        /// `sqlite:PATH`. PostgreSQL (`postgres://…` for the role that the server runs as) is not in this version yet.
+        /// `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full` for the role that the server runs as.
         url: Secret = "sqlite:data/sentra.db".into();
         /// File that holds `url`.
         url_file: String = String::new();
-        /// PostgreSQL: the URL of the role that owns the tables; only `sentra migrate` uses it.
+        /// PostgreSQL: the URL of the role that owns the tables; only `sentra init` and `sentra migrate` use it.
         owner_url: Secret = Secret::default();
         /// File that holds `owner_url`.
         owner_url_file: String = String::new();

@@ -1,6 +1,7 @@
 //! Released mail under the faults of the next hop, and under a kill between its 250 and our commit.
 
 use super::{Change, hand_in};
+use crate::support::backend::{Backend, on_each_database};
 use crate::support::sink::{AfterData, Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice};
 use serde_json::Value;
@@ -37,10 +38,9 @@ fn release(world: &World, id: &str) {
 /// What the next hop does to the release, and in which state the outbox then waits.
 type Trouble = (&'static str, Change, &'static str);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_outlives_every_passing_fault_and_arrives_once() {
+async fn a_release_outlives_every_passing_fault_and_arrives_once(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     let troubles: [Trouble; 6] = [
         ("MAIL 550", |b| b.mail = Some("550 5.7.1 no\r\n".into()), "pending"),
         ("RCPT 451", |b| b.rcpt = Some("451 4.2.1 busy\r\n".into()), "pending"),
@@ -88,10 +88,9 @@ async fn a_release_while_the_next_hop_is_down_arrives_when_it_is_back() {
     assert_eq!(release_row(&world, "down@t")["maybe_twice"], false);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_is_refused_for_good_is_held_again_and_can_be_released_again() {
+async fn a_release_that_is_refused_for_good_is_held_again_and_can_be_released_again(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     let refusals: [(&str, Change); 2] = [
         ("RCPT 550", |b| b.rcpt = Some("550 5.1.1 no such user\r\n".into())),
         ("data 550", |b| b.after_data = AfterData::Say("550 5.6.0 not this\r\n".into())),
@@ -113,10 +112,9 @@ async fn a_release_that_is_refused_for_good_is_held_again_and_can_be_released_ag
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_between_the_next_hops_250_and_our_commit_sends_again_and_says_so() {
+async fn a_kill_between_the_next_hops_250_and_our_commit_sends_again_and_says_so(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let mut world = World::start(Setup::new(sink.address()));
+    let mut world = World::start(Setup::new(sink.address()).on(on));
     let id = hold(&world, &sink, "twice@t").await;
     sink.set(|behaviour| behaviour.after_data = AfterData::TakeAndHang);
     release(&world, &id);
@@ -138,11 +136,11 @@ async fn a_kill_between_the_next_hops_250_and_our_commit_sends_again_and_says_so
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_next_hop_holds_up_no_other_organisations_outbox_and_no_shutdown() {
+async fn a_silent_next_hop_holds_up_no_other_organisations_outbox_and_no_shutdown(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
     let other = Sink::start(Behaviour::default()).await;
-    let mut world = World::prepare(Setup::new(sink.address()).env("SENTRA_LIMITS__DRAIN_SECONDS", "5"));
+    let mut world =
+        World::prepare(Setup::new(sink.address()).on(on).env("SENTRA_LIMITS__DRAIN_SECONDS", "5"));
     let hop = other.address().to_string();
     let fabrikam =
         ["org", "create", "Fabrikam", "--mailbox", "pay@fabrikam.example", "--next-hop-tls", "none"];
@@ -165,4 +163,11 @@ async fn a_silent_next_hop_holds_up_no_other_organisations_outbox_and_no_shutdow
     let notice = other.wait_for(1).await.remove(0);
     assert!(notice.recipients[0].contains("it@fabrikam.example"));
     assert_eq!(world.stop(), 0, "SIGTERM does not wait for an answer that never comes");
+}
+
+on_each_database! {
+    a_release_outlives_every_passing_fault_and_arrives_once,
+    a_release_that_is_refused_for_good_is_held_again_and_can_be_released_again,
+    a_kill_between_the_next_hops_250_and_our_commit_sends_again_and_says_so,
+    a_silent_next_hop_holds_up_no_other_organisations_outbox_and_no_shutdown,
 }

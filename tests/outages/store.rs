@@ -3,16 +3,16 @@
 use super::{ACCOUNTS, ACME, assert_says, hand_in};
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
-use sqlx::SqliteConnection;
+use sqlx::AnyConnection;
 
 /// Another process takes the database's one write lock and keeps it.
-async fn lock(world: &World) -> SqliteConnection {
+async fn lock(world: &World) -> AnyConnection {
     let mut connection = world.sql().await;
     sqlx::query("BEGIN EXCLUSIVE").execute(&mut connection).await.unwrap();
     connection
 }
 
-async fn unlock(mut connection: SqliteConnection) {
+async fn unlock(mut connection: AnyConnection) {
     sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
 }
 

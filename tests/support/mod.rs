@@ -1,7 +1,9 @@
 //! What the tests share: servers they start, clients, fixtures.
+pub mod backend;
 pub mod cable;
 pub mod client;
 pub mod clouds;
+pub mod postgres;
 pub mod redis;
 pub mod sink;
 pub mod world;

@@ -1,8 +1,9 @@
 //! A running Sentra: the real binary, initialised by its own command, on free ports in a temporary folder.
 
+use super::backend::{Backend, Place};
 use super::client::{Client, PATIENCE};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection as _, SqliteConnection};
+use super::redis::{Redises, Topology};
+use sqlx::{AnyConnection, Executor as _};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,12 +23,26 @@ pub struct Setup {
     pub env: Vec<(String, String)>,
     /// Supplier CSV to import as verified.
     pub suppliers: Option<String>,
+    /// Where it is kept.
+    pub backend: Backend,
 }
 
 impl Setup {
     /// One organisation, `accounts@contoso.example`, mode enforce, loopback trusted, no TLS onward.
     pub fn new(next_hop: SocketAddr) -> Self {
-        Self { next_hop, init: Vec::new(), env: Vec::new(), suppliers: Some(SUPPLIERS.to_owned()) }
+        Self {
+            next_hop,
+            init: Vec::new(),
+            env: Vec::new(),
+            suppliers: Some(SUPPLIERS.to_owned()),
+            backend: Backend::Sqlite,
+        }
+    }
+
+    /// On another engine than SQLite.
+    pub fn on(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
     }
 
     pub fn arg(mut self, argument: &str) -> Self {
@@ -52,6 +67,9 @@ S3,Müller Stahl GmbH,mueller-stahl.example,,,DE89370400440532013000,,,
 /// A Sentra that runs, or can be started again after it was killed.
 pub struct World {
     pub folder: TempDir,
+    place: Place,
+    /// The cache that the backend has, if any.
+    pub redis: Option<Redises>,
     env: Vec<(String, String)>,
     process: Option<Child>,
     pub smtp: SocketAddr,
@@ -73,8 +91,13 @@ impl World {
     /// Initialises and imports, but does not start.
     pub fn prepare(setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let place = setup.backend.place(folder.path());
+        let redis =
+            (setup.backend == Backend::PostgresAndRedisCluster).then(|| Redises::start(Topology::Cluster));
         let mut world = Self {
             folder,
+            place,
+            redis,
             env: setup.env,
             process: None,
             smtp: ([127, 0, 0, 1], 0).into(),
@@ -111,7 +134,15 @@ impl World {
             "it@contoso.example",
             "--yes",
         ];
-        arguments.extend(setup.init.iter().map(String::as_str));
+        let mut kept = Vec::new();
+        if let Place::Postgres(database) = &world.place {
+            kept.extend(["--database".to_owned(), database.url()]);
+            kept.extend(["--database-owner".to_owned(), database.owner_url()]);
+        }
+        if let Some(redis) = &world.redis {
+            kept.extend(["--redis".to_owned(), redis.url()]);
+        }
+        arguments.extend(kept.iter().chain(&setup.init).map(String::as_str));
         let done = world.command(&arguments).output().unwrap();
         assert!(done.status.success(), "init failed: {}", String::from_utf8_lossy(&done.stderr));
         world.init_output = String::from_utf8_lossy(&done.stdout).into_owned();
@@ -283,15 +314,26 @@ impl World {
         self.wait_until(is, &format!("{id} is {state}")).await;
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.dir().join("data/sentra.db")
+    /// Its PostgreSQL.
+    pub fn postgres(&self) -> &super::postgres::TestDatabase {
+        match &self.place {
+            Place::Postgres(database) => database,
+            Place::Sqlite(_) => panic!("this world is on SQLite"),
+        }
     }
 
-    /// A connection to the database beside the server's own.
-    pub async fn sql(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.database()).busy_timeout(PATIENCE);
-        SqliteConnection::connect_with(&options).await.unwrap()
+    /// A connection to the database beside the server's own, past every policy.
+    pub async fn sql(&self) -> AnyConnection {
+        match &self.place {
+            Place::Postgres(_) => self.place.peek().await,
+            Place::Sqlite(_) => {
+                let url = format!("sqlite:{}", self.dir().join("data/sentra.db").display());
+                let mut connection = Place::Sqlite(url).peek().await;
+                let wait = format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis());
+                connection.execute(sqlx::AssertSqlSafe(wait)).await.unwrap();
+                connection
+            }
+        }
     }
 
     /// Turns the outbox's clock forward while no server runs: pauses are over, the killed server's leases have run out.

@@ -49,7 +49,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let permanent = match &error {
             sqlx::Error::Database(inner) => {
-                inner.is_unique_violation()
+                inner.code().is_some_and(|code| is_permanent_state(&code))
+                    || inner.is_unique_violation()
                     || inner.is_foreign_key_violation()
                     || inner.is_check_violation()
                     || inner.message().starts_with("audit entries")
@@ -66,6 +67,24 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Whether PostgreSQL's SQLSTATE (five characters; SQLite's codes are shorter) means that trying again is no use: data
+/// exceptions, constraints, and statements it does not allow, such as rows that a policy refuses. Not deadlocks,
+/// serialisation, locks, shutdowns and lack of resources.
+fn is_permanent_state(code: &str) -> bool {
+    code.len() == 5 && ["22", "23", "42"].iter().any(|class| code.starts_with(class))
+}
+
+/// Whether this connection is gone, be it that the server ended it (SQLSTATE 08, 57P) or the network.
+pub(super) fn is_lost_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(inner) => {
+            inner.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => false,
+    }
+}
+
 impl From<StoreError> for PortError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -79,4 +98,27 @@ impl From<StoreError> for PortError {
 /// A stored value that is not what was written.
 pub(super) fn damaged(what: &str) -> StoreError {
     StoreError::Refused(format!("a stored {what} is not readable; restore it from a backup"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_retry_cannot_mend_is_permanent() {
+        for (code, permanent) in [
+            ("23505", true),  // unique violation
+            ("42501", true),  // a row that a policy refuses
+            ("22P02", true),  // not a number
+            ("40001", false), // serialisation
+            ("40P01", false), // deadlock
+            ("55P03", false), // lock not available
+            ("57P01", false), // the server shuts down
+            ("53300", false), // too many connections
+            ("25006", false), // a standby
+            ("2314", false),  // SQLite: an I/O error
+        ] {
+            assert_eq!(is_permanent_state(code), permanent, "{code}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! commit and one statement an organisation (group commit), and a single one waits for nobody. A batch with a durable intent is fsynced
 //! before anybody in it is answered; the others survive the process and are fsynced once a second.
 
-use super::database::{Database, Durability};
+use super::database::{Database, Durability, Seen};
 use super::error::{StoreError, damaged};
 use super::system::SystemRead;
 use crate::limits;
@@ -235,7 +235,7 @@ impl Writer {
             return;
         }
         let touch = sqlx::query("UPDATE generations SET value = value + 1 WHERE name = 'journal'");
-        match self.database.execute_for(None, Durability::Durable, touch).await {
+        match self.database.execute_for(Seen::Nothing, Durability::Durable, touch).await {
             Ok(_) => self.dirty = false,
             Err(error) => tracing::warn!(%error, "the journal could not be synced and is tried again"),
         }

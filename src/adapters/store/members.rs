@@ -247,14 +247,15 @@ impl Store {
         added: bool,
         actor: &str,
     ) -> Result<(), StoreError> {
-        if let Membership::OwnAccount(_) = member {
-            directory_changed(write, org).await?;
-        }
         let (at, subject, (detail, private)) = (self.clock.now_ms(), member.subject(), member.noted());
         let event =
             Event { org, at, actor, action: member.action(added), subject: &subject, detail, private };
         append_audit(write, self.keyring.as_ref(), event).await?;
-        config_changed(write).await
+        // The audit chain first, then what all organisations share: every writer locks in this order.
+        match member {
+            Membership::OwnAccount(_) => directory_changed(write, org).await,
+            _ => config_changed(write).await,
+        }
     }
 
     pub(super) async fn put_mailbox(

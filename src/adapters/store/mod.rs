@@ -1,6 +1,6 @@
 //! The database: one set of SQL with `$1` placeholders, one file a subject.
 //!
-//! [`Database`] opens the file and gives out transactions; [`Store`] adds the keys, the clock and the folder of bodies
+//! [`Database`] opens the engine that the URL names and gives out transactions, each for one organisation ([`Scope`]); [`Store`] adds the keys, the clock and the folder of bodies
 //! and carries the operations on organisations, quarantine, outbox and audit. [`Book`] is the organisations in memory,
 //! [`JournalWriter`] the record of every message. Whatever tells of a message's content is sealed under the
 //! organisation's data key before it becomes a column. Every statement about an organisation's rows names it.
@@ -16,9 +16,13 @@ mod journal;
 mod members;
 mod organisations;
 mod outbox;
+mod postgres;
+mod postgres_checks;
+mod postgres_owner;
 mod quarantine;
 mod scope;
 mod settings;
+mod sqlite;
 mod system;
 mod users;
 
@@ -32,6 +36,9 @@ pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
+pub use postgres::complain_about_url;
+pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
+pub use postgres_owner::migrate;
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;

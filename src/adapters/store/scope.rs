@@ -3,7 +3,7 @@
 //! A [`Scope`] names the organisation when a transaction begins, so that an engine with row-level security shows and
 //! takes nothing but its rows. Statements name `org_id` as well: both walls must fail before data crosses.
 
-use super::database::{Database, Durability};
+use super::database::{Database, Durability, Seen};
 use super::error::StoreError;
 use crate::model::OrgId;
 use sqlx::any::AnyArguments;
@@ -35,7 +35,7 @@ impl Scope {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be had in time.
     pub async fn read(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read(Some(self.org)).await
+        self.database.begin_read(Seen::Organisation(self.org)).await
     }
 
     /// Begins a durable transaction: once committed, a power cut loses nothing.
@@ -51,7 +51,7 @@ impl Scope {
     /// # Errors
     /// As [`Scope::write`].
     pub async fn write_as(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
-        self.database.begin_write(Some(self.org), durability).await
+        self.database.begin_write(Seen::Organisation(self.org), durability).await
     }
 
     /// Runs one writing statement as a transaction of its own. Returns the rows it changed.
@@ -63,7 +63,7 @@ impl Scope {
         durability: Durability,
         query: Query<'_, Any, AnyArguments>,
     ) -> Result<u64, StoreError> {
-        self.database.execute_for(Some(self.org), durability, query).await
+        self.database.execute_for(Seen::Organisation(self.org), durability, query).await
     }
 }
 
@@ -108,20 +108,35 @@ impl DerefMut for ReadTransaction {
 pub struct WriteTransaction {
     transaction: Transaction<'static, Any>,
     // Declared last, so that the rollback of a dropped transaction is queued before the next writer starts.
-    _permit: Option<OwnedSemaphorePermit>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The only writer of this process.
+    Alone { _permit: OwnedSemaphorePermit },
+    /// Under row-level security, beside others.
+    Secured,
 }
 
 impl WriteTransaction {
-    pub(super) fn new(transaction: Transaction<'static, Any>, permit: Option<OwnedSemaphorePermit>) -> Self {
-        Self { transaction, _permit: permit }
+    pub(super) fn alone(transaction: Transaction<'static, Any>, permit: OwnedSemaphorePermit) -> Self {
+        Self { transaction, kind: Kind::Alone { _permit: permit } }
+    }
+
+    pub(super) fn secured(transaction: Transaction<'static, Any>) -> Self {
+        Self { transaction, kind: Kind::Secured }
     }
 
     /// Goes on with another organisation of the same database: for work that shares one commit between many.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    #[expect(clippy::unused_async, reason = "engines with row-level security are told here")]
-    pub(super) async fn enter(&mut self, _org: OrgId) -> Result<(), StoreError> {
+    pub(super) async fn enter(&mut self, org: OrgId) -> Result<(), StoreError> {
+        if matches!(self.kind, Kind::Secured) {
+            let sql = "SELECT set_config('sentra.org', $1, true)";
+            sqlx::query(sql).bind(org.to_string()).execute(&mut *self.transaction).await?;
+        }
         Ok(())
     }
 

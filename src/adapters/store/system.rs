@@ -4,9 +4,7 @@
 //! policy for reading enforces that. Whoever needs another one adds a row below and tells why the work cannot be done
 //! organisation by organisation.
 
-use super::database::Database;
-use super::error::StoreError;
-use super::scope::ReadTransaction;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A read across organisations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,12 +55,14 @@ impl SystemRead {
     }
 }
 
-impl Database {
-    /// A consistent view across organisations for this one purpose.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when no connection can be had in time.
-    pub async fn system(&self, _read: SystemRead) -> Result<ReadTransaction, StoreError> {
-        self.begin_read(None).await
+/// Table → the names of the reads that see all its rows, comma-separated and sorted.
+pub(super) fn system_reads(reads: &[SystemRead]) -> BTreeMap<String, String> {
+    let mut tables: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for read in reads {
+        for table in read.tables() {
+            tables.entry((*table).to_owned()).or_default().insert(read.name());
+        }
     }
+    let joined = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(",");
+    tables.into_iter().map(|(table, names)| (table, joined(names))).collect()
 }
