@@ -3,10 +3,12 @@
 //! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
+mod anchoring;
 mod counting;
 mod readiness;
 mod start_error;
 
+use crate::adapters::audit::{AuditAction, FolderAnchors};
 use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
@@ -21,7 +23,7 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::Count;
+use crate::ports::{AnchorAudit, Count};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -156,6 +158,8 @@ impl App {
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
+        note(&parts.store, &parts.rules, AuditAction::SystemStart, env!("CARGO_PKG_VERSION")).await;
+        tasks.spawn(jobs::anchor(anchors(&config, &parts.store), jobs_stop.clone()));
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
@@ -187,8 +191,30 @@ impl App {
         // Outcomes of the last messages are written before the database closes.
         parts.last.cancel();
         parts.writer.await.ok();
+        note(&parts.store, &parts.rules, AuditAction::SystemStop, env!("CARGO_PKG_VERSION")).await;
         parts.store.database().close().await;
     }
+}
+
+/// Notes what concerns the whole machine in every organisation's audit. Mail does not wait for it and does not fail by it.
+async fn note(store: &Store, rules: &ArcSwap<RuleSet>, action: AuditAction, subject: &str) {
+    let detail = serde_json::json!({ "ruleset": rules.load().hash() });
+    if let Err(error) = store.note_everywhere(action, subject, &detail).await {
+        telemetry::alarm(
+            Alarm::Database,
+            None,
+            &format!("{} could not be audited: {error}", action.as_str()),
+        );
+    }
+}
+
+/// Whoever writes the audit's anchors.
+fn anchors(config: &Config, store: &Arc<Store>) -> Arc<dyn AnchorAudit> {
+    Arc::new(anchoring::Anchors {
+        store: Arc::clone(store),
+        anchors: Arc::new(FolderAnchors::new(&config.objects)),
+        hostname: config.hostname.to_string(),
+    })
 }
 
 /// What is kept: database, keys, organisations in memory, journal.
@@ -252,13 +278,21 @@ async fn reload_parts(config: &Config, parts: &Parts) {
         rules.store(Arc::new(set));
         Ok(())
     });
-    match done.await {
+    let outcome = match done.await {
         Ok(Ok(())) => {
-            tracing::info!("rules and certificates were read again; other changed keys wait for a restart")
+            tracing::info!("rules and certificates were read again; other changed keys wait for a restart");
+            "taken_up"
         }
-        Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
-        Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
-    }
+        Ok(Err(why)) => {
+            telemetry::alarm(Alarm::ReloadRefused, None, &why);
+            "refused"
+        }
+        Err(_) => {
+            telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked");
+            "refused"
+        }
+    };
+    note(&parts.store, &parts.rules, AuditAction::SystemReload, outcome).await;
     if let Err(error) = parts.book.refresh().await {
         telemetry::alarm(Alarm::Database, None, &error.to_string());
     }

@@ -19,6 +19,7 @@
 )]
 
 mod annotate;
+mod audit;
 mod check;
 mod cli;
 mod clients;

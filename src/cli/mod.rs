@@ -4,6 +4,7 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod audit;
 mod certificate;
 pub mod check;
 mod config;
@@ -87,6 +88,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Judge .eml files offline: no mail is sent, nothing is stored
     Check(check::CheckArgs),
+    /// The audit: list, export, verify, anchor, prune
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Suppliers: import, list, show, export
     Suppliers(suppliers::SuppliersArgs),
     /// The rules that judge: list, test, lint
@@ -145,6 +149,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),
         Command::M365(command) => m365::run(globals, command, io).await,
+        Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,

@@ -5,8 +5,10 @@
 
 mod import;
 
+use super::database::OPERATOR;
 use super::io::write_table;
 use super::{Failure as Ended, Globals, Io, open};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Database, StoreError};
 use crate::adapters::suppliers::export;
@@ -116,6 +118,11 @@ pub(super) async fn command(
         org: organisation.id,
         redis,
     };
+    if let SuppliersCommand::Show { id } = command {
+        let (action, detail) = (AuditAction::SuppliersShow, json!({}));
+        let noted = at.store.note_read(organisation.id, OPERATOR, action, id, detail).await;
+        noted.map_err(super::Failure::from)?;
+    }
     let (out, err) = io.streams();
     Ended::unless_done(run(command, &context, globals.json, out, err).await)
 }

@@ -56,7 +56,7 @@ macro_rules! actions {
 // (subject; fields of detail; fields of private)
 actions! {
     /// The server is up: listeners are bound, rules and keys are loaded.
-    SystemStart = "system.start" ("version of the program"; "ruleset, keys"; "-")
+    SystemStart = "system.start" ("version of the program"; "ruleset"; "-")
     /// The server has drained and ends.
     SystemStop = "system.stop" ("version of the program"; "-"; "-")
     /// Rules and certificates were read again, or refused (then what ran stays).
@@ -136,7 +136,7 @@ actions! {
     /// Private fields of the audit were shown.
     AuditReveal = "audit.reveal" ("`entries`"; "filters"; "-")
     /// The audit was exported.
-    AuditExport = "audit.export" ("`entries`"; "since_seq, revealed"; "-")
+    AuditExport = "audit.export" ("`entries`"; "since, revealed"; "-")
     /// The signed head was written to the anchor store.
     AuditAnchor = "audit.anchor" ("number of the anchor"; "seq"; "-")
     /// A restored database was accepted: the anchors written after its state no longer count.

@@ -6,10 +6,13 @@
 //! proven and what is not. `docs/audit.md` describes the same for whoever writes a verifier of their own.
 
 mod action;
+mod anchors;
+pub mod bundle;
 mod chain;
 mod verify;
 
 pub use action::{ActionDoc, AuditAction};
+pub use anchors::{AnchorStore, FolderAnchors, read_copy};
 pub use chain::{
     Anchor, Checkpoint, Entry, FIRST_HASH, Head, PublicKey, Revealed, commitment, from_hex, sha256_hex,
 };

@@ -4,9 +4,14 @@
 //! organisation's head, chains the entry and signs the new head, so that whoever writes to the database without the
 //! organisation's key leaves a chain that does not verify. Addresses become pseudonyms and private fields commitments
 //! before they are chained; the values stand beside the chain, sealed, and can be erased. `adapters::audit` has what is
-//! hashed and signed; `check` walks a chain.
+//! hashed and signed; `check` walks a chain; `keep` anchors, prunes and erases.
 
 mod check;
+mod export;
+mod keep;
+
+pub use export::ExportFrame;
+pub use keep::{Anchoring, ErasedAudit, Pruned, SigningKey};
 
 use super::error::{StoreError, damaged};
 use super::{Store, hex};
@@ -461,6 +466,24 @@ impl Store {
         let Some(sealed) = query.fetch_optional(read).await? else { return Ok(None) };
         let name = self.keyring.open(org, &person_context(pseudonym), &sealed)?;
         Ok(Some(String::from_utf8(name).map_err(|_| damaged("name of a person"))?))
+    }
+
+    /// Notes what concerns the whole machine in every organisation's audit: it decides how each one's mail is judged.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the first organisation that could not be noted; the others were.
+    pub async fn note_everywhere(
+        &self,
+        action: AuditAction,
+        subject: &str,
+        detail: &Value,
+    ) -> Result<(), StoreError> {
+        let mut failed = Ok(());
+        for organisation in self.organisations().await? {
+            let noted = self.note_read(organisation.id, "system", action, subject, detail.clone()).await;
+            failed = failed.and(noted);
+        }
+        failed
     }
 
     /// Notes, in a transaction of its own, that somebody is about to read something sensitive.

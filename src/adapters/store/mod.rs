@@ -20,7 +20,10 @@ mod settings;
 mod system;
 mod users;
 
-pub use audit::{AuditEntry, AuditQuery, ChainCheck, Event, append as append_audit};
+pub use audit::{
+    Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
+    append as append_audit,
+};
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
