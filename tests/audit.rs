@@ -61,7 +61,16 @@ impl Chain {
                 world.run(&["org", "set", &format!("mode={mode}"), "--org", org]);
             }
         }
-        world.run(&["org", "executive", "add", "Ada Lovelace", "ada@contoso.example", "--org", "Contoso"]);
+        world.run(&[
+            "org",
+            "executive",
+            "add",
+            "Ada Lovelace",
+            "--address",
+            "ada@contoso.example",
+            "--org",
+            "Contoso",
+        ]);
         world.run(&["audit", "anchor"]);
         for mode in ["tag", "enforce"] {
             world.run(&["org", "set", &format!("mode={mode}"), "--org", "Contoso"]);
@@ -336,7 +345,7 @@ async fn every_attack_on_an_export_is_found_without_anything_else() {
         ),
         (
             "another reason",
-            Box::new(|lines| lines[entry(8)]["revealed"]["name"]["value"] = json!("\"Mallory\"")),
+            Box::new(|lines| lines[entry(6)]["revealed"]["name"]["value"] = json!("\"Mallory\"")),
             ("broken", "anchored", Some("private_altered")),
         ),
     ];
@@ -508,10 +517,10 @@ print(seq, opened)
 async fn people_are_pseudonyms_and_private_fields_are_shown_only_on_request() {
     let world = world();
     world.run(&["org", "admin", "add", "Jane@contoso.example"]);
-    world.run(&["org", "executive", "add", "Ada Lovelace", "ada@contoso.example"]);
+    world.run(&["org", "executive", "add", "Ada Lovelace", "--address", "ada@contoso.example"]);
     let entries = world.json(&["audit", "list"]);
     let text = serde_json::to_string(&entries).unwrap().to_lowercase();
-    assert!(!text.contains("jane") && !text.contains("ada"), "{text}");
+    assert!(!text.contains("jane") && !text.contains("lovelace") && !text.contains("ada@"), "{text}");
     let revealed = world.json(&["audit", "list", "--reveal", "--action", "executive.add"]);
     assert_eq!(revealed[0]["private"]["name"], "Ada Lovelace");
     let of_jane = world.json(&["audit", "list", "--action", "admin", "--reveal"]);
@@ -520,7 +529,7 @@ async fn people_are_pseudonyms_and_private_fields_are_shown_only_on_request() {
     let noted = world.json(&["audit", "list", "--action", "audit.reveal"]);
     assert_eq!(noted.len(), 2, "each look behind the chain is in it");
     let table = world.run(&["audit", "list", "--limit", "2"]);
-    assert!(table.starts_with("SEQ  TIME"), "{table}");
+    assert!(table.starts_with("SEQ") && table.contains("ACTION"), "{table}");
     assert_eq!(table.lines().count(), 3, "{table}");
     assert!(world.json(&["audit", "list", "--until", "2020-01-01"]).is_empty());
     let wrong = world.command(&["audit", "list", "--action", "nonsense"]).output().unwrap();

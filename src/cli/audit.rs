@@ -318,7 +318,9 @@ async fn anchor(
         Some(reason) => {
             at.store.accept_restored_audit(org.id, &anchors, OPERATOR, reason).await?;
         }
-        None => {}
+        None => {
+            at.store.note_read(org.id, OPERATOR, AuditAction::AuditAnchor, "head", json!({})).await?;
+        }
     }
     match at.store.anchor_audit(org.id, &anchors).await? {
         Anchoring::Anchored(anchor) if globals.json => io.json(&anchor),

@@ -137,8 +137,8 @@ actions! {
     AuditReveal = "audit.reveal" ("`entries`"; "filters"; "-")
     /// The audit was exported.
     AuditExport = "audit.export" ("`entries`"; "since, revealed"; "-")
-    /// The signed head was written to the anchor store.
-    AuditAnchor = "audit.anchor" ("number of the anchor"; "seq"; "-")
+    /// Somebody asked for the signed head to be written to the anchor store now.
+    AuditAnchor = "audit.anchor" ("`head`"; "-"; "-")
     /// A restored database was accepted: the anchors written after its state no longer count.
     AuditAcceptRestore = "audit.accept_restore" ("number of the anchor"; "seq"; "reason")
     /// Entries up to an anchored head were removed; the checkpoint is kept.

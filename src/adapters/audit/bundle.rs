@@ -5,7 +5,8 @@
 //! to verify is inside; [`verify`] reads it a line at a time and needs neither configuration nor database nor key.
 
 use super::chain::{Anchor, Checkpoint, Entry, Head, PublicKey, Revealed};
-use super::verify::{Completeness, Report, Start, Verifier};
+use super::report::{Completeness, Report, Start};
+use super::verify::Verifier;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

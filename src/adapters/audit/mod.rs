@@ -9,6 +9,7 @@ mod action;
 mod anchors;
 pub mod bundle;
 mod chain;
+mod report;
 mod verify;
 
 pub use action::{ActionDoc, AuditAction};
@@ -16,4 +17,5 @@ pub use anchors::{AnchorStore, FolderAnchors, read_copy};
 pub use chain::{
     Anchor, Checkpoint, Entry, FIRST_HASH, Head, PublicKey, Revealed, commitment, from_hex, sha256_hex,
 };
-pub use verify::{Completeness, Finding, FindingKind, Integrity, Privacy, Proof, Report, Start, Verifier};
+pub use report::{Completeness, Finding, FindingKind, Integrity, Privacy, Proof, Report, Start};
+pub use verify::Verifier;
