@@ -32,6 +32,7 @@ mod mailpath;
 mod next_hop;
 mod operator;
 mod outages;
+mod redis;
 mod reload;
 mod smtp_server;
 mod store;

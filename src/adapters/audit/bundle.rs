@@ -131,10 +131,13 @@ pub enum BundleError {
     TooManyAnchors,
 }
 
+/// Reads the anchors of one organisation.
+pub type ReadAnchors = dyn Fn(&str) -> io::Result<Vec<Anchor>>;
+
 /// What is brought to the verification besides the export.
 pub struct Evidence<'a> {
     /// Anchors of an organisation that were kept elsewhere; `None`: none were given.
-    pub anchors: Option<&'a dyn Fn(&str) -> io::Result<Vec<Anchor>>>,
+    pub anchors: Option<&'a ReadAnchors>,
     /// Keys known from elsewhere; empty: those in the export are believed, and the report says so.
     pub keys: &'a [PublicKey],
 }
