@@ -132,12 +132,12 @@ pub enum BundleError {
 }
 
 /// Reads the anchors of one organisation.
-pub type ReadAnchors = dyn Fn(&str) -> io::Result<Vec<Anchor>>;
+pub type ReadAnchors<'a> = dyn Fn(&str) -> io::Result<Vec<Anchor>> + 'a;
 
 /// What is brought to the verification besides the export.
 pub struct Evidence<'a> {
     /// Anchors of an organisation that were kept elsewhere; `None`: none were given.
-    pub anchors: Option<&'a ReadAnchors>,
+    pub anchors: Option<&'a ReadAnchors<'a>>,
     /// Keys known from elsewhere; empty: those in the export are believed, and the report says so.
     pub keys: &'a [PublicKey],
 }
