@@ -8,14 +8,14 @@ mod counting;
 mod readiness;
 mod start_error;
 
-use crate::adapters::audit::{AuditAction, FolderAnchors};
-use crate::adapters::bodies::Bodies;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::next_hop::{self, SmtpNextHop};
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::config::{self, Config};
@@ -212,7 +212,7 @@ async fn note(store: &Store, rules: &ArcSwap<RuleSet>, action: AuditAction, subj
 fn anchors(config: &Config, store: &Arc<Store>) -> Arc<dyn AnchorAudit> {
     Arc::new(anchoring::Anchors {
         store: Arc::clone(store),
-        anchors: Arc::new(FolderAnchors::new(&config.objects)),
+        anchors: Arc::new(store.bodies().clone()),
         hostname: config.hostname.to_string(),
     })
 }
@@ -233,7 +233,7 @@ impl Kept {
         let database = Database::open(config.database.url.expose_secret()).await?;
         database.migrate().await?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-        let bodies = Bodies::new(&config.objects);
+        let bodies = Bodies::over(Objects::open(&config.objects)?);
         let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;

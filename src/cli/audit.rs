@@ -8,7 +8,8 @@ mod verify;
 
 use super::database::{Installation, OPERATOR, open};
 use super::{Failure, Globals, Io};
-use crate::adapters::audit::{AnchorStore, AuditAction, FolderAnchors};
+use crate::adapters::audit::AuditAction;
+use crate::adapters::objects::Bodies;
 use crate::adapters::store::{Anchoring, AuditEntry, AuditQuery};
 use crate::model::{OrgId, Organisation};
 use clap::{Args, Subcommand};
@@ -217,8 +218,8 @@ async fn chosen(at: &Installation, globals: &Globals) -> Result<Vec<Organisation
 }
 
 /// The anchor store of this installation.
-pub(super) fn anchor_store(at: &Installation) -> impl AnchorStore {
-    FolderAnchors::new(&at.config.objects)
+pub(super) fn anchor_store(at: &Installation) -> &Bodies {
+    at.store.bodies()
 }
 
 async fn list(
@@ -316,13 +317,13 @@ async fn anchor(
     match accept_restore.map(str::trim) {
         Some("") => return Err(Failure::usage("a reason is needed").help("say what was restored and why")),
         Some(reason) => {
-            at.store.accept_restored_audit(org.id, &anchors, OPERATOR, reason).await?;
+            at.store.accept_restored_audit(org.id, anchors, OPERATOR, reason).await?;
         }
         None => {
             at.store.note_read(org.id, OPERATOR, AuditAction::AuditAnchor, "head", json!({})).await?;
         }
     }
-    match at.store.anchor_audit(org.id, &anchors).await? {
+    match at.store.anchor_audit(org.id, anchors).await? {
         Anchoring::Anchored(anchor) if globals.json => io.json(&anchor),
         Anchoring::Anchored(anchor) => io.line(&format!(
             "{}: anchor {} names entry {} ({})",

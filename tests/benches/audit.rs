@@ -12,9 +12,9 @@
 
 use sentra::adapters::audit::AuditAction;
 use sentra::adapters::audit::bundle::{self, Evidence, FORMAT, Header, Key, Line, README};
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Database, Event, NewOrganisation, Store, append_audit};
 use sentra::model::{Mode, OrgId};
 use serde_json::json;

@@ -5,14 +5,15 @@
 //! store a policy that forbids overwriting (object lock), or let the anchors be mailed.
 
 use super::chain::Anchor;
+use crate::adapters::objects::{Bodies, Key};
 use crate::limits;
 use crate::model::OrgId;
 use crate::ports::PortError;
 use async_trait::async_trait;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::path::Path;
 
 /// A place for anchors.
 #[async_trait]
@@ -29,31 +30,57 @@ pub trait AnchorStore: Send + Sync {
     async fn all(&self, org: OrgId) -> Result<Vec<Anchor>, PortError>;
 }
 
-/// A folder of anchors.
-#[derive(Clone, Debug)]
-pub struct FolderAnchors {
-    root: PathBuf,
-}
-
-impl FolderAnchors {
-    /// Anchors below `objects/anchors`.
-    #[must_use]
-    pub fn new(data: &Path) -> Self {
-        Self { root: data.join("objects").join("anchors") }
-    }
-}
-
 #[async_trait]
-impl AnchorStore for FolderAnchors {
+impl AnchorStore for Bodies {
     async fn put(&self, org: OrgId, anchor: &Anchor) -> Result<Option<Anchor>, PortError> {
-        let (folder, anchor) = (self.root.join(org.to_string()), anchor.clone());
-        blocking(move || put(&folder, &anchor)).await
+        let (objects, key) = (self.of(org), key(org, anchor.number)?);
+        // Two servers write the same octets here: the row from which they come is made once.
+        if let Some(there) = objects.get(&key).await? {
+            return parse(&there).map(Some).ok_or_else(|| not_an_anchor(key.as_str()));
+        }
+        let mut octets = serde_json::to_vec(anchor).map_err(|_| not_an_anchor(key.as_str()))?;
+        octets.push(b'\n');
+        objects.put(&key, octets.into()).await?;
+        Ok(None)
     }
 
     async fn all(&self, org: OrgId) -> Result<Vec<Anchor>, PortError> {
-        let folder = self.root.join(org.to_string());
-        blocking(move || read_folder(&folder)).await
+        let objects = self.of(org);
+        let mut listing = objects.list(&folder(org));
+        let mut keys = Vec::new();
+        while let Some(entry) = listing.next().await? {
+            if keys.len() >= limits::MAX_AUDIT_ANCHORS {
+                let detail = format!("there are more than {} anchors", limits::MAX_AUDIT_ANCHORS);
+                return Err(PortError::Permanent { what: "anchors", detail });
+            }
+            keys.push(entry.key);
+        }
+        let read = |key: Key| {
+            let objects = objects.clone();
+            async move {
+                let octets = objects.get(&key).await?;
+                octets.and_then(|octets| parse(&octets)).ok_or_else(|| not_an_anchor(key.as_str()))
+            }
+        };
+        stream::iter(keys).map(read).buffer_unordered(limits::ANCHOR_READS).try_collect().await
     }
+}
+
+fn folder(org: OrgId) -> Key {
+    Key::of("anchors").join(&Key::of(org))
+}
+
+fn key(org: OrgId, number: i64) -> Result<Key, PortError> {
+    let name = format!("{}/{number:012}.json", folder(org).as_str());
+    Key::parse(&name).ok_or_else(|| not_an_anchor(&name))
+}
+
+fn parse(octets: &[u8]) -> Option<Anchor> {
+    serde_json::from_slice(octets).ok()
+}
+
+fn not_an_anchor(name: &str) -> PortError {
+    PortError::Permanent { what: "anchors", detail: format!("{name} is not an anchor of an audit") }
 }
 
 /// The anchors of one organisation in a copy of the anchor store: the folder of one organisation, or that of all.
@@ -66,32 +93,6 @@ pub fn read_copy(folder: &Path, org: &str) -> io::Result<Vec<Anchor>> {
     anchors.extend(read_folder(&folder.join(org))?);
     anchors.retain(|anchor| anchor.org == org);
     Ok(anchors)
-}
-
-fn put(folder: &Path, anchor: &Anchor) -> io::Result<Option<Anchor>> {
-    let name = folder.join(format!("{:012}.json", anchor.number));
-    if name.try_exists()? {
-        return read(&name).map(Some);
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let temporary = folder.join(format!("{:012}.{}.new", anchor.number, std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    let mut octets = serde_json::to_vec(anchor).map_err(io::Error::from)?;
-    octets.push(b'\n');
-    file.write_all(&octets)?;
-    file.sync_all()?;
-    // A link refuses where a rename would replace: the first of two writers stays.
-    let linked = fs::hard_link(&temporary, &name);
-    fs::remove_file(&temporary)?;
-    match linked {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return read(&name).map(Some),
-        other => other?,
-    }
-    File::open(folder)?.sync_all()?;
-    for above in folder.ancestors().skip(1).take(2) {
-        File::open(above)?.sync_all()?;
-    }
-    Ok(None)
 }
 
 fn read_folder(folder: &Path) -> io::Result<Vec<Anchor>> {
@@ -122,14 +123,4 @@ fn read(path: &Path) -> io::Result<Anchor> {
     serde_json::from_slice(&text).map_err(|_| {
         io::Error::new(ErrorKind::InvalidData, format!("{} is not an anchor of an audit", path.display()))
     })
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, PortError> {
-    let failed = |detail: String| PortError::Transient { what: "anchors", detail };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| failed(error.to_string())),
-        Err(error) => Err(failed(error.to_string())),
-    }
 }
