@@ -5,6 +5,7 @@
 
 mod account;
 mod audit;
+mod cases;
 mod certificate;
 pub mod check;
 mod config;
@@ -91,8 +92,11 @@ enum Command {
     /// The audit: list, export, verify, anchor, prune
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Suppliers: import, list, show, export
+    /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
+    /// Verification cases: bank accounts that two people make sure of
+    #[command(subcommand)]
+    Cases(cases::CasesCommand),
     /// The rules that judge: list, test, lint
     Rules(rules::RulesArgs),
     /// Microsoft 365
@@ -152,6 +156,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
+        Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
         Command::Serve | Command::Demo(_) => {
             Err(Failure::usage("serve and demo make a runtime of their own"))

@@ -255,7 +255,7 @@ impl Directory {
         let keys: Vec<(&DirectoryKey, Fingerprint)> =
             missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let read = match records::read(&self.database, org, &keys).await {
+        let read = match records::read(&self.database, &*self.keyring, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
                 count("database", "error", missing.len());
@@ -296,7 +296,7 @@ impl Directory {
         if let Some(domains) = current(&cached) {
             return Ok(domains);
         }
-        match records::known_domains(&self.database, org).await {
+        match records::known_domains(&self.database, &*self.keyring, org).await {
             Ok((at, domains)) => {
                 let domains = Arc::new(domains);
                 self.local.put_domains(org, at, Arc::clone(&domains)).await;
