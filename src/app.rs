@@ -13,6 +13,7 @@ use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
+use crate::adapters::history::{DatabaseHistory, NoHistory};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::objects::{Bodies, Objects};
@@ -23,7 +24,7 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{AnchorAudit, Count};
+use crate::ports::{AnchorAudit, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -61,7 +62,8 @@ struct Parts {
     tls: TlsReload,
     /// Ends what must outlive the sessions: the journal's writer.
     last: CancellationToken,
-    writer: tokio::task::JoinHandle<()>,
+    /// What writes until the end: the journal, the history.
+    writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// Where it listens.
@@ -86,7 +88,7 @@ impl App {
         telemetry::metrics::install();
         extract::prepare();
         let kept = Kept::open(&config).await?;
-        let Kept { store, book, journal, writer, last } = kept;
+        let Kept { store, book, journal, history, writers, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
             Some(redis) => Some(Redis::connect(redis)?),
@@ -101,7 +103,7 @@ impl App {
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
             inspector: Inspector {
-                sources: sources(&config, &store, redis.clone(), dns),
+                sources: sources(&config, &store, redis.clone(), Arc::clone(&history), dns),
                 rules: Arc::clone(&rules),
                 blocking: Arc::new(Semaphore::new(blocking_inspections())),
             },
@@ -120,6 +122,7 @@ impl App {
             next_hop,
             keyring,
             clock,
+            history,
             hostname: config.hostname.to_string(),
         });
         let tls = certificate(&config)?;
@@ -128,7 +131,7 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
+        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -190,7 +193,9 @@ impl App {
         tasks.wait().await;
         // Outcomes of the last messages are written before the database closes.
         parts.last.cancel();
-        parts.writer.await.ok();
+        for writer in parts.writers {
+            writer.await.ok();
+        }
         note(&parts.store, &parts.rules, AuditAction::SystemStop, env!("CARGO_PKG_VERSION")).await;
         parts.store.database().close().await;
     }
@@ -217,12 +222,13 @@ fn anchors(config: &Config, store: &Arc<Store>) -> Arc<dyn AnchorAudit> {
     })
 }
 
-/// What is kept: database, keys, organisations in memory, journal.
+/// What is kept: database, keys, organisations in memory, journal, history.
 struct Kept {
     store: Arc<Store>,
     book: Arc<Book>,
     journal: JournalWriter,
-    writer: tokio::task::JoinHandle<()>,
+    history: Arc<dyn History>,
+    writers: Vec<tokio::task::JoinHandle<()>>,
     last: CancellationToken,
 }
 
@@ -238,13 +244,28 @@ impl Kept {
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
         let last = CancellationToken::new();
-        let (journal, writer) = JournalWriter::start(database, last.clone());
-        Ok(Self { store, book, journal, writer, last })
+        let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
+        let mut writers = vec![writer];
+        let history: Arc<dyn History> = if config.history {
+            let (keyring, clock) = (Arc::clone(store.keyring()) as _, Arc::clone(store.clock()));
+            let (history, writer) = DatabaseHistory::start(database, keyring, clock, last.clone());
+            writers.push(writer);
+            Arc::new(history)
+        } else {
+            Arc::new(NoHistory)
+        };
+        Ok(Self { store, book, journal, history, writers, last })
     }
 }
 
-/// Who is asked about a message: sender authentication and supplier directory.
-fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<Dns>) -> Sources {
+/// Who is asked about a message: sender authentication, supplier directory, history.
+fn sources(
+    config: &Config,
+    store: &Arc<Store>,
+    redis: Option<Redis>,
+    history: Arc<dyn History>,
+    dns: Arc<Dns>,
+) -> Sources {
     let options = sender_auth::Options {
         mode: sender_auth::Mode::Upstream,
         trust_auth_results: config.smtp.trust_auth_results,
@@ -254,6 +275,7 @@ fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<D
     Sources {
         auth: Arc::new(SenderAuthentication::new(options, dns)),
         directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
+        history,
     }
 }
 

@@ -42,7 +42,7 @@ pub use envelope::Unproven;
 
 /// Looks at a message and judges it. Nothing it does changes anything.
 pub struct Inspector {
-    /// Sender authentication and supplier directory.
+    /// Sender authentication, supplier directory, history.
     pub sources: Sources,
     /// The running rule set; swapped whole on reload.
     pub rules: Arc<ArcSwap<RuleSet>>,
@@ -52,7 +52,7 @@ pub struct Inspector {
 
 /// Everything that is known about a message once it has been judged.
 pub struct Inspection {
-    /// Message, claims, authentication and directory answer.
+    /// Message, claims, and the answers from outside.
     pub evidence: Evidence,
     /// What was established.
     pub facts: Facts,
@@ -246,6 +246,7 @@ impl Transaction {
         inspection.timings.act = stopwatch::micros(acting.elapsed());
         inspection.timings.total = stopwatch::micros(self.started.elapsed());
         self.record(&organisation, &inspection, &disposition);
+        self.teach(&inspection, &disposition);
         disposition
     }
 

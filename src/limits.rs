@@ -396,6 +396,41 @@ pub const ANCHOR_MAIL_EVERY: Duration = Duration::from_secs(24 * 3_600);
 pub const ANCHOR_BATCH: i64 = 1_000;
 /// Entries that one transaction of a pruning removes: mail waits for the database no longer than that.
 pub const AUDIT_PRUNE_BATCH: i64 = 5_000;
+
+// ── sender history ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Parties (suppliers, and the sender's own domain) whose history one message asks for.
+pub const HISTORY_PARTIES: usize = 8;
+/// Accounts of one message that are remembered or asked for.
+pub const HISTORY_ACCOUNTS: usize = 10;
+/// Invoice numbers of one message that are remembered or asked for.
+pub const HISTORY_INVOICES: usize = 10;
+/// Currencies of one message whose largest amount is remembered.
+pub const HISTORY_CURRENCIES: usize = 4;
+/// Messages that one message answers, asked for: the last ones.
+pub const HISTORY_REFERENCES: usize = 8;
+/// Rows that one look-up reads at most.
+pub const HISTORY_ROWS: i64 = 8_192;
+/// Lessons waiting to be written; beyond it they are dropped and counted, mail is never held up.
+pub const HISTORY_QUEUE: usize = 4_096;
+/// Lessons in one transaction.
+pub const HISTORY_BATCH: usize = 256;
+/// Lessons are written at least this often: what a killed process can lose.
+pub const HISTORY_FLUSH: Duration = Duration::from_secs(1);
+/// Tries to write a batch before it is dropped and counted.
+pub const HISTORY_TRIES: usize = 30;
+/// Rows in one statement: a power of two.
+pub const HISTORY_STATEMENT: usize = 64;
+/// Message ids that one organisation's history keeps: the newest.
+pub const HISTORY_THREADS: i64 = 100_000;
+/// A message id is kept this long.
+pub const HISTORY_THREAD_AGE: Duration = Duration::from_secs(180 * 86_400);
+/// How often message ids are pruned and missed releases are taken up.
+pub const HISTORY_UPKEEP: Duration = Duration::from_secs(900);
+/// Organisations that one process keeps the history of: further ones are written and not pruned by it.
+pub const HISTORY_ORGANISATIONS: usize = 100_000;
+/// Lessons of held messages that one upkeep looks at.
+pub const HISTORY_MISSED: i64 = 200;
 // ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.

@@ -5,8 +5,9 @@
 
 use crate::model::{
     AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope, Finding,
-    Fingerprint, HeldMail, Lookup, MailId, MailParameters, Message, NextHopReply, OrgId, Organisation, Peer,
-    QuarantineId, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
+    Fingerprint, HeldMail, HistoryAnswer, HistoryQuery, Lesson, Lookup, MailId, MailParameters, Message,
+    NextHopReply, OrgId, Organisation, Peer, QuarantineId, ReceivedMail, Recipient, RecipientOutcome,
+    RefusalReason, ReversePath,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -186,6 +187,20 @@ pub trait SupplierDirectory: Send + Sync {
         query: DirectoryQuery,
         deadline: Instant,
     ) -> Lookup<DirectoryAnswer>;
+}
+
+/// What was delivered before: asked before the verdict, taught after it.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Answers all questions of one message, in one round trip.
+    async fn look_up(&self, org: OrgId, query: HistoryQuery, deadline: Instant) -> Lookup<HistoryAnswer>;
+    /// A message reached its mailbox. Returns at once; is written in batches, so that a killed process loses the last
+    /// second, and dropped (counted) when too much waits.
+    fn learn(&self, lesson: Lesson);
+    /// A message was held: what it would teach is put aside until it is released. Returns at once.
+    fn keep(&self, id: QuarantineId, lesson: Lesson);
+    /// A held message was released and taken by the next hop: it teaches now. Returns at once.
+    fn released(&self, org: OrgId, id: QuarantineId);
 }
 
 /// Who really sent it.

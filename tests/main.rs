@@ -24,6 +24,7 @@ mod check;
 mod cli;
 mod clients;
 mod demo;
+mod history;
 mod journey;
 mod kill;
 mod layering;

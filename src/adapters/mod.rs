@@ -4,6 +4,7 @@ pub mod audit;
 pub mod clock;
 pub mod directory;
 pub mod dns;
+pub mod history;
 pub mod keyring;
 pub mod next_hop;
 pub mod objects;

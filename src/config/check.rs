@@ -76,6 +76,7 @@ impl Checker<'_> {
             metrics,
             log: log?,
             rules,
+            history: settings.history.enabled,
             drain: Duration::from_secs(drain),
             warnings: Vec::new(),
         })

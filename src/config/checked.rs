@@ -40,6 +40,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Folder of own rules.
     pub rules: Option<PathBuf>,
+    /// Whether the history of delivered mail is kept.
+    pub history: bool,
     /// Mail in transit may finish for so long at SIGTERM.
     pub drain: Duration,
     /// What is allowed and yet unwise, each with its remedy.

@@ -262,7 +262,8 @@ settings! {
         /// File that holds `url`.
         url_file: String = String::new();
         /// User of Redis' access control list; empty: the URL's, or `default`. It needs
-        /// `+@connection +mget +get +set +exists +publish +subscribe +role +cluster|slots` on `~sentra:*` and `&sentra:*`.
+        /// `+@connection +mget +get +set +exists +publish +subscribe` on `~sentra:*` and `&sentra:*`; under sentinels also
+        /// `+role`, in a cluster also `+cluster`.
         username: String = String::new();
         /// Its password, instead of one in the URL.
         password: Secret = Secret::default();
@@ -344,6 +345,12 @@ settings! {
     rules: Rules {
         /// Folder with rules of your own, which add to or override those built in. Empty: none.
         folder: String = String::new();
+    }
+
+    /// What was delivered before, kept as fingerprints: first contacts, usual amounts, invoices sent again.
+    history: History {
+        /// Keep and ask it. Without it no rule knows what is new or unusual.
+        enabled: bool = true;
     }
 
     /// Times that an operator may shorten; all other bounds are fixed in the program.

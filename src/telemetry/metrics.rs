@@ -122,6 +122,7 @@ fn describe(recorder: &PrometheusRecorder) {
     let counters = [
         ("sentra_messages_total", "Messages judged, by what was done and the loudest finding."),
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
+        ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
