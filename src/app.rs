@@ -4,12 +4,14 @@
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
 mod backing_up;
+mod anchoring;
 mod counting;
 mod readiness;
 mod start_error;
 
 use crate::act::Voice;
 use crate::adapters::backup::Backups;
+use crate::adapters::audit::AuditAction;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
@@ -25,7 +27,7 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{BackUp, Count, History};
+use crate::ports::{AnchorAudit, BackUp, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -174,6 +176,8 @@ impl App {
             let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };
             tasks.spawn(jobs::back_up(Arc::clone(backups), plan, jobs_stop.clone()));
         }
+        note(&parts.store, &parts.rules, AuditAction::SystemStart, env!("CARGO_PKG_VERSION")).await;
+        tasks.spawn(jobs::anchor(anchors(&config, &parts.store), jobs_stop.clone()));
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
@@ -207,8 +211,30 @@ impl App {
         for writer in parts.writers {
             writer.await.ok();
         }
+        note(&parts.store, &parts.rules, AuditAction::SystemStop, env!("CARGO_PKG_VERSION")).await;
         parts.store.database().close().await;
     }
+}
+
+/// Notes what concerns the whole machine in every organisation's audit. Mail does not wait for it and does not fail by it.
+async fn note(store: &Store, rules: &ArcSwap<RuleSet>, action: AuditAction, subject: &str) {
+    let detail = serde_json::json!({ "ruleset": rules.load().hash() });
+    if let Err(error) = store.note_everywhere(action, subject, &detail).await {
+        telemetry::alarm(
+            Alarm::Database,
+            None,
+            &format!("{} could not be audited: {error}", action.as_str()),
+        );
+    }
+}
+
+/// Whoever writes the audit's anchors.
+fn anchors(config: &Config, store: &Arc<Store>) -> Arc<dyn AnchorAudit> {
+    Arc::new(anchoring::Anchors {
+        store: Arc::clone(store),
+        anchors: Arc::new(store.bodies().clone()),
+        hostname: config.hostname.to_string(),
+    })
 }
 
 /// What is kept: database, keys, organisations in memory, journal, history.
@@ -298,13 +324,21 @@ async fn reload_parts(config: &Config, parts: &Parts) {
         rules.store(Arc::new(set));
         Ok(())
     });
-    match done.await {
+    let outcome = match done.await {
         Ok(Ok(())) => {
-            tracing::info!("rules and certificates were read again; other changed keys wait for a restart")
+            tracing::info!("rules and certificates were read again; other changed keys wait for a restart");
+            "taken_up"
         }
-        Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
-        Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
-    }
+        Ok(Err(why)) => {
+            telemetry::alarm(Alarm::ReloadRefused, None, &why);
+            "refused"
+        }
+        Err(_) => {
+            telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked");
+            "refused"
+        }
+    };
+    note(&parts.store, &parts.rules, AuditAction::SystemReload, outcome).await;
     if let Err(error) = parts.book.refresh().await {
         telemetry::alarm(Alarm::Database, None, &error.to_string());
     }

@@ -423,8 +423,16 @@ pub const MAX_AUDIT_DETAIL: usize = 64 * 1_024;
 pub const MAX_AUDIT_LINE: usize = 1_024 * 1_024;
 /// Anchors of one organisation that one check takes: hourly ones of twenty years.
 pub const MAX_AUDIT_ANCHORS: usize = 200_000;
+/// Anchors that are read from the object store at once.
+pub const ANCHOR_READS: usize = 16;
 /// Octets of one anchor.
 pub const MAX_AUDIT_ANCHOR: u64 = 16 * 1_024;
+/// How often the signed head of each chain is written to the anchor store.
+pub const ANCHOR_EVERY: Duration = Duration::from_secs(3_600);
+/// Anchors are mailed, where an organisation wants them, at most this often.
+pub const ANCHOR_MAIL_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// Anchors that one run writes again because an earlier run could not.
+pub const ANCHOR_BATCH: i64 = 1_000;
 /// Entries that one transaction of a pruning removes: mail waits for the database no longer than that.
 pub const AUDIT_PRUNE_BATCH: i64 = 5_000;
 

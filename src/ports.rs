@@ -521,6 +521,17 @@ pub trait BackUp: Send + Sync {
     async fn back_up(&self) -> Result<Option<BackupDone>, PortError>;
 }
 
+/// Whoever writes the audit's anchors.
+#[async_trait]
+pub trait AnchorAudit: Send + Sync {
+    /// Writes the signed head of every organisation's audit to the anchor store. What contradicts is alarmed. Returns
+    /// how many organisations are anchored.
+    ///
+    /// # Errors
+    /// [`PortError`] when the organisations could not be read.
+    async fn anchor_all(&self) -> Result<usize, PortError>;
+}
+
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────
 
 /// The organisations' keys. In memory once loaded: these calls neither block nor wait.

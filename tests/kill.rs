@@ -153,6 +153,9 @@ async fn kills_under_load_lose_nothing_and_hold_nothing_twice(on: Backend) {
         acknowledged.iter().filter(|id| id.starts_with("held")).count(),
         at_sink.len()
     );
+    // Every hold and every start appended to the audit when it was killed: the chain is whole all the same.
+    let audit = world.json(&["audit", "verify"]).remove(0);
+    assert_eq!(audit["good"], true, "{audit}");
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     assert!(twice.is_empty(), "held twice: {twice:?}");
     assert!(acknowledged.iter().any(|id| id.starts_with("held")), "the load held something");

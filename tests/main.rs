@@ -21,6 +21,7 @@
 
 mod annotate;
 mod backup;
+mod audit;
 mod check;
 mod cli;
 mod clients;

@@ -5,6 +5,7 @@
 
 mod account;
 mod backup;
+mod audit;
 mod cases;
 mod certificate;
 pub mod check;
@@ -94,6 +95,9 @@ enum Command {
     Backup(backup::BackupCommand),
     /// Restore a backup, or try it out with --drill
     Restore(backup::RestoreArgs),
+    /// The audit: list, export, verify, anchor, prune
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
     /// Verification cases: bank accounts that two people make sure of
@@ -155,6 +159,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),
         Command::M365(command) => m365::run(globals, command, io).await,
+        Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Backup(command) => backup::run(globals, command, io).await,
         Command::Restore(args) => backup::restore(globals, &args, io).await,

@@ -5,10 +5,11 @@
 
 use super::database::{OPERATOR, open};
 use super::{Failure, Globals, Installation, Io, notice};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{HeldEntry, OutboxStatus, ReleaseOrder};
 use crate::model::{EmailAddress, HeldState, HeldSummary, OrgId, QuarantineId};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -110,8 +111,13 @@ pub(super) async fn run(
     let at = open(globals).await?;
     let org = at.organisation(globals).await?;
     match command {
-        QuarantineCommand::List { states, limit } => list(&at, org.id, globals, &states, limit, io).await,
+        QuarantineCommand::List { states, limit } => {
+            let names: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+            read(&at, org.id, AuditAction::QuarantineList, "entries", json!({ "states": names })).await?;
+            list(&at, org.id, globals, &states, limit, io).await
+        }
         QuarantineCommand::Show { id } => {
+            read(&at, org.id, AuditAction::QuarantineShow, &id.to_string(), json!({})).await?;
             let entry = at.store.held_entry(org.id, id).await?.ok_or_else(|| missing(id))?;
             show(&entry, globals, io)
         }
@@ -139,6 +145,17 @@ pub(super) async fn run(
         }
         QuarantineCommand::Export { id, output } => export(&at, org.id, id, output, io).await,
     }
+}
+
+/// Notes that content of held mail is about to be shown: no note, nothing shown.
+async fn read(
+    at: &Installation,
+    org: OrgId,
+    action: AuditAction,
+    subject: &str,
+    detail: Value,
+) -> Result<(), Failure> {
+    Ok(at.store.note_read(org, OPERATOR, action, subject, detail).await?)
 }
 
 fn missing(id: QuarantineId) -> Failure {

@@ -6,7 +6,7 @@ pub use backup::{BackupPlan, back_up};
 
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{Count, Refresh};
+use crate::ports::{AnchorAudit, Count, Refresh};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
 use std::collections::BTreeMap;
@@ -77,6 +77,18 @@ pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
             Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
+        }
+    }
+}
+
+/// Writes the audit's anchors: at the start, and then every hour.
+pub async fn anchor(anchoring: Arc<dyn AnchorAudit>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = anchoring.anchor_all().await {
+            tracing::warn!(%error, "the audit could not be anchored; trying again in an hour");
+        }
+        if !pause(limits::ANCHOR_EVERY, &stop).await {
+            return;
         }
     }
 }

@@ -60,6 +60,12 @@ pub const LANGUAGES: &[&str] = &["en", "de", "fr", "es", "nl", "it", "pt", "pl"]
 /// Everything that can be chosen, in the order of its names.
 pub const PREFERENCES: &[Preference] = &[
     Preference {
+        name: "audit.anchor_mail",
+        doc: "Mail the audit's newest anchor to the administrators once a day: a copy that whoever holds the servers cannot take back",
+        default: "off",
+        values: Values::OneOf(&["off", "on"]),
+    },
+    Preference {
         name: "banner.language",
         doc: "Language of banners and companion notices",
         default: "en",

@@ -157,6 +157,8 @@ pub enum Alarm {
     ReloadRefused,
     /// A backup failed, or the newest is older than it may be.
     Backup,
+    /// The audit's anchors contradict the database.
+    AuditContradicted,
 }
 
 impl Alarm {
@@ -172,6 +174,7 @@ impl Alarm {
         Self::Loop,
         Self::ReloadRefused,
         Self::Backup,
+        Self::AuditContradicted,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -187,6 +190,7 @@ impl Alarm {
             Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
             Self::Backup => "backup",
+            Self::AuditContradicted => "audit_contradicted",
         }
     }
 }

@@ -56,7 +56,7 @@ macro_rules! actions {
 // (subject; fields of detail; fields of private)
 actions! {
     /// The server is up: listeners are bound, rules and keys are loaded.
-    SystemStart = "system.start" ("version of the program"; "ruleset, keys"; "-")
+    SystemStart = "system.start" ("version of the program"; "ruleset"; "-")
     /// The server has drained and ends.
     SystemStop = "system.stop" ("version of the program"; "-"; "-")
     /// A backup was made: by hand, or as the first of a day by itself.
@@ -170,9 +170,9 @@ actions! {
     /// Private fields of the audit were shown.
     AuditReveal = "audit.reveal" ("`entries`"; "filters"; "-")
     /// The audit was exported.
-    AuditExport = "audit.export" ("`entries`"; "since_seq, revealed"; "-")
-    /// The signed head was written to the anchor store.
-    AuditAnchor = "audit.anchor" ("number of the anchor"; "seq"; "-")
+    AuditExport = "audit.export" ("`entries`"; "since, revealed"; "-")
+    /// Somebody asked for the signed head to be written to the anchor store now.
+    AuditAnchor = "audit.anchor" ("`head`"; "-"; "-")
     /// A restored database was accepted: the anchors written after its state no longer count.
     AuditAcceptRestore = "audit.accept_restore" ("number of the anchor"; "seq"; "reason")
     /// Entries up to an anchored head were removed; the checkpoint is kept.

@@ -6,11 +6,16 @@
 //! proven and what is not. `docs/audit.md` describes the same for whoever writes a verifier of their own.
 
 mod action;
+mod anchors;
+pub mod bundle;
 mod chain;
+mod report;
 mod verify;
 
 pub use action::{ActionDoc, AuditAction};
+pub use anchors::{AnchorStore, read_copy};
 pub use chain::{
     Anchor, Checkpoint, Entry, FIRST_HASH, Head, PublicKey, Revealed, commitment, from_hex, sha256_hex,
 };
-pub use verify::{Completeness, Finding, FindingKind, Integrity, Privacy, Proof, Report, Start, Verifier};
+pub use report::{Completeness, Finding, FindingKind, Integrity, Privacy, Proof, Report, Start};
+pub use verify::Verifier;

@@ -26,7 +26,10 @@ mod sqlite;
 mod system;
 mod users;
 
-pub use audit::{AuditEntry, AuditQuery, ChainCheck, Event, append as append_audit};
+pub use audit::{
+    Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
+    append as append_audit,
+};
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;

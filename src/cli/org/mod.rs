@@ -10,6 +10,7 @@ pub(super) use settings::next_hop;
 use super::database::{Installation, OPERATOR, open};
 use super::{Failure, Globals, Io, account};
 use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation, OrgSetting};
+use crate::adapters::audit::AuditAction;
 use crate::model::{
     Account, EmailAddress, Executive, FailPolicy, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
@@ -61,7 +62,12 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
     let at = open(globals).await?;
     match command {
         OrgCommand::List => list(&at, globals, io).await,
-        OrgCommand::Show => show(&at.organisation(globals).await?, globals, io),
+        OrgCommand::Show => {
+            let org = at.organisation(globals).await?;
+            let (action, subject) = (AuditAction::OrgShow, org.id.to_string());
+            at.store.note_read(org.id, OPERATOR, action, &subject, json!({})).await?;
+            show(&org, globals, io)
+        }
         OrgCommand::Create(args) => create(&at, globals, *args, io).await,
         OrgCommand::Set { settings } => set(&at, globals, &settings, io).await,
         OrgCommand::Mailbox(MailboxCommand::Add { address, aliases }) => {
@@ -289,6 +295,8 @@ async fn own_account(
         AccountCommand::List => {
             let org = at.organisation(globals).await?;
             let accounts = at.store.own_accounts(org.id).await?;
+            let (action, detail) = (AuditAction::OwnAccountList, json!({ "count": accounts.len() }));
+            at.store.note_read(org.id, OPERATOR, action, "accounts", detail).await?;
             if globals.json {
                 return accounts.iter().try_for_each(|(_, account)| {
                     let scheme = account.scheme().as_str();

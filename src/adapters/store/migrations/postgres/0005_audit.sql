@@ -45,13 +45,19 @@ CREATE TABLE audit_heads (
 INSERT INTO audit_heads (org_id, seq, at, hash, signature)
 SELECT id, 0, 0, '0000000000000000000000000000000000000000000000000000000000000000', '' FROM organisations;
 
+-- Signed heads on their way to the anchor store, and those that are there (stored = 1). Each names the one before.
 CREATE TABLE audit_anchors (
-    org_id TEXT NOT NULL REFERENCES organisations (id),
-    number BIGINT NOT NULL,
-    seq    BIGINT NOT NULL,
-    at     BIGINT NOT NULL,
-    hash   TEXT NOT NULL,
-    digest TEXT NOT NULL,
+    org_id           TEXT NOT NULL REFERENCES organisations (id),
+    number           BIGINT NOT NULL,
+    seq              BIGINT NOT NULL,
+    at               BIGINT NOT NULL,
+    hash             TEXT NOT NULL,
+    previous         TEXT NOT NULL,
+    supersedes_after BIGINT,
+    public_key       TEXT NOT NULL,
+    signature        TEXT NOT NULL,
+    stored           BIGINT NOT NULL DEFAULT 0,
+    mailed           BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (org_id, number)
 );
 

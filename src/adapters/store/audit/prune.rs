@@ -1,0 +1,254 @@
+//! Keeping no more than has to be kept: pruning up to a checkpoint, erasing private values, dropping a whole chain.
+
+use super::super::error::StoreError;
+use super::anchor::{ANCHOR, anchor};
+use super::check::{checkpoint, head};
+use super::{AuditEntry, Store, pseudonym};
+use crate::adapters::audit::{AuditAction, Checkpoint};
+use crate::limits;
+use crate::model::OrgId;
+use crate::ports::Keyring as _;
+use serde_json::json;
+use sqlx::AnyConnection;
+
+/// What a pruning did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// The chain goes on after this entry; 0 when there was nothing to prune.
+    pub checkpoint: i64,
+    /// Entries removed.
+    pub removed: u64,
+}
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErasedAudit {
+    /// Private fields deleted.
+    pub fields: u64,
+    /// Pseudonyms that are nobody's now.
+    pub persons: u64,
+}
+
+impl Store {
+    /// Removes entries older than `before_ms`, up to the newest anchored head among them and no further. The signed
+    /// checkpoint of that head is kept; private fields and anchors' rows of what is removed go too. An interrupted run is finished by
+    /// the next.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn prune_audit(&self, org: OrgId, before_ms: i64, actor: &str) -> Result<Pruned, StoreError> {
+        let mut write = self.database.scope(org).write().await?;
+        if let Some(next) = self.next_checkpoint(&mut write, org, before_ms).await? {
+            insert_checkpoint(&mut write, org, &next).await?;
+            let subject = next.seq.to_string();
+            let sql = "SELECT COUNT(*) FROM audit WHERE org_id = $1 AND seq <= $2";
+            let removed: i64 =
+                sqlx::query_scalar(sql).bind(org.to_string()).bind(next.seq).fetch_one(&mut *write).await?;
+            let detail = json!({ "removed": removed });
+            self.note(&mut write, org, actor, AuditAction::AuditPrune, &subject, detail).await?;
+        }
+        write.commit().await?;
+        let Some(checkpoint) = self.audit_checkpoint(org).await? else {
+            return Ok(Pruned { checkpoint: 0, removed: 0 });
+        };
+        let mut pruned = Pruned { checkpoint: checkpoint.seq, removed: 0 };
+        loop {
+            let mut write = self.database.scope(org).write().await?;
+            let removed = remove_batch(&mut write, org, checkpoint.seq).await?;
+            write.commit().await?;
+            pruned.removed = pruned.removed.saturating_add(removed);
+            if removed == 0 {
+                return Ok(pruned);
+            }
+        }
+    }
+
+    /// What a pruning would make the new start; `None` when there is nothing to remove.
+    async fn next_checkpoint(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        before_ms: i64,
+    ) -> Result<Option<Checkpoint>, StoreError> {
+        let sql = format!(
+            "{ANCHOR} WHERE org_id = $1 AND stored = 1 AND seq < (SELECT COALESCE(MIN(seq), 9223372036854775807) FROM audit \
+             WHERE org_id = $1 AND at >= $2) AND seq > (SELECT COALESCE(MAX(seq), 0) FROM audit_checkpoints \
+             WHERE org_id = $1) ORDER BY number DESC LIMIT 1"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(org.to_string()).bind(before_ms);
+        let Some(row) = row.fetch_optional(&mut *read).await? else { return Ok(None) };
+        let anchor = anchor(org, &row)?;
+        let at = "SELECT at FROM audit WHERE org_id = $1 AND seq = $2 AND hash = $3";
+        let at: Option<i64> = sqlx::query_scalar(at)
+            .bind(org.to_string())
+            .bind(anchor.seq)
+            .bind(&anchor.hash)
+            .fetch_optional(read)
+            .await?;
+        let at = at.ok_or_else(|| {
+            StoreError::Invalid(
+                "an anchor names another entry than the chain has: nothing is pruned".to_owned(),
+            )
+        })?;
+        let mut next = Checkpoint {
+            seq: anchor.seq,
+            at,
+            hash: anchor.hash,
+            anchor: anchor.number,
+            signature: String::new(),
+        };
+        next.signature = super::hex(&self.keyring.sign(org, &next.statement(&org.to_string()))?);
+        Ok(Some(next))
+    }
+
+    /// Entries after `after` that speak of this address, with their private fields, out of the next `limits::STORE_PAGE`
+    /// ones; and where to go on, until there is no more.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn audit_about(
+        &self,
+        org: OrgId,
+        address: &str,
+        after: i64,
+    ) -> Result<(Vec<AuditEntry>, Option<i64>), StoreError> {
+        let mut entries = self.audit(org, after).await?;
+        let next = entries.last().map(|entry| entry.seq);
+        let folded = address.to_lowercase();
+        entries.retain(|entry| {
+            let named = |text: &String| text.to_lowercase().contains(&folded);
+            entry.persons.values().any(|name| *name == folded) || entry.private.as_ref().is_some_and(named)
+        });
+        Ok((entries, next))
+    }
+
+    /// Erases what the audit holds of an address: private fields that contain it, and the name behind its pseudonym. The
+    /// chain stays valid and tells that something was erased.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys: what was erased so far stays erased; a second run does the rest.
+    pub async fn erase_from_audit(
+        &self,
+        org: OrgId,
+        address: &str,
+        actor: &str,
+    ) -> Result<ErasedAudit, StoreError> {
+        let folded = address.to_lowercase();
+        let mut erased = ErasedAudit::default();
+        let mut after = 0;
+        loop {
+            let (fields, next) = self.fields_naming(org, &folded, after).await?;
+            let mut write = self.database.scope(org).write().await?;
+            for (seq, field) in &fields {
+                let sql = "DELETE FROM audit_private WHERE org_id = $1 AND seq = $2 AND field = $3";
+                let gone =
+                    sqlx::query(sql).bind(org.to_string()).bind(seq).bind(field).execute(&mut *write).await?;
+                erased.fields = erased.fields.saturating_add(gone.rows_affected());
+            }
+            write.commit().await?;
+            match next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        let mut write = self.database.scope(org).write().await?;
+        if let Some(pseudonym) = pseudonym(&mut write, self.keyring.as_ref(), org, &folded).await? {
+            let sql = "DELETE FROM audit_persons WHERE org_id = $1 AND pseudonym = $2";
+            let gone = sqlx::query(sql).bind(org.to_string()).bind(pseudonym).execute(&mut *write).await?;
+            erased.persons = gone.rows_affected();
+        }
+        let detail = json!({ "fields": erased.fields, "persons": erased.persons });
+        self.note(&mut write, org, actor, AuditAction::AuditErase, "private fields", detail).await?;
+        write.commit().await?;
+        Ok(erased)
+    }
+
+    /// Private fields that contain a text, out of those of the next entries that have any.
+    async fn fields_naming(
+        &self,
+        org: OrgId,
+        folded: &str,
+        after: i64,
+    ) -> Result<(Vec<(i64, String)>, Option<i64>), StoreError> {
+        let mut read = self.database.scope(org).read().await?;
+        let sql = "SELECT MAX(seq) FROM (SELECT seq FROM audit_private WHERE org_id = $1 AND seq > $2 \
+                   ORDER BY seq LIMIT $3) AS next_ones";
+        let last: Option<i64> = sqlx::query_scalar(sql)
+            .bind(org.to_string())
+            .bind(after)
+            .bind(limits::STORE_PAGE)
+            .fetch_one(&mut *read)
+            .await?;
+        let Some(last) = last else { return Ok((Vec::new(), None)) };
+        let fields = self.private_fields(&mut read, org, after.saturating_add(1), last).await?;
+        let mut naming = Vec::new();
+        for (seq, field, value) in fields {
+            if value?.value.to_lowercase().contains(folded) {
+                naming.push((seq, field));
+            }
+        }
+        Ok((naming, Some(last)))
+    }
+
+    /// Removes an organisation's whole audit within the transaction that erases the organisation. A checkpoint of the
+    /// newest entry lets it go; then that goes too.
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn drop_audit(&self, write: &mut AnyConnection, org: OrgId) -> Result<(), StoreError> {
+        let Some(head) = head(write, org).await? else { return Ok(()) };
+        let mut last =
+            Checkpoint { seq: head.seq, at: head.at, hash: head.hash, anchor: 0, signature: String::new() };
+        last.signature = super::hex(&self.keyring.sign(org, &last.statement(&org.to_string()))?);
+        if checkpoint(write, org).await?.is_none_or(|there| there.seq < last.seq) {
+            insert_checkpoint(write, org, &last).await?;
+        }
+        for sql in [
+            "DELETE FROM audit_private WHERE org_id = $1",
+            "DELETE FROM audit_persons WHERE org_id = $1",
+            "DELETE FROM audit WHERE org_id = $1",
+            "DELETE FROM audit_heads WHERE org_id = $1",
+            "DELETE FROM audit_anchors WHERE org_id = $1",
+            "DELETE FROM audit_checkpoints WHERE org_id = $1",
+        ] {
+            sqlx::query(sql).bind(org.to_string()).execute(&mut *write).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn remove_batch(write: &mut AnyConnection, org: OrgId, up_to: i64) -> Result<u64, StoreError> {
+    let sql = "SELECT MIN(seq) FROM audit WHERE org_id = $1 AND seq <= $2";
+    let first: Option<i64> =
+        sqlx::query_scalar(sql).bind(org.to_string()).bind(up_to).fetch_one(&mut *write).await?;
+    let Some(first) = first else { return Ok(0) };
+    let last = up_to.min(first.saturating_add(limits::AUDIT_PRUNE_BATCH));
+    let mut removed = 0;
+    for sql in [
+        "DELETE FROM audit_private WHERE org_id = $1 AND seq <= $2",
+        "DELETE FROM audit WHERE org_id = $1 AND seq <= $2",
+    ] {
+        removed =
+            sqlx::query(sql).bind(org.to_string()).bind(last).execute(&mut *write).await?.rows_affected();
+    }
+    Ok(removed)
+}
+
+async fn insert_checkpoint(
+    write: &mut AnyConnection,
+    org: OrgId,
+    checkpoint: &Checkpoint,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO audit_checkpoints (org_id, seq, at, hash, anchor, signature) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(org.to_string())
+    .bind(checkpoint.seq)
+    .bind(checkpoint.at)
+    .bind(&checkpoint.hash)
+    .bind(checkpoint.anchor)
+    .bind(&checkpoint.signature)
+    .execute(write)
+    .await?;
+    Ok(())
+}
