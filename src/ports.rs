@@ -439,6 +439,17 @@ pub trait Count: Send + Sync {
     async fn sweep_bodies(&self) -> Result<usize, PortError>;
 }
 
+/// Brings the suppliers of live ledgers in.
+#[async_trait]
+pub trait SyncSuppliers: Send + Sync {
+    /// Asks every source whose time has come; returns how many. A source that fails is its own affair: it is noted
+    /// with the source and alarmed.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn sync_due(&self) -> Result<usize, PortError>;
+}
+
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────
 
 /// The organisations' keys. In memory once loaded: these calls neither block nor wait.

@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{Count, Refresh};
+use crate::ports::{Count, Refresh, SyncSuppliers};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
 use std::collections::BTreeMap;
@@ -73,6 +73,20 @@ pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
             Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
+        }
+    }
+}
+
+/// Asks the supplier sources that are due.
+pub async fn sync_suppliers(syncs: Arc<dyn SyncSuppliers>, stop: CancellationToken) {
+    while pause(limits::SYNC_POLL, &stop).await {
+        let syncing = syncs.sync_due();
+        // A sync that is cut off has taken nothing in, and its lease ends.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            done = syncing => if let Err(error) = done {
+                tracing::warn!(%error, "the supplier sources could not be looked up; trying again");
+            },
         }
     }
 }

@@ -155,11 +155,15 @@ pub enum Alarm {
     Loop,
     /// A changed configuration, certificate or rule set was refused; the running one stays.
     ReloadRefused,
+    /// A ledger has accounts that are not the verified ones on record.
+    SupplierDrift,
+    /// A ledger that is asked for suppliers cannot be read.
+    SupplierSync,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -169,6 +173,8 @@ impl Alarm {
         Self::OpenIntents,
         Self::Loop,
         Self::ReloadRefused,
+        Self::SupplierDrift,
+        Self::SupplierSync,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -183,6 +189,8 @@ impl Alarm {
             Self::OpenIntents => "open_intents",
             Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
+            Self::SupplierDrift => "supplier_drift",
+            Self::SupplierSync => "supplier_sync",
         }
     }
 }

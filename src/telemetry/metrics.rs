@@ -54,6 +54,8 @@ struct Meters {
     outbox: Gauge,
     alarms: Vec<(Alarm, Counter)>,
     panics: Counter,
+    drift: Counter,
+    syncs: [Counter; 2],
 }
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
@@ -103,6 +105,9 @@ impl Meters {
                 .map(|kind| (*kind, counter("sentra_alarms_total", vec![Label::new("kind", kind.as_str())])))
                 .collect(),
             panics: counter("sentra_panics_total", Vec::new()),
+            drift: counter("sentra_supplier_drift", Vec::new()),
+            syncs: ["failed", "done"]
+                .map(|result| counter("sentra_supplier_syncs_total", vec![Label::new("result", result)])),
             handle: recorder.handle(),
         }
     }
@@ -125,6 +130,8 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
+        ("sentra_supplier_drift", "Accounts in ledgers that were not the verified ones on record."),
+        ("sentra_supplier_syncs_total", "Supplier sources asked, by how it ended."),
     ];
     for (name, text) in counters {
         recorder.describe_counter(KeyName::from_const_str(name), Some(Unit::Count), text.into());

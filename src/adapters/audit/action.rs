@@ -128,6 +128,14 @@ actions! {
 
     /// A batch of supplier records was imported.
     SuppliersImport = "suppliers.import" ("name of the source"; "created, updated, accounts_added, accounts_changed, accounts_verified, accounts_held_back, verified_flag"; "-")
+    /// A live source of suppliers was added.
+    SourceAdd = "source.add" ("name of the source"; "kind, every_seconds"; "-")
+    /// A live source of suppliers was removed with its secrets.
+    SourceRemove = "source.remove" ("name of the source"; "-"; "-")
+    /// Consent for a live source was given, its tokens are kept.
+    SourceConnect = "source.connect" ("name of the source"; "-"; "-")
+    /// The tokens of a live source were deleted.
+    SourceDisconnect = "source.disconnect" ("name of the source"; "-"; "-")
     /// All supplier records left with their account numbers.
     SuppliersExport = "suppliers.export" ("form of the export"; "-"; "-")
     /// A supplier was shown, with contacts.

@@ -26,6 +26,7 @@ pub mod reading;
 pub mod records;
 pub mod rejects;
 mod row;
+pub mod sources;
 mod spool;
 pub mod template;
 mod text;
