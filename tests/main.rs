@@ -34,5 +34,8 @@ mod outages;
 mod reload;
 mod smtp_server;
 mod store;
+mod supplier_cases;
+mod supplier_changes;
+mod supplier_sources;
 mod suppliers;
 mod support;

@@ -3,3 +3,4 @@ pub mod client;
 pub mod redis;
 pub mod sink;
 pub mod world;
+pub mod xero;

@@ -159,7 +159,7 @@ impl Directory {
     ) -> Result<FromDatabase, Failure> {
         let keys: Vec<(&DirectoryKey, Fingerprint)> =
             missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
-        let read = match records::read(&self.database, org, &keys).await {
+        let read = match records::read(&self.database, &*self.keyring, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
                 count("database", "error", missing.len());
@@ -193,7 +193,7 @@ impl Directory {
         {
             return Ok(Arc::clone(domains));
         }
-        match records::known_domains(&self.database, org).await {
+        match records::known_domains(&self.database, &*self.keyring, org).await {
             Ok((at, domains)) => {
                 let domains = Arc::new(domains);
                 self.local.put_domains(org, at, Arc::clone(&domains)).await;

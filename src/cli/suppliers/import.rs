@@ -72,8 +72,15 @@ pub(super) async fn import(
     let mut reading = reading
         .map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
     let source = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
-    let options =
-        ImportOptions { verified: args.verified, dry_run: args.dry_run, actor: "operator", source: &source };
+    let hash = reading.found.hash.clone();
+    let options = ImportOptions {
+        verified: args.verified,
+        dry_run: args.dry_run,
+        actor: "operator",
+        source: &source,
+        hash: hash.as_deref(),
+        ..ImportOptions::default()
+    };
     let report = match reading.found.stopped {
         true => ImportReport::default(),
         false => records.import(context.org, &mut reading, &options).await?,
@@ -222,6 +229,24 @@ impl Told<'_> {
                 self.source
             )?;
         }
+        for shared in &self.report.shared {
+            let whose = match &shared.other {
+                Some(other) => format!("stands on the record of {} too", other.0),
+                None => "is one of the organisation's own and was not taken".to_owned(),
+            };
+            let line = shared.lines.first().map(|line| format!(":{line}")).unwrap_or_default();
+            let (supplier, account) = (&shared.supplier.0, &shared.account);
+            writeln!(err, "warning: account {account} of {supplier} {whose} ({}{line})", self.source)?;
+        }
+        for proposed in &self.report.proposed {
+            let (supplier, domain) = (&proposed.supplier.0, &proposed.domain);
+            writeln!(
+                err,
+                "warning: {supplier} may also write from {domain}: `sentra suppliers edit {supplier} --add-domain \
+                 {domain}` takes it ({})",
+                self.source
+            )?;
+        }
         for supplier in &self.report.ambiguous {
             writeln!(
                 err,
@@ -246,7 +271,7 @@ impl Told<'_> {
         writeln!(
             out,
             "{}: {} rows, {} refused. Suppliers: {} new, {} changed, {} unchanged, {} archived. Accounts: {} new, {} \
-             changed, {} held back.",
+             changed, {} held back. Cases: {} opened.",
             if found.format.is_empty() { "File" } else { &found.format },
             found.rows,
             found.rejected,
@@ -256,8 +281,13 @@ impl Told<'_> {
             found.archived,
             report.accounts_added,
             report.accounts_changed,
-            report.accounts_held_back
-        )
+            report.accounts_held_back,
+            report.cases_opened
+        )?;
+        match &report.batch {
+            Some(batch) => writeln!(out, "`sentra suppliers undo {batch}` takes it back."),
+            None => Ok(()),
+        }
     }
 }
 
@@ -269,16 +299,22 @@ fn located(source: &str, row: &RowError) -> String {
 }
 
 fn change_row(change: &AccountChange) -> Vec<String> {
-    let note = match change.refused {
-        Some(asked) => format!("`{asked}` needs --verified or a verification"),
-        None => String::new(),
-    };
+    let mut notes = Vec::new();
+    if !change.beside.is_empty() {
+        notes.push(format!("beside {}", change.beside.join(", ")));
+    }
+    if let Some(asked) = change.refused {
+        notes.push(format!("`{asked}` needs --verified or a verification"));
+    }
+    if let Some(case) = &change.case {
+        notes.push(format!("case {case}"));
+    }
     vec![
         change.supplier.0.clone(),
         change.name.clone(),
         change.account.clone(),
         change.from.unwrap_or("–").to_owned(),
         change.to.to_owned(),
-        note,
+        notes.join("; "),
     ]
 }
