@@ -223,7 +223,7 @@ pub const MAX_SUPPLIER_TEXT: usize = 256;
 // ── live supplier sources ──────────────────────────────────────────────────────────────────────────────────────────
 
 /// How often it is looked whether a source is due.
-pub const SYNC_POLL: Duration = Duration::from_secs(5);
+pub const SYNC_POLL: Duration = Duration::from_secs(10);
 /// Sources asked one after the other before the job looks up again.
 pub const SYNCS_IN_A_ROW: usize = 100;
 /// One whole sync.

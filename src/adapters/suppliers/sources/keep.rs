@@ -249,6 +249,14 @@ impl Sources {
         Ok(self.database.scope(org).execute(Durability::Quick, update).await? > 0)
     }
 
+    /// Gives a source back as it was.
+    pub(super) async fn release(&self, org: OrgId, name: &str) -> Result<(), StoreError> {
+        let sql = "UPDATE supplier_sources SET leased_until = 0 WHERE org_id = $1 AND name = $2";
+        let update = sqlx::query(sql).bind(org.to_string()).bind(name);
+        self.database.scope(org).execute(Durability::Quick, update).await?;
+        Ok(())
+    }
+
     /// Notes how a sync ended and when the next is due.
     pub(super) async fn settle(
         &self,

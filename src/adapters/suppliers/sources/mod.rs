@@ -169,6 +169,8 @@ pub struct RowSink {
     notes: Vec<RowError>,
 }
 
+/// What a reading says whose source failed.
+pub(super) const FAILED: &str = "the source failed before its end";
 /// Rows on their way.
 const ROWS_IN_FLIGHT: usize = 256;
 
@@ -208,7 +210,7 @@ impl RowSink {
     /// The source failed: nothing counts.
     pub(super) async fn fail(self) {
         // A reading that has stopped already needs no reason.
-        self.rows.send(Err(stop(0, "the source failed before its end"))).await.ok();
+        self.rows.send(Err(stop(0, FAILED))).await.ok();
     }
 
     /// The source reached its end.

@@ -139,7 +139,7 @@ impl Postgres {
 }
 
 fn header(row: &PgRow) -> RawRow {
-    let names: Vec<&str> = row.columns().iter().map(sqlx::Column::name).collect();
+    let names: Vec<&str> = row.columns().iter().map(|column| column.name()).collect();
     RawRow { cells: names.into(), ..RawRow::default() }
 }
 

@@ -1,7 +1,7 @@
 //! One sync: a source is asked, what it says is judged like a file, and the difference is taken in as one batch.
 
 use super::keep::{Source, Sources};
-use super::{Changes, Kind, RowSink, SourceError};
+use super::{Changes, FAILED, Kind, RowSink, SourceError};
 use crate::adapters::store::StoreError;
 use crate::adapters::suppliers::findings::Findings;
 use crate::adapters::suppliers::import::{AccountChange, ImportOptions, ImportReport};
@@ -68,10 +68,14 @@ impl Syncs {
         let outcome = asked.unwrap_or_else(|_| {
             Err(SourceError::Unavailable(format!("it took over {} s", limits::SYNC_TIMEOUT.as_secs())))
         });
+        if how.dry_run {
+            self.sources.release(org, name).await?;
+            return outcome.map(|(report, _)| report);
+        }
         let (cursor, error) = match &outcome {
             // Refused records are asked for again until somebody has corrected them.
-            Ok((report, changes)) if !how.dry_run && is_whole(report) => (changes.cursor.clone(), None),
-            Ok((report, _)) => (source.cursor.clone(), (!is_whole(report)).then(|| incomplete(report))),
+            Ok((report, changes)) if is_whole(report) => (changes.cursor.clone(), None),
+            Ok((report, _)) => (source.cursor.clone(), Some(incomplete(report))),
             Err(error) => (source.cursor.clone(), Some(error.to_string())),
         };
         self.sources.settle(org, &source, cursor.as_deref(), error.as_deref()).await?;
@@ -103,7 +107,7 @@ impl Syncs {
         let changes = match (changes, &reading) {
             (Ok(changes), _) => changes,
             // The reading stopped for a reason of its own, and the source met a closed door.
-            (Err(SourceError::Refused(_)), Ok(reading)) if reading.found.errors.len() == 1 && sent > 1 => {
+            (Err(_), Ok(reading)) if stopped(reading) != FAILED => {
                 return Err(SourceError::Refused(stopped(reading)));
             }
             (Err(error), _) => return Err(error),
@@ -148,5 +152,5 @@ fn incomplete(report: &SyncReport) -> String {
 
 /// Why a reading stopped, with the column names of the source but none of its values.
 fn stopped(reading: &Reading) -> String {
-    reading.found.errors.first().map_or_else(|| "its records cannot be read".to_owned(), |error| error.reason.clone())
+    reading.found.errors.last().map_or_else(|| "its records cannot be read".to_owned(), |error| error.reason.clone())
 }
