@@ -8,13 +8,13 @@ mod readiness;
 mod start_error;
 pub(crate) mod syncs;
 
-use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::adapters::next_hop::{self, SmtpNextHop};
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::config::{self, Config};
@@ -88,7 +88,7 @@ impl App {
         let Kept { store, book, journal, writer, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
-            Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+            Some(redis) => Some(Redis::connect(redis)?),
             None => None,
         };
         let dns = Arc::new(Dns::new(dns::Options {
@@ -211,7 +211,7 @@ impl Kept {
         let database = Database::open(config.database.url.expose_secret()).await?;
         database.migrate().await?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-        let bodies = Bodies::new(&config.objects);
+        let bodies = Bodies::over(Objects::open(&config.objects)?);
         let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;

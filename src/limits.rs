@@ -75,6 +75,9 @@ pub const MAX_DSN_VALUE: usize = 500;
 pub const INLINE_INSPECTION: usize = 64 * 1_024;
 /// The database must answer a write within this.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Holding a message (body to the object store, row, notices) must be done within this; above it the sender keeps the
+/// mail. What [`INSPECTION_HARD_STOP`] leaves of [`VERDICT_HARD_STOP`], less a margin.
+pub const HOLD_TIMEOUT: Duration = Duration::from_secs(28);
 /// From end of data to our reply, hard: then 451. Exchange keeps the mail.
 pub const VERDICT_HARD_STOP: Duration = Duration::from_secs(120);
 /// From end of data to the verdict, hard: what then remains of [`VERDICT_HARD_STOP`] is for record and quarantine.
@@ -308,8 +311,12 @@ pub const MEASURE_EVERY: Duration = Duration::from_secs(2);
 pub const BOOK_POLL: Duration = Duration::from_secs(1);
 /// Entry of the in-process directory cache lives at most this long.
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
-/// Entries of the in-process directory cache.
-pub const CACHE_ENTRIES: u64 = 200_000;
+/// Octets of the in-process directory cache.
+pub const CACHE_OCTETS: u64 = 64 * 1_024 * 1_024;
+/// Octets of the suppliers' domain lists in memory: about 60 for each domain.
+pub const DOMAIN_CACHE_OCTETS: u64 = 256 * 1_024 * 1_024;
+/// Times that a message waits for another one's look-up of the same key before it looks itself.
+pub const MAX_FLIGHT_WAITS: usize = 4;
 /// Records that one directory query reads from the database at most.
 pub const MAX_DIRECTORY_ROWS: i64 = 10_000;
 /// Cache entries waiting to be written to Redis; beyond it they are dropped.
@@ -322,6 +329,18 @@ pub const REDIS_RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const REDIS_RETRY_MAX: Duration = Duration::from_secs(5);
 /// How often the subscription is probed: a silent half-open connection must not pass for a live one.
 pub const REDIS_PROBE: Duration = Duration::from_secs(1);
+/// Servers of one Redis URL, and as many nodes of a cluster that are learned of.
+pub const MAX_REDIS_NODES: usize = 64;
+/// Times that a command follows a cluster's MOVED or ASK, or is tried again on another node.
+pub const REDIS_REDIRECTIONS: u32 = 3;
+/// One sentinel's answer, the check of the master that it names included.
+pub const REDIS_SENTINEL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Octets of one answer in Redis; a longer one is read from the database by each node.
+pub const MAX_REDIS_VALUE: usize = 64 * 1_024;
+/// Organisations on failing nodes of a cluster that are probed; beyond it all of Redis counts as away.
+pub const MAX_SUSPENDED: usize = 1_000;
+/// Such probes at once.
+pub const REDIS_PROBES: usize = 32;
 /// Redis is given this long before the database is asked.
 pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// Draining at SIGTERM.
@@ -364,6 +383,29 @@ pub const STORE_PAGE: i64 = 500;
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// A body without a row is swept only when this old: a hold in progress is far younger.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+// ── object stores ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of the longest object name: S3 takes 1,024, prefix included.
+pub const MAX_OBJECT_KEY: usize = 400;
+/// Octets of the largest object: a sealed body of the largest message, and room for what may come.
+pub const MAX_OBJECT: u64 = 256 * 1_024 * 1_024;
+/// Octets sent in one request; larger objects go up in parts of this size (S3 wants 5 MiB at least).
+pub const OBJECT_PART: usize = 8 * 1_024 * 1_024;
+/// Parts of one object under way at once.
+pub const OBJECT_PARTS_AT_ONCE: usize = 4;
+/// Entries of a folder's listing read ahead.
+pub const OBJECT_LIST_AHEAD: usize = 256;
+/// TCP and TLS to an object store.
+pub const OBJECT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An object store that sends nothing for so long is given up; no request is tried again after it either.
+pub const OBJECT_SILENCE: Duration = Duration::from_secs(15);
+/// Further tries of one request to an object store.
+pub const OBJECT_RETRIES: usize = 3;
+/// Writing one object, retries included. The mail path stops waiting at [`HOLD_TIMEOUT`].
+pub const OBJECT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Reading one object, retries included.
+pub const OBJECT_READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 // ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -360,8 +360,7 @@ impl Desk {
     ) -> Result<(), Failure> {
         let done = done.map_err(told)?;
         if let Some(redis) = &self.at.config.redis
-            && let Err(error) =
-                Redis::connect(std::slice::from_ref(&redis.url))?.announce(self.org(), done.generation).await
+            && let Err(error) = Redis::connect(redis)?.announce(self.org(), done.generation).await
         {
             io.note(&format!(
                 "warning: {error}; running servers see the change within a second from the database"

@@ -11,6 +11,7 @@ mod error;
 mod read;
 mod settings;
 mod show;
+mod stores;
 mod tls;
 
 #[cfg(test)]
@@ -18,8 +19,7 @@ mod tests;
 
 pub use check::NARROWEST_TRUST;
 pub use checked::{
-    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, RedisConfig,
-    SmtpConfig,
+    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
 };
 pub use error::{ConfigErrors, Problem, nearest};
 pub use read::{Environment, Origin, Sourced, environment, read_bounded};

@@ -254,10 +254,33 @@ settings! {
 
     /// The cache that several servers share. Without it each server's own cache serves alone.
     redis: Redis {
-        /// `redis://…`, `rediss://…` with TLS, or `redis-cluster://HOST:PORT,HOST:PORT`. Empty: no Redis.
+        /// One server: `redis://HOST:PORT`, or `redis+unix:///PATH`. A cluster: `redis-cluster://HOST:PORT,HOST:PORT`,
+        /// some of its nodes. Sentinels: `redis+sentinel://HOST:PORT,HOST:PORT/MASTER`, the name being the one under
+        /// which they watch the master. With TLS: `rediss://`, `rediss-cluster://`, `rediss+sentinel://`. User and
+        /// password may stand before the first host (`USER:PASSWORD@`), percent-encoded. Empty: no Redis.
         url: Secret = Secret::default();
         /// File that holds `url`.
         url_file: String = String::new();
+        /// User of Redis' access control list; empty: the URL's, or `default`. It needs
+        /// `+@connection +mget +get +set +exists +publish +subscribe +role +cluster|slots` on `~sentra:*` and `&sentra:*`.
+        username: String = String::new();
+        /// Its password, instead of one in the URL.
+        password: Secret = Secret::default();
+        /// File that holds `password`.
+        password_file: String = String::new();
+        /// User at the sentinels, which have access control lists of their own.
+        sentinel_username: String = String::new();
+        /// Password at the sentinels.
+        sentinel_password: Secret = Secret::default();
+        /// File that holds `sentinel_password`.
+        sentinel_password_file: String = String::new();
+        /// Certificate authorities (PEM file) of the servers' certificates. Empty: the system's. A cluster and
+        /// sentinels name servers as they know them, mostly by address: the certificates must hold that name.
+        authorities: String = String::new();
+        /// Our own certificate (PEM file), for servers that ask for one.
+        client_certificate: String = String::new();
+        /// Its private key (PEM file).
+        client_key: String = String::new();
     }
 
     /// The master key, which wraps every organisation's keys. Keep a copy somewhere else: without it, held mail and
@@ -271,8 +294,28 @@ settings! {
 
     /// Where the bodies of held mail lie, encrypted.
     objects: Objects {
-        /// Folder; the bodies of each organisation lie below `objects/` in it.
+        /// Folder; the bodies of each organisation lie below `objects/` in it. Not used where `url` is set.
         path: String = "data".into();
+        /// `file:FOLDER`, `s3://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. Empty: `objects/` below `path`.
+        url: Secret = Secret::default();
+        /// File that holds `url`.
+        url_file: String = String::new();
+        /// Another server than Amazon's or Microsoft's own, like `https://minio.example:9000`.
+        endpoint: String = String::new();
+        /// S3: the bucket's region. Empty: `AWS_REGION`, or `us-east-1`.
+        region: String = String::new();
+        /// S3: the access key id; Azure: the storage account. Empty: the usual variables of the environment (`AWS_…`,
+        /// `AZURE_…`) or the identity of the machine or pod.
+        account: String = String::new();
+        /// S3: the secret access key; Azure: the account key.
+        secret_key: Secret = Secret::default();
+        /// File that holds `secret_key`.
+        secret_key_file: String = String::new();
+        /// Take an endpoint without TLS. What is sent is encrypted by us, the credentials are signed and not sent; names
+        /// and sizes are readable on the way.
+        allow_http: bool = false;
+        /// Certificate authorities (PEM file) believed besides the system's, for a server with a private authority.
+        roots: String = String::new();
     }
 
     /// Health pages and the web interface.

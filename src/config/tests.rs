@@ -53,8 +53,9 @@ fn bless() {
 fn an_empty_file_is_the_defaults_with_paths_beside_it() {
     let (dir, file) = folder(NO_TLS);
     let config = load_with(&file, &Environment::new()).unwrap();
-    assert_eq!(config.objects, dir.path().join("data"));
     use secrecy::ExposeSecret;
+    let objects = format!("file:{}", dir.path().join("data/objects").display());
+    assert_eq!(config.objects.url.expose_secret(), objects);
     let url = format!("sqlite:{}", dir.path().join("data/sentra.db").display());
     assert_eq!(config.database.url.expose_secret(), url);
     assert_eq!(config.keys.master_key.expose_secret(), KEY);
@@ -170,7 +171,30 @@ fn mistakes_are_named_with_line_and_remedy() {
             "postgres://",
         ),
         ("memory", "[database]\nurl = \"sqlite::memory:\"\n", "database.url names no file", "must outlive"),
-        ("redis", "[redis]\nurl = \"hunter2\"\n", "redis.url is no Redis URL (FILE:2)", "redis://HOST:6379"),
+        (
+            "redis",
+            "[redis]\nurl = \"hunter2\"\n",
+            "redis.url is no Redis URL that can be used (FILE:2)",
+            "redis://HOST:PORT",
+        ),
+        (
+            "sentinels without a master",
+            "[redis]\nurl = \"redis+sentinel://u:hunter2@h\"\n",
+            "redis.url is no Redis URL that can be used (FILE:2)",
+            "redis+sentinel://HOST:PORT/MASTER",
+        ),
+        (
+            "authorities without TLS",
+            "[redis]\nurl = \"redis://h\"\nauthorities = \"nowhere.pem\"\n",
+            "redis.authorities cannot be used",
+            "PEM file",
+        ),
+        (
+            "half an identity",
+            "[redis]\nurl = \"rediss://h\"\nclient_key = \"x\"\n",
+            "redis.client_certificate and its key are not both set",
+            "or neither",
+        ),
         (
             "two secrets",
             "[redis]\nurl = \"redis://h\"\nurl_file = \"x\"\n",
@@ -195,6 +219,36 @@ fn mistakes_are_named_with_line_and_remedy() {
             "[smtp]\nclient_ca = \"keys/master.key\"\n",
             "smtp.client_ca cannot be used",
             "PEM file",
+        ),
+        (
+            "object store",
+            "[objects]\nurl = \"gs://hunter2\"\n",
+            "objects.url cannot be used: the URL of an object store begins with file:, s3:// or az:// (FILE:2)",
+            "s3://BUCKET/PREFIX",
+        ),
+        (
+            "object store without TLS",
+            "[objects]\nurl = \"s3://bucket\"\nendpoint = \"http://h:9000\"\n",
+            "objects.endpoint cannot be used",
+            "allow_http = true",
+        ),
+        (
+            "half of the credentials",
+            "[objects]\nurl = \"s3://bucket\"\naccount = \"ID\"\n",
+            "objects.secret_key is missing while account is set",
+            "secret_key_file",
+        ),
+        (
+            "the other half",
+            "[objects]\nurl = \"az://bucket\"\nsecret_key = \"hunter2\"\n",
+            "objects.account is empty while secret_key is set",
+            "storage account",
+        ),
+        (
+            "no folder for objects",
+            "[objects]\npath = \"\"\n",
+            "objects.path names no folder (FILE:2)",
+            "objects.url",
         ),
         (
             "name server",

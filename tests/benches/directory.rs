@@ -18,10 +18,10 @@
     reason = "a measuring program may fail loudly"
 )]
 
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Database, Durability, NewOrganisation, Store};
 use sentra::adapters::suppliers::feed::{FeedError, Incoming, SupplierFeed};
 use sentra::adapters::suppliers::import::{ImportOptions, ImportReport};
