@@ -83,7 +83,7 @@ async fn open(world: &World) -> Arc<Store> {
     let keyring = Arc::new(LocalKeyring::new(&master).unwrap());
     let database = Database::open(config.database.url.expose_secret()).await.unwrap();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&config.objects)));
+    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&world.dir().join("data"))));
     Book::new(Arc::clone(&store)).refresh().await.unwrap();
     store
 }

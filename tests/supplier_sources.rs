@@ -87,19 +87,27 @@ async fn consent_pages_and_what_changed_since() {
     let mut erased = contact("c4", "Erased", "");
     erased["ContactStatus"] = "GDPRREQUEST".into();
     let customer = json!({ "ContactID": "c5", "Name": "Customer", "IsCustomer": true });
-    let contacts = vec![contact("c1", "Acme Ltd", GOOD), contact("c2", "Beta GmbH", OTHER), archived, erased, customer];
+    let contacts =
+        vec![contact("c1", "Acme Ltd", GOOD), contact("c2", "Beta GmbH", OTHER), archived, erased, customer];
     let xero = Xero::start(contacts).await;
     let world = world();
     add(&world, &xero);
     let (code, _, err) = outcome(&world, &["suppliers", "sync", "books"]);
-    assert!(code == 1 && err.contains("the source is not connected") && err.contains("suppliers connect"), "{err}");
+    assert!(
+        code == 1 && err.contains("the source is not connected") && err.contains("suppliers connect"),
+        "{err}"
+    );
     connect(&world).await;
 
     let dry = sync(&world, &["books", "--dry-run"]);
     assert_eq!((&dry["created"], listed(&world).len()), (&json!(2), 0), "{dry}");
     xero.ledger.lock().unwrap().busy = 2;
     let report = sync(&world, &["books"]);
-    assert_eq!((&report["created"], &report["records"], &report["rejected"]), (&json!(2), &json!(4), &json!(0)), "{report}");
+    assert_eq!(
+        (&report["created"], &report["records"], &report["rejected"]),
+        (&json!(2), &json!(4), &json!(0)),
+        "{report}"
+    );
     assert_eq!(listed(&world), ["c1", "c2"], "neither archived nor erased ones, nor customers");
     assert_eq!(states(&world, "c1"), ["pending"], "never verified by a ledger");
     let pages = std::mem::take(&mut xero.ledger.lock().unwrap().pages);
@@ -134,7 +142,8 @@ async fn consent_pages_and_what_changed_since() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_half_a_page_and_a_vanished_record_change_nothing() {
-    let contacts = vec![contact("c1", "Acme Ltd", GOOD), contact("c2", "Beta GmbH", OTHER), contact("c3", "Gamma", "")];
+    let contacts =
+        vec![contact("c1", "Acme Ltd", GOOD), contact("c2", "Beta GmbH", OTHER), contact("c3", "Gamma", "")];
     let xero = Xero::start(contacts).await;
     let world = world();
     add(&world, &xero);
@@ -150,7 +159,11 @@ async fn an_outage_half_a_page_and_a_vanished_record_change_nothing() {
     xero.ledger.lock().unwrap().contacts.remove(1);
     let report = sync(&world, &["books", "--full"]);
     assert_eq!(report["updated"], 0, "{report}");
-    assert_eq!((listed(&world).len(), states(&world, "c2")), (3, vec!["pending".to_owned()]), "nobody asked for its end");
+    assert_eq!(
+        (listed(&world).len(), states(&world, "c2")),
+        (3, vec!["pending".to_owned()]),
+        "nobody asked for its end"
+    );
 
     // A record that cannot be read is named, the others are taken, and the next sync asks for it again.
     xero.ledger.lock().unwrap().contacts[0]["BankAccountDetails"] = "GB29NWBK60161331926818".into();
@@ -182,7 +195,11 @@ async fn a_ledger_that_differs_from_the_verified_record_raises_the_alarm() {
     assert_eq!((report["drift"].as_array().unwrap().len(), states(&world, "c1").len()), (1, 1), "{report}");
     let report = sync(&world, &["books"]);
     let drift = &report["drift"][0];
-    assert_eq!((&drift["account"], &drift["beside"][0]), (&json!("••••3000"), &json!("••••6819")), "{report}");
+    assert_eq!(
+        (&drift["account"], &drift["beside"][0]),
+        (&json!("••••3000"), &json!("••••6819")),
+        "{report}"
+    );
     assert_eq!(states(&world, "c1"), ["verified", "pending"], "the record stands, the other waits");
     let cases = world.json(&["cases", "list"]);
     assert_eq!((cases.len(), &cases[0]["kind"]), (1, &json!("drift")), "{cases:?}");
@@ -223,9 +240,16 @@ async fn a_query_on_postgresql() {
         let query = format!("query={query}");
         world.run(&["suppliers", "source", "add", name, "postgres", &file, &query, "tls=off"]);
     };
-    add("ledger", "SELECT no AS supplier_id, title AS name, iban, acct AS account_number, sort AS sort_code FROM vendors ORDER BY n;");
+    add(
+        "ledger",
+        "SELECT no AS supplier_id, title AS name, iban, acct AS account_number, sort AS sort_code FROM vendors ORDER BY n;",
+    );
     let report = sync(&world, &["ledger"]);
-    assert_eq!((&report["created"], &report["rejected"], &report["errors"][0]["line"]), (&json!(2), &json!(1), &json!(3)), "{report}");
+    assert_eq!(
+        (&report["created"], &report["rejected"], &report["errors"][0]["line"]),
+        (&json!(2), &json!(1), &json!(3)),
+        "{report}"
+    );
     assert_eq!(listed(&world), ["1", "2"]);
     database.admin("DELETE FROM vendors WHERE no = 3");
     assert_eq!(sync(&world, &["ledger"])["unchanged"], 2);
@@ -267,11 +291,15 @@ async fn sources_are_checked_before_they_are_kept() {
         (vec!["l", "postgres", "url_file=/nonexistent", "query=SELECT 1"], "cannot be read"),
         (vec!["books", "xero", "client_id=1", "--every", "1"], "at least 60 seconds"),
     ] {
-        let (code, _, err) = outcome(&world, &[&["suppliers", "source", "add"], arguments.as_slice()].concat());
+        let (code, _, err) =
+            outcome(&world, &[&["suppliers", "source", "add"], arguments.as_slice()].concat());
         assert!(code != 0 && err.contains(want) && err.contains("help: "), "{arguments:?}: {err}");
     }
     let kinds = world.run(&["suppliers", "source", "kinds"]);
-    assert!(kinds.contains("postgres:") && kinds.contains("client_secret_file") && kinds.contains("xero:"), "{kinds}");
+    assert!(
+        kinds.contains("postgres:") && kinds.contains("client_secret_file") && kinds.contains("xero:"),
+        "{kinds}"
+    );
     let deadline = Duration::from_secs(60);
     assert!(tokio::time::timeout(deadline, async { outcome(&world, &["suppliers", "sync"]) }).await.is_ok());
 }

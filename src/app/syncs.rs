@@ -27,7 +27,8 @@ impl Syncing {
     pub(crate) fn new(store: Arc<Store>, redis: Option<Redis>, hostname: String) -> Self {
         let (database, keyring) = (store.database().clone(), Arc::clone(store.keyring()));
         let (clock, ids) = (Arc::clone(store.clock()), Arc::clone(store.ids()));
-        let records = SupplierRecords::new(database.clone(), Arc::clone(&keyring) as _, Arc::clone(&clock), ids);
+        let records =
+            SupplierRecords::new(database.clone(), Arc::clone(&keyring) as _, Arc::clone(&clock), ids);
         let syncs = Syncs::new(Sources::new(database, keyring as _, clock), records);
         Self { store, redis, hostname, syncs }
     }

@@ -5,9 +5,9 @@
 //! `show --reveal`, which are audited.
 
 mod change;
+mod connect;
 mod import;
 mod show;
-mod connect;
 mod sources;
 
 use super::io::write_table;
@@ -17,9 +17,9 @@ pub use sources::{SourceCommand, SyncArgs};
 
 use super::{Failure as Ended, Globals, Io, open};
 use crate::adapters::directory::redis::Redis;
-use crate::app::syncs::Syncing;
 use crate::adapters::store::{Database, StoreError};
 use crate::adapters::suppliers::records::SupplierRecords;
+use crate::app::syncs::Syncing;
 use crate::model::OrgId;
 use crate::ports::{Clock, IdSource, Keyring};
 use std::io::{self, IsTerminal as _, Write};

@@ -137,7 +137,8 @@ async fn answer(
 fn token(ledger: &mut Ledger, form: &BTreeMap<String, String>) -> Response {
     let good = match form["grant_type"].as_str() {
         "authorization_code" => {
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, form["code_verifier"].as_bytes());
+            let digest =
+                aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, form["code_verifier"].as_bytes());
             form["code"] == "the-code" && URL_SAFE_NO_PAD.encode(digest) == ledger.challenge
         }
         "refresh_token" => form["refresh_token"] == ledger.refresh,

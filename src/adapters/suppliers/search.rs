@@ -62,7 +62,9 @@ impl SupplierRecords {
         self.exact(&mut read, org, &hidden, text, accounts, &mut fitting).await?;
         order.extend(fitting.keys().cloned());
         drop(read);
-        let more = self.parts(org, &hidden, text, &mut fitting, &mut order).await?;
+        // Whoever writes a whole number, address or domain means that one; a name may be part of others.
+        let whole = fitting.values().any(|(matched, _)| !matches!(*matched, "name" | "alias"));
+        let more = !whole && self.parts(org, &hidden, text, &mut fitting, &mut order).await?;
         let mut read = self.database.scope(org).read().await?;
         let mut result = SearchResult { hits: Vec::new(), more };
         let ids: Vec<String> = order.into_iter().take(limits::MAX_SEARCH_HITS).collect();

@@ -2,8 +2,8 @@
 //!
 //! Everything is a stream: only the head of the file is held to find this out.
 
-use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use aws_lc_rs::digest::{Context, SHA256};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::{Arc, OnceLock};

@@ -59,7 +59,8 @@ pub(super) async fn connect(at: &At<'_>, args: &ConnectArgs, io: &mut Io<'_>) ->
             io.out().flush()?;
             let waiting = tokio::time::timeout(limits::CONSENT_TIMEOUT, wait(&listener, &pending)).await;
             waiting.map_err(|_| {
-                Failure::new("nobody gave consent in time").help("run the command again; --paste needs no connection back")
+                Failure::new("nobody gave consent in time")
+                    .help("run the command again; --paste needs no connection back")
             })??
         }
     };
@@ -83,9 +84,11 @@ pub(super) async fn disconnect(at: &At<'_>, name: &str, io: &mut Io<'_>) -> Resu
     // Whatever the ledger says, we forget them.
     sources.disconnect(at.org.id, name, OPERATOR).await?;
     if let (Some(_), Err(error)) = (&tokens, &revoked) {
-        return Err(Failure::new(format!("the tokens are deleted here, but not taken back at the ledger: {error}"))
-            .at(name)
-            .help("take the app's access away in the ledger's own settings"));
+        return Err(Failure::new(format!(
+            "the tokens are deleted here, but not taken back at the ledger: {error}"
+        ))
+        .at(name)
+        .help("take the app's access away in the ledger's own settings"));
     }
     if at.json {
         return io.json(&json!({ "source": name, "connected": false }));

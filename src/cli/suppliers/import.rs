@@ -229,24 +229,6 @@ impl Told<'_> {
                 self.source
             )?;
         }
-        for shared in &self.report.shared {
-            let whose = match &shared.other {
-                Some(other) => format!("stands on the record of {} too", other.0),
-                None => "is one of the organisation's own and was not taken".to_owned(),
-            };
-            let line = shared.lines.first().map(|line| format!(":{line}")).unwrap_or_default();
-            let (supplier, account) = (&shared.supplier.0, &shared.account);
-            writeln!(err, "warning: account {account} of {supplier} {whose} ({}{line})", self.source)?;
-        }
-        for proposed in &self.report.proposed {
-            let (supplier, domain) = (&proposed.supplier.0, &proposed.domain);
-            writeln!(
-                err,
-                "warning: {supplier} may also write from {domain}: `sentra suppliers edit {supplier} --add-domain \
-                 {domain}` takes it ({})",
-                self.source
-            )?;
-        }
         for supplier in &self.report.ambiguous {
             writeln!(
                 err,
@@ -271,7 +253,7 @@ impl Told<'_> {
         writeln!(
             out,
             "{}: {} rows, {} refused. Suppliers: {} new, {} changed, {} unchanged, {} archived. Accounts: {} new, {} \
-             changed, {} held back. Cases: {} opened.",
+             changed, {} held back.",
             if found.format.is_empty() { "File" } else { &found.format },
             found.rows,
             found.rejected,
@@ -281,13 +263,45 @@ impl Told<'_> {
             found.archived,
             report.accounts_added,
             report.accounts_changed,
-            report.accounts_held_back,
-            report.cases_opened
+            report.accounts_held_back
         )?;
-        match &report.batch {
-            Some(batch) => writeln!(out, "`sentra suppliers undo {batch}` takes it back."),
-            None => Ok(()),
+        self.what_now(out)
+    }
+
+    /// What the import leaves to people.
+    fn what_now(&self, out: &mut dyn Write) -> io::Result<()> {
+        let report = self.report;
+        for shared in &report.shared {
+            match &shared.other {
+                Some(other) => writeln!(
+                    out,
+                    "Account {} of {} stands on the record of {other} too.",
+                    shared.account, shared.supplier
+                )?,
+                None => writeln!(
+                    out,
+                    "Account {} of {} is the organisation's own; it was not taken.",
+                    shared.account, shared.supplier
+                )?,
+            }
         }
+        for proposed in &report.proposed {
+            writeln!(
+                out,
+                "{} also writes from {}: `sentra suppliers edit {} --add-domain {}` if it is theirs.",
+                proposed.supplier, proposed.domain, proposed.supplier, proposed.domain
+            )?;
+        }
+        if report.overfull > 0 {
+            writeln!(out, "{} values were not taken: their records are full.", report.overfull)?;
+        }
+        if report.cases_opened > 0 {
+            writeln!(out, "{} verification cases: `sentra cases list`.", report.cases_opened)?;
+        }
+        if let Some(batch) = &report.batch {
+            writeln!(out, "`sentra suppliers undo {batch}` takes this import back.")?;
+        }
+        Ok(())
     }
 }
 
@@ -299,22 +313,21 @@ fn located(source: &str, row: &RowError) -> String {
 }
 
 fn change_row(change: &AccountChange) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !change.beside.is_empty() {
-        notes.push(format!("beside {}", change.beside.join(", ")));
-    }
-    if let Some(asked) = change.refused {
-        notes.push(format!("`{asked}` needs --verified or a verification"));
-    }
-    if let Some(case) = &change.case {
-        notes.push(format!("case {case}"));
-    }
+    let note = match change.refused {
+        Some(asked) => format!("`{asked}` needs --verified or a verification"),
+        None if change.case.is_some() => "waits for a verification".to_owned(),
+        None => String::new(),
+    };
+    let before = match change.beside.as_slice() {
+        [] => change.from.unwrap_or("–").to_owned(),
+        beside => format!("beside {}", beside.join(", ")),
+    };
     vec![
         change.supplier.0.clone(),
         change.name.clone(),
         change.account.clone(),
-        change.from.unwrap_or("–").to_owned(),
+        before,
         change.to.to_owned(),
-        notes.join("; "),
+        note,
     ]
 }

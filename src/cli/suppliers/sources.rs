@@ -1,9 +1,7 @@
 //! `sentra suppliers source|connect|disconnect|sync`: live ledgers.
 
 use crate::adapters::suppliers::csv::RowError;
-use crate::adapters::suppliers::sources::{
-    KINDS, Kind, NewSource, Source, SourceError, SyncHow, SyncReport,
-};
+use crate::adapters::suppliers::sources::{KINDS, Kind, NewSource, Source, SourceError, SyncHow, SyncReport};
 use crate::app::syncs::Syncing;
 use crate::cli::database::OPERATOR;
 use crate::cli::{Failure, Globals, Installation, Io, Status};
@@ -93,7 +91,8 @@ pub(super) async fn source(at: &At<'_>, command: &SourceCommand, io: &mut Io<'_>
                 let least = limits::SYNC_EVERY_MIN.as_secs();
                 return Err(Failure::usage(format!("--every is at least {least} seconds")));
             }
-            let new = NewSource { name: name.clone(), kind: kind.clone(), options: given(kind, options)?, every };
+            let new =
+                NewSource { name: name.clone(), kind: kind.clone(), options: given(kind, options)?, every };
             sources.add(at.org.id, &new, OPERATOR).await?;
             if at.json {
                 return io.json(&json!({ "source": name, "kind": kind }));
@@ -117,11 +116,13 @@ pub(super) async fn source(at: &At<'_>, command: &SourceCommand, io: &mut Io<'_>
 fn given(kind: &str, options: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     let mut out = BTreeMap::new();
     let secret = |name: &str| {
-        Kind::named(kind).is_some_and(|kind| kind.options.iter().any(|option| option.name == name && option.secret))
+        Kind::named(kind)
+            .is_some_and(|kind| kind.options.iter().any(|option| option.name == name && option.secret))
     };
     for option in options {
         let (key, value) = option.split_once('=').ok_or_else(|| {
-            Failure::usage("an option has the form KEY=VALUE").help("`sentra suppliers source kinds` lists them")
+            Failure::usage("an option has the form KEY=VALUE")
+                .help("`sentra suppliers source kinds` lists them")
         })?;
         let (key, value) = match key.strip_suffix("_file") {
             Some(key) => (key, read(value)?),
@@ -141,7 +142,9 @@ fn given(kind: &str, options: &[String]) -> Result<BTreeMap<String, String>, Fai
 fn read(path: &str) -> Result<String, Failure> {
     use std::io::Read as _;
     let failed = |error: std::io::Error| {
-        Failure::new(format!("the file of an option cannot be read: {error}")).at(path).help("name a readable file")
+        Failure::new(format!("the file of an option cannot be read: {error}"))
+            .at(path)
+            .help("name a readable file")
     };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
@@ -155,7 +158,9 @@ async fn list(at: &At<'_>, io: &mut Io<'_>) -> Result<(), Failure> {
         return all.iter().try_for_each(|source| io.json(source));
     }
     if all.is_empty() {
-        return io.line("No sources yet: `sentra suppliers source add` adds a ledger that is asked for suppliers.");
+        return io.line(
+            "No sources yet: `sentra suppliers source add` adds a ledger that is asked for suppliers.",
+        );
     }
     let rows = all.iter().map(row).collect();
     io.table(&["NAME", "KIND", "EVERY", "CONNECTED", "LAST SUCCESS", "LAST ERROR"], rows)
@@ -256,7 +261,12 @@ fn told(at: &At<'_>, args: &SyncArgs, sync: &SyncReport, io: &mut Io<'_>) -> Res
     }
     if !sync.drift.is_empty() {
         let rows = sync.drift.iter().map(|change| {
-            vec![change.supplier.0.clone(), change.name.clone(), change.account.clone(), change.beside.join(", ")]
+            vec![
+                change.supplier.0.clone(),
+                change.name.clone(),
+                change.account.clone(),
+                change.beside.join(", "),
+            ]
         });
         io.table(&["SUPPLIER", "NAME", "IN THE LEDGER", "VERIFIED ON RECORD"], rows.collect())?;
     }

@@ -36,7 +36,9 @@ pub(super) async fn send(request: impl Fn() -> RequestBuilder) -> Result<Respons
     for attempt in 0..limits::SYNC_ATTEMPTS {
         let answer = request().send().await;
         let (why, pause) = match answer {
-            Ok(answer) if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() => {
+            Ok(answer)
+                if answer.status() == StatusCode::TOO_MANY_REQUESTS || answer.status().is_server_error() =>
+            {
                 (format!("it answers {}", answer.status().as_u16()), pause(&answer, attempt))
             }
             Ok(answer) => return Ok(answer),

@@ -165,7 +165,8 @@ impl Sources {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn disconnect(&self, org: OrgId, name: &str, actor: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE supplier_sources SET sealed_tokens = NULL, cursor = NULL WHERE org_id = $1 AND name = $2";
+        let sql =
+            "UPDATE supplier_sources SET sealed_tokens = NULL, cursor = NULL WHERE org_id = $1 AND name = $2";
         self.change(org, name, sql, (AuditAction::SourceDisconnect, actor)).await
     }
 
@@ -189,12 +190,19 @@ impl Sources {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn connect(&self, org: OrgId, name: &str, tokens: &Tokens, actor: &str) -> Result<(), StoreError> {
+    pub async fn connect(
+        &self,
+        org: OrgId,
+        name: &str,
+        tokens: &Tokens,
+        actor: &str,
+    ) -> Result<(), StoreError> {
         let sealed = self.keyring.seal(org, TOKENS, encoded(tokens)?.as_bytes())?;
         let mut write = self.database.scope(org).write().await?;
         let sql = "UPDATE supplier_sources SET sealed_tokens = $3, cursor = NULL, failures = 0, last_error = NULL, \
                    due_at = 0 WHERE org_id = $1 AND name = $2";
-        let done = sqlx::query(sql).bind(org.to_string()).bind(name).bind(sealed).execute(&mut *write).await?;
+        let done =
+            sqlx::query(sql).bind(org.to_string()).bind(name).bind(sealed).execute(&mut *write).await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound("supplier source"));
         }
@@ -205,7 +213,8 @@ impl Sources {
     /// The options with secrets opened.
     pub(super) async fn options(&self, org: OrgId, source: &Source) -> Result<Options, StoreError> {
         let kind = Kind::named(&source.kind).ok_or(StoreError::NotFound("kind of source"))?;
-        let sealed: Vec<u8> = self.column(org, &source.name, "SELECT sealed_secrets").await?.unwrap_or_default();
+        let sealed: Vec<u8> =
+            self.column(org, &source.name, "SELECT sealed_secrets").await?.unwrap_or_default();
         let secrets: BTreeMap<String, String> = decoded(&self.keyring.open(org, SECRETS, &sealed)?)?;
         let mut all = source.options.clone();
         all.extend(secrets);
@@ -221,14 +230,23 @@ impl Sources {
         let options = self.options(org, &source).await?;
         let kind = Kind::named(&source.kind).and_then(|kind| kind.authorization);
         let authorization = kind.ok_or_else(|| {
-            StoreError::Invalid(format!("a source of kind {} needs no connection: it has its own password", source.kind))
+            StoreError::Invalid(format!(
+                "a source of kind {} needs no connection: it has its own password",
+                source.kind
+            ))
         })?;
         authorization(&options)
     }
 
-    async fn column(&self, org: OrgId, name: &str, what: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn column(
+        &self,
+        org: OrgId,
+        name: &str,
+        what: &'static str,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let mut read = self.database.scope(org).read().await?;
-        let sql = sqlx::AssertSqlSafe(format!("{what} FROM supplier_sources WHERE org_id = $1 AND name = $2"));
+        let sql =
+            sqlx::AssertSqlSafe(format!("{what} FROM supplier_sources WHERE org_id = $1 AND name = $2"));
         let row = sqlx::query(sql).bind(org.to_string()).bind(name).fetch_optional(&mut *read).await?;
         Ok(row.map(|row| row.try_get::<Option<Vec<u8>>, _>(0)).transpose()?.flatten())
     }
@@ -318,7 +336,8 @@ impl TokenVault for Vault {
 
     async fn save(&self, tokens: &Tokens) -> Result<(), SourceError> {
         let text = encoded(tokens)?;
-        let sealed = self.sources.keyring.seal(self.org, TOKENS, text.as_bytes()).map_err(StoreError::from)?;
+        let sealed =
+            self.sources.keyring.seal(self.org, TOKENS, text.as_bytes()).map_err(StoreError::from)?;
         // Only where some are: who disconnected meanwhile stays disconnected.
         let sql = "UPDATE supplier_sources SET sealed_tokens = $3 WHERE org_id = $1 AND name = $2 \
                    AND sealed_tokens IS NOT NULL";

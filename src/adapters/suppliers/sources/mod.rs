@@ -84,7 +84,11 @@ impl Options {
         let known: Vec<&str> = kind.options.iter().map(|option| option.name).collect();
         if let Some(name) = given.keys().find(|name| !known.contains(&name.as_str())) {
             let shown: String = name.chars().take(40).collect();
-            return Err(format!("a source of kind {} has no option `{shown}`; it has {}", kind.name, known.join(", ")));
+            return Err(format!(
+                "a source of kind {} has no option `{shown}`; it has {}",
+                kind.name,
+                known.join(", ")
+            ));
         }
         let mut all = given.clone();
         for option in kind.options {

@@ -82,11 +82,21 @@ impl Authorization {
     /// # Errors
     /// [`SourceError::Unavailable`] when the system gives no random octets.
     pub fn begin(self, redirect: &str) -> Result<Pending, SourceError> {
-        Ok(Pending { authorization: self, redirect: redirect.to_owned(), state: random()?, verifier: random()? })
+        Ok(Pending {
+            authorization: self,
+            redirect: redirect.to_owned(),
+            state: random()?,
+            verifier: random()?,
+        })
     }
 
     /// New tokens for old ones. The old refresh token is used up by this.
-    pub(super) async fn refresh(&self, client: &Client, tokens: &Tokens, now_ms: i64) -> Result<Tokens, SourceError> {
+    pub(super) async fn refresh(
+        &self,
+        client: &Client,
+        tokens: &Tokens,
+        now_ms: i64,
+    ) -> Result<Tokens, SourceError> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)];
         self.ask(client, &form, now_ms, Some(&tokens.refresh)).await
     }
@@ -136,11 +146,13 @@ impl Authorization {
             return Err(SourceError::Unavailable(format!("the token server answers {}", status.as_u16())));
         }
         if !status.is_success() {
-            let problem = http::json::<Problem>(answer).await.map(|problem| problem.error).unwrap_or_default();
+            let problem =
+                http::json::<Problem>(answer).await.map(|problem| problem.error).unwrap_or_default();
             return Err(match problem.as_str() {
                 "invalid_grant" => SourceError::NotConnected,
                 other => {
-                    let shown: String = other.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+                    let shown: String =
+                        other.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
                     SourceError::Refused(format!("the token server answers {} {shown}", status.as_u16()))
                 }
             });
@@ -181,7 +193,8 @@ impl Pending {
         let url = Url::parse(address.trim())
             .or_else(|_| Url::parse(&self.redirect).and_then(|base| base.join(address.trim())));
         let Ok(url) = url else { return Ok(None) };
-        let get = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        let get =
+            |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         let ours = get("state").is_some_and(|state| {
             bool::from(subtle::ConstantTimeEq::ct_eq(state.as_bytes(), self.state.as_bytes()))
         });
@@ -239,7 +252,10 @@ mod tests {
     fn the_page_asks_with_a_challenge_and_no_secret() {
         let pending = pending();
         let url = pending.url();
-        assert!(url.contains("code_challenge_method=S256") && url.contains("scope=offline_access+read"), "{url}");
+        assert!(
+            url.contains("code_challenge_method=S256") && url.contains("scope=offline_access+read"),
+            "{url}"
+        );
         assert!(!url.contains(&pending.verifier), "the verifier stays here");
     }
 
@@ -248,8 +264,13 @@ mod tests {
         let pending = pending();
         let good = format!("http://localhost:8765/callback?code=abc&state={}", pending.state);
         assert_eq!(pending.code(&good).expect("ours").as_deref(), Some("abc"));
-        assert_eq!(pending.code(&format!("/callback?code=abc&state={}", pending.state)).unwrap().as_deref(), Some("abc"));
-        for foreign in ["http://localhost:8765/callback?code=abc&state=x", "/callback?code=abc", "rubbish", ""] {
+        assert_eq!(
+            pending.code(&format!("/callback?code=abc&state={}", pending.state)).unwrap().as_deref(),
+            Some("abc")
+        );
+        for foreign in
+            ["http://localhost:8765/callback?code=abc&state=x", "/callback?code=abc", "rubbish", ""]
+        {
             assert_eq!(pending.code(foreign).expect("not ours"), None, "{foreign}");
         }
         assert!(pending.code(&format!("/callback?error=access_denied&state={}", pending.state)).is_err());

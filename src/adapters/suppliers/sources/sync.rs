@@ -103,7 +103,8 @@ impl Syncs {
             Ok(_) => sink.finish().await,
             Err(_) => sink.fail().await,
         }
-        let reading = reading.await.map_err(|_| SourceError::Refused("its records cannot be read".to_owned()));
+        let reading =
+            reading.await.map_err(|_| SourceError::Refused("its records cannot be read".to_owned()));
         let changes = match (changes, &reading) {
             (Ok(changes), _) => changes,
             // The reading stopped for a reason of its own, and the source met a closed door.
@@ -152,5 +153,9 @@ fn incomplete(report: &SyncReport) -> String {
 
 /// Why a reading stopped, with the column names of the source but none of its values.
 fn stopped(reading: &Reading) -> String {
-    reading.found.errors.last().map_or_else(|| "its records cannot be read".to_owned(), |error| error.reason.clone())
+    reading
+        .found
+        .errors
+        .last()
+        .map_or_else(|| "its records cannot be read".to_owned(), |error| error.reason.clone())
 }
