@@ -1,6 +1,6 @@
 //! Live ledgers by the real program: consent, tokens, pages, outages, drift, a query on PostgreSQL.
 
-use crate::support::postgres::PostgresServer;
+use crate::support::ledger::Ledger;
 use crate::support::world::{Setup, World};
 use crate::support::xero::Xero;
 use serde_json::{Value, json};
@@ -225,7 +225,7 @@ async fn a_ledger_that_differs_from_the_verified_record_raises_the_alarm() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_on_postgresql() {
-    let database = tokio::task::block_in_place(|| PostgresServer::shared().empty());
+    let database = tokio::task::block_in_place(Ledger::start);
     database.admin(
         "CREATE TABLE vendors (no BIGINT, title TEXT, iban TEXT, acct NUMERIC(30), sort TEXT, n INT);
          INSERT INTO vendors VALUES (1, 'Acme', 'GB29NWBK60161331926819', NULL, NULL, 1),
@@ -264,7 +264,7 @@ async fn a_query_on_postgresql() {
         add(name, query);
         let (code, _, err) = outcome(&world, &["suppliers", "sync", name]);
         assert!(code == 1 && err.contains(want), "{name}: {err}");
-        assert!(!err.contains("server@") && !err.contains("postgres://"), "{err}");
+        assert!(!err.contains("ledger-password") && !err.contains("postgres://"), "{err}");
     }
     assert_eq!(database.admin("SELECT COUNT(*) FROM vendors"), "2");
     let listed = outcome(&world, &["suppliers", "source", "list"]).1;

@@ -193,6 +193,17 @@ pub(super) fn alarm(kind: Alarm) {
     }
 }
 
+/// Counts accounts of ledgers that were not the verified ones on record.
+pub fn supplier_drift(count: u64) {
+    METERS.drift.increment(count);
+}
+
+/// Counts a ledger that was asked.
+pub fn supplier_sync(done: bool) {
+    let [failed, succeeded] = &METERS.syncs;
+    if done { succeeded } else { failed }.increment(1);
+}
+
 /// Counts a panic; the panic hook calls it.
 pub fn panic_caught() {
     METERS.panics.increment(1);

@@ -2,6 +2,7 @@
 pub mod cable;
 pub mod client;
 pub mod clouds;
+pub mod ledger;
 pub mod redis;
 pub mod sink;
 pub mod world;

@@ -10,7 +10,6 @@ use crate::cli::{Failure, Io};
 use crate::limits;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -4,7 +4,7 @@ use crate::adapters::suppliers::csv::RowError;
 use crate::adapters::suppliers::sources::{KINDS, Kind, NewSource, Source, SourceError, SyncHow, SyncReport};
 use crate::app::syncs::Syncing;
 use crate::cli::database::OPERATOR;
-use crate::cli::{Failure, Globals, Installation, Io, Status};
+use crate::cli::{Failure, Installation, Io, Status};
 use crate::limits;
 use crate::model::Organisation;
 use serde_json::{Value, json};
