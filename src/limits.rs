@@ -203,9 +203,10 @@ pub const MAX_SUPPLIER_VALUES: usize = 100;
 pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
 /// Suppliers of one file that share a name.
 pub const MAX_SAME_NAME: usize = 64;
-/// Suppliers staged in one transaction: the mail path waits for the database no longer than one takes. A power of two:
-/// statements are prepared by the size of their lists.
-pub const IMPORT_BATCH: usize = 256;
+/// Suppliers staged in one transaction: the mail path waits for the database no longer than one takes. Their fingerprints
+/// fall all over the indexes, so that each row costs several pages. A power of two: statements are prepared by the size
+/// of their lists.
+pub const IMPORT_BATCH: usize = 64;
 /// An import that was silent for this long was killed: the next change to the directory clears it away.
 pub const IMPORT_LEASE: Duration = Duration::from_secs(15);
 /// Pause between looks at another import that is at work.

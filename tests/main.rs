@@ -38,6 +38,7 @@ mod smtp_server;
 mod store;
 mod supplier_cases;
 mod supplier_changes;
+mod supplier_commands;
 mod supplier_sources;
 mod suppliers;
 mod support;

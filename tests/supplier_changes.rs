@@ -172,7 +172,7 @@ async fn a_running_import_is_not_seen_and_keeps_others_out() {
     go.send(()).unwrap();
     go.send(()).unwrap();
     for tries in 0.. {
-        if count(&world, "suppliers").await >= 3 + 256 {
+        if count(&world, "suppliers").await >= 3 + i64::try_from(sentra::limits::IMPORT_BATCH).unwrap() {
             break;
         }
         assert!(tries < 2_000, "the import never staged anything");
@@ -189,10 +189,9 @@ async fn a_running_import_is_not_seen_and_keeps_others_out() {
     let query = "UPDATE generations SET value = value + 1 WHERE name = 'journal'";
     let scope = world.store.database().scope(world.org);
     assert_eq!(scope.execute(Durability::Durable, sqlx::query(query)).await.unwrap(), 1);
-    go.send(()).unwrap();
-    go.send(()).unwrap();
-    drop(go);
-    // Its feed ends as a killed process's would: nothing stands.
+    for _ in 0..600 / sentra::limits::IMPORT_BATCH + 2 {
+        go.send(()).unwrap();
+    }
     let ended = running.await.unwrap();
     match ended {
         Ok(report) => assert_eq!(report.created, 600),

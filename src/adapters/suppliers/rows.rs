@@ -173,6 +173,8 @@ impl From<&str> for Cell {
     }
 }
 
+/// Values of one list at most; a power of two, as lists are filled up to one.
+const MOST_VALUES: usize = 256;
 /// Rows that one statement writes at most: prepared statements are kept by size, so sizes are powers of two.
 const MOST_ROWS: usize = 128;
 
@@ -225,7 +227,7 @@ pub(super) async fn rows_in(
     tail: &'static str,
 ) -> Result<Vec<sqlx::any::AnyRow>, StoreError> {
     let mut out = Vec::new();
-    for values in values.chunks(crate::limits::IMPORT_BATCH) {
+    for values in values.chunks(MOST_VALUES) {
         let Some(last) = values.last() else { continue };
         let size = values.len().next_power_of_two();
         let sql = format!("{head} IN ({}){tail}", placeholders(3, size));

@@ -14,9 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the sealed columns are bound to.
-const SECRETS: &str = "supplier_sources.sealed_secrets";
-const TOKENS: &str = "supplier_sources.sealed_tokens";
+/// What the sealed columns are bound to, with the row's name.
+fn secrets_of(name: &str) -> String {
+    format!("supplier_sources.sealed_secrets|{name}")
+}
+
+fn tokens_of(name: &str) -> String {
+    format!("supplier_sources.sealed_tokens|{name}")
+}
 
 /// A source to be added.
 #[derive(Clone, Debug)]
@@ -127,7 +132,7 @@ impl Sources {
         let secret = |name: &String| kind.options.iter().any(|option| option.name == name && option.secret);
         let (secrets, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
             new.options.clone().into_iter().partition(|(name, _)| secret(name));
-        let sealed = self.keyring.seal(org, SECRETS, encoded(&secrets)?.as_bytes())?;
+        let sealed = self.keyring.seal(org, &secrets_of(&new.name), encoded(&secrets)?.as_bytes())?;
         let every = new.every.map_or(0, |every| i64::try_from(every.as_secs()).unwrap_or(i64::MAX));
         let mut write = self.database.scope(org).write().await?;
         let sql = "INSERT INTO supplier_sources (org_id, name, kind, options, sealed_secrets, every_s, due_at, \
@@ -197,7 +202,7 @@ impl Sources {
         tokens: &Tokens,
         actor: &str,
     ) -> Result<(), StoreError> {
-        let sealed = self.keyring.seal(org, TOKENS, encoded(tokens)?.as_bytes())?;
+        let sealed = self.keyring.seal(org, &tokens_of(name), encoded(tokens)?.as_bytes())?;
         let mut write = self.database.scope(org).write().await?;
         let sql = "UPDATE supplier_sources SET sealed_tokens = $3, cursor = NULL, failures = 0, last_error = NULL, \
                    due_at = 0 WHERE org_id = $1 AND name = $2";
@@ -215,7 +220,8 @@ impl Sources {
         let kind = Kind::named(&source.kind).ok_or(StoreError::NotFound("kind of source"))?;
         let sealed: Vec<u8> =
             self.column(org, &source.name, "SELECT sealed_secrets").await?.unwrap_or_default();
-        let secrets: BTreeMap<String, String> = decoded(&self.keyring.open(org, SECRETS, &sealed)?)?;
+        let secrets: BTreeMap<String, String> =
+            decoded(&self.keyring.open(org, &secrets_of(&source.name), &sealed)?)?;
         let mut all = source.options.clone();
         all.extend(secrets);
         Options::of(kind, &all).map_err(StoreError::Invalid)
@@ -330,14 +336,18 @@ impl TokenVault for Vault {
     async fn load(&self) -> Result<Option<Tokens>, SourceError> {
         let sealed = self.sources.column(self.org, &self.name, "SELECT sealed_tokens").await?;
         let Some(sealed) = sealed else { return Ok(None) };
-        let open = self.sources.keyring.open(self.org, TOKENS, &sealed).map_err(StoreError::from)?;
+        let open =
+            self.sources.keyring.open(self.org, &tokens_of(&self.name), &sealed).map_err(StoreError::from)?;
         Ok(Some(decoded(&open)?))
     }
 
     async fn save(&self, tokens: &Tokens) -> Result<(), SourceError> {
         let text = encoded(tokens)?;
-        let sealed =
-            self.sources.keyring.seal(self.org, TOKENS, text.as_bytes()).map_err(StoreError::from)?;
+        let sealed = self
+            .sources
+            .keyring
+            .seal(self.org, &tokens_of(&self.name), text.as_bytes())
+            .map_err(StoreError::from)?;
         // Only where some are: who disconnected meanwhile stays disconnected.
         let sql = "UPDATE supplier_sources SET sealed_tokens = $3 WHERE org_id = $1 AND name = $2 \
                    AND sealed_tokens IS NOT NULL";
