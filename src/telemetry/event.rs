@@ -159,11 +159,13 @@ pub enum Alarm {
     SupplierDrift,
     /// A ledger that is asked for suppliers cannot be read.
     SupplierSync,
+    /// A backup failed, or the newest is older than it may be.
+    Backup,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -175,6 +177,7 @@ impl Alarm {
         Self::ReloadRefused,
         Self::SupplierDrift,
         Self::SupplierSync,
+        Self::Backup,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -191,6 +194,7 @@ impl Alarm {
             Self::ReloadRefused => "reload_refused",
             Self::SupplierDrift => "supplier_drift",
             Self::SupplierSync => "supplier_sync",
+            Self::Backup => "backup",
         }
     }
 }

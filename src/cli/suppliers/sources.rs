@@ -1,5 +1,6 @@
 //! `sentra suppliers source|connect|disconnect|sync`: live ledgers.
 
+use super::moment;
 use crate::adapters::suppliers::csv::RowError;
 use crate::adapters::suppliers::sources::{KINDS, Kind, NewSource, Source, SourceError, SyncHow, SyncReport};
 use crate::app::syncs::Syncing;
@@ -10,8 +11,6 @@ use crate::model::Organisation;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// Subcommands of `sentra suppliers source`.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -181,11 +180,6 @@ fn row(source: &Source) -> Vec<String> {
         source.last_ok_at.map(moment).unwrap_or_default(),
         source.last_error.clone().unwrap_or_default(),
     ]
-}
-
-fn moment(at_ms: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(at_ms.div_euclid(1_000)).ok();
-    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// `sentra suppliers source kinds`
