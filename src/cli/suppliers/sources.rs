@@ -88,7 +88,8 @@ pub(super) async fn source(at: &At<'_>, command: &SourceCommand, io: &mut Io<'_>
             let every = every.map(Duration::from_secs);
             if every.is_some_and(|every| every < limits::SYNC_EVERY_MIN) {
                 let least = limits::SYNC_EVERY_MIN.as_secs();
-                return Err(Failure::usage(format!("--every is at least {least} seconds")));
+                return Err(Failure::usage(format!("--every is at least {least} seconds"))
+                    .help("ledgers count requests by the day: once an hour is enough for most"));
             }
             let new =
                 NewSource { name: name.clone(), kind: kind.clone(), options: given(kind, options)?, every };
