@@ -135,7 +135,8 @@ async fn consent_pages_and_what_changed_since() {
     let (code, _, err) = outcome(&world, &["suppliers", "sync", "books"]);
     assert!(code == 1 && err.contains("not connected"), "{err}");
     let mut rows = world.sql().await;
-    let audited: Vec<String> = sqlx::query_scalar("SELECT action FROM audit").fetch_all(&mut rows).await.unwrap();
+    let audited: Vec<String> =
+        sqlx::query_scalar("SELECT action FROM audit").fetch_all(&mut rows).await.unwrap();
     for action in ["source.add", "source.connect", "source.disconnect", "suppliers.sync"] {
         assert!(audited.iter().any(|entry| entry == action), "{action}");
     }
