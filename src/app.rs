@@ -8,6 +8,7 @@ mod anchoring;
 mod counting;
 mod readiness;
 mod start_error;
+pub(crate) mod syncs;
 
 use crate::act::Voice;
 use crate::adapters::backup::Backups;
@@ -165,12 +166,15 @@ impl App {
         let addresses = self.addresses();
         let Self { config, server, web, metrics, parts } = self;
         let tasks = TaskTracker::new();
+        let hostname = config.hostname.to_string();
+        let syncing = Arc::new(syncs::Syncing::new(Arc::clone(&parts.store), parts.redis.clone(), hostname));
         let jobs_stop = CancellationToken::new();
         jobs::report_open_intents(parts.counting.as_ref(), parts.store.clock().now_ms()).await;
         tasks.spawn(jobs::refresh_book(Arc::clone(&parts.book) as _, jobs_stop.clone()));
         // Ends while the sessions drain: nothing new is begun that the end would cut.
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
+        tasks.spawn(jobs::sync_suppliers(syncing, jobs_stop.clone()));
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
         if let (Some(backups), Some(options)) = (&parts.backups, &config.backup) {
             let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };

@@ -223,6 +223,42 @@ pub const MAX_SEARCH_HITS: usize = 50;
 pub const MAX_SEARCH_VALUES: usize = 2_000_000;
 /// Characters of one text value (name, alias, phone, account name, identifier).
 pub const MAX_SUPPLIER_TEXT: usize = 256;
+
+// ── live supplier sources ──────────────────────────────────────────────────────────────────────────────────────────
+
+/// How often it is looked whether a source is due.
+pub const SYNC_POLL: Duration = Duration::from_secs(10);
+/// Sources asked one after the other before the job looks up again.
+pub const SYNCS_IN_A_ROW: usize = 100;
+/// One whole sync.
+pub const SYNC_TIMEOUT: Duration = Duration::from_secs(1_800);
+/// A source returns to the others after this long, should its node have died: above [`SYNC_TIMEOUT`].
+pub const SYNC_LEASE: Duration = Duration::from_secs(2_400);
+/// Shortest interval of a source: Xero admits 5,000 requests a day.
+pub const SYNC_EVERY_MIN: Duration = Duration::from_secs(60);
+/// One request to a ledger, its answer included.
+pub const SYNC_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// One statement of a query.
+pub const SYNC_STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Rows that one statement fetches.
+pub const SYNC_FETCH: u32 = 500;
+/// Octets of one answer of a ledger.
+pub const MAX_SYNC_PAGE: usize = 32 * 1_024 * 1_024;
+/// Pages of one sync.
+pub const MAX_SYNC_PAGES: usize = 10_000;
+/// Times that a request is sent while the answer is "later".
+pub const SYNC_ATTEMPTS: u32 = 6;
+/// First pause between them where the ledger names none; doubles.
+pub const SYNC_RETRY_FIRST: Duration = Duration::from_millis(500);
+/// Pauses of one request together.
+pub const SYNC_PATIENCE: Duration = Duration::from_secs(180);
+/// A source that failed is asked again after this long, times its failures in a row, at most after its interval.
+pub const SYNC_RETRY_LATER: Duration = Duration::from_secs(60);
+/// Waiting for a person's consent in the browser.
+pub const CONSENT_TIMEOUT: Duration = Duration::from_secs(600);
+/// Octets of the browser's request that brings the consent.
+pub const MAX_CONSENT_REQUEST: usize = 16 * 1_024;
+
 // ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────
 
 /// Octets of the configuration file.

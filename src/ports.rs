@@ -484,6 +484,17 @@ pub trait Count: Send + Sync {
     async fn sweep_bodies(&self) -> Result<usize, PortError>;
 }
 
+/// Brings the suppliers of live ledgers in.
+#[async_trait]
+pub trait SyncSuppliers: Send + Sync {
+    /// Asks every source whose time has come; returns how many. A source that fails is its own affair: it is noted
+    /// with the source and alarmed.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn sync_due(&self) -> Result<usize, PortError>;
+}
+
 /// How old backups are, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct BackupAges {

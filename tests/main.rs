@@ -46,5 +46,6 @@ mod store;
 mod supplier_cases;
 mod supplier_changes;
 mod supplier_commands;
+mod supplier_sources;
 mod suppliers;
 mod support;

@@ -5,16 +5,21 @@
 //! `show --reveal`, which are audited.
 
 mod change;
+mod connect;
 mod import;
 mod show;
+mod sources;
 
 use super::io::write_table;
+pub use connect::ConnectArgs;
 pub use import::ImportArgs;
+pub use sources::{SourceCommand, SyncArgs};
 
 use super::{Failure as Ended, Globals, Io, open};
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Database, StoreError};
 use crate::adapters::suppliers::records::SupplierRecords;
+use crate::app::syncs::Syncing;
 use crate::model::OrgId;
 use crate::ports::{Clock, IdSource, Keyring};
 use std::io::{self, IsTerminal as _, Write};
@@ -52,6 +57,23 @@ pub enum SuppliersCommand {
         #[arg(long)]
         map: bool,
     },
+    /// Ledgers that are asked instead of exported: add, list, remove.
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Give consent for a source in the browser (OAuth 2.0 with PKCE); its tokens are kept sealed. Audited.
+    #[command(after_help = "Examples:\n  sentra suppliers connect xero --client-id 0123456789ABCDEF\n  \
+                            sentra suppliers connect xero --paste")]
+    Connect(Box<ConnectArgs>),
+    /// Take a source's consent back at the ledger and delete its tokens. Audited.
+    #[command(after_help = "Example:\n  sentra suppliers disconnect xero")]
+    Disconnect {
+        /// The source.
+        name: String,
+    },
+    /// Ask one source or all of them now. What differs from a verified account opens a case and is told to the
+    /// administrators; nothing is ever verified by it.
+    #[command(after_help = "Examples:\n  sentra suppliers sync\n  sentra suppliers sync xero --dry-run")]
+    Sync(SyncArgs),
     /// List all suppliers.
     #[command(after_help = "Examples:\n  sentra suppliers list\n  sentra suppliers list --json")]
     List,
@@ -203,13 +225,13 @@ pub(super) async fn command(
     command: &SuppliersCommand,
     io: &mut Io<'_>,
 ) -> Result<(), Ended> {
-    let (out, err) = io.streams();
-    // It needs no installation.
-    if let SuppliersCommand::Template { map } = command {
-        return match import::write_template(*map, out) {
-            Ok(code) => Ended::unless_done(code),
-            Err(failure) => Err(Ended::new(failure.what).help(failure.help)),
-        };
+    // What needs no installation.
+    match command {
+        SuppliersCommand::Template { map } => {
+            return import::write_template(*map, io.out()).map(|_| ()).map_err(Ended::from);
+        }
+        SuppliersCommand::Source(SourceCommand::Kinds) => return sources::kinds(io),
+        _ => {}
     }
     let at = open(globals).await?;
     let organisation = at.organisation(globals).await?;
@@ -217,6 +239,17 @@ pub(super) async fn command(
         Some(redis) => Some(Redis::connect(redis)?),
         None => None,
     };
+    if command.is_about_sources() {
+        let syncing = Syncing::new(Arc::clone(&at.store), redis, at.config.hostname.to_string());
+        let at = sources::At { installation: &at, org: &organisation, syncing, json: globals.json };
+        return match command {
+            SuppliersCommand::Source(command) => sources::source(&at, command, io).await,
+            SuppliersCommand::Connect(args) => Box::pin(connect::connect(&at, args, io)).await,
+            SuppliersCommand::Disconnect { name } => connect::disconnect(&at, name, io).await,
+            SuppliersCommand::Sync(args) => Box::pin(sources::sync(&at, args, io)).await,
+            _ => Ok(()),
+        };
+    }
     let context = SuppliersContext {
         database: at.store.database().clone(),
         keyring: Arc::clone(at.store.keyring()) as _,
@@ -225,10 +258,24 @@ pub(super) async fn command(
         org: organisation.id,
         redis,
     };
+    let (out, err) = io.streams();
     Ended::unless_done(run(command, &context, globals.json, out, err).await)
 }
 
-/// Runs the command. Data goes to `out`, problems to `err`; the result is the exit code (0 done, 1 failed or partly
+impl SuppliersCommand {
+    /// Whether it talks to a ledger and not only to the database.
+    fn is_about_sources(&self) -> bool {
+        matches!(self, Self::Source(_) | Self::Connect(_) | Self::Disconnect { .. } | Self::Sync(_))
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.what).help(failure.help)
+    }
+}
+
+/// Runs a command on records. Data goes to `out`, problems to `err`; the result is the exit code (0 done, 1 failed or partly
 /// refused).
 pub async fn run(
     command: &SuppliersCommand,
@@ -248,6 +295,13 @@ pub async fn run(
             Box::pin(import::import(&records, context, (args, json), out, err)).await
         }
         SuppliersCommand::Template { map } => import::write_template(*map, out),
+        SuppliersCommand::Source(_)
+        | SuppliersCommand::Connect(_)
+        | SuppliersCommand::Disconnect { .. }
+        | SuppliersCommand::Sync(_) => Err(Failure {
+            what: "a ledger is asked by the installation's own command".to_owned(),
+            help: "run it with --config FILE",
+        }),
         SuppliersCommand::List => show::list(&records, context.org, json, out).await,
         SuppliersCommand::Search { text } => show::search(&records, context.org, text, json, out).await,
         SuppliersCommand::Show { id, history, reveal } => {

@@ -155,6 +155,10 @@ pub enum Alarm {
     Loop,
     /// A changed configuration, certificate or rule set was refused; the running one stays.
     ReloadRefused,
+    /// A ledger has accounts that are not the verified ones on record.
+    SupplierDrift,
+    /// A ledger that is asked for suppliers cannot be read.
+    SupplierSync,
     /// A backup failed, or the newest is older than it may be.
     Backup,
     /// The audit's anchors contradict the database.
@@ -163,7 +167,7 @@ pub enum Alarm {
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -173,6 +177,8 @@ impl Alarm {
         Self::OpenIntents,
         Self::Loop,
         Self::ReloadRefused,
+        Self::SupplierDrift,
+        Self::SupplierSync,
         Self::Backup,
         Self::AuditContradicted,
     ];
@@ -189,6 +195,8 @@ impl Alarm {
             Self::OpenIntents => "open_intents",
             Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
+            Self::SupplierDrift => "supplier_drift",
+            Self::SupplierSync => "supplier_sync",
             Self::Backup => "backup",
             Self::AuditContradicted => "audit_contradicted",
         }

@@ -57,6 +57,8 @@ struct Meters {
     backup_written: Counter,
     alarms: Vec<(Alarm, Counter)>,
     panics: Counter,
+    drift: Counter,
+    syncs: [Counter; 2],
 }
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
@@ -109,6 +111,9 @@ impl Meters {
                 .map(|kind| (*kind, counter("sentra_alarms_total", vec![Label::new("kind", kind.as_str())])))
                 .collect(),
             panics: counter("sentra_panics_total", Vec::new()),
+            drift: counter("sentra_supplier_drift", Vec::new()),
+            syncs: ["failed", "done"]
+                .map(|result| counter("sentra_supplier_syncs_total", vec![Label::new("result", result)])),
             handle: recorder.handle(),
         }
     }
@@ -133,6 +138,8 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
+        ("sentra_supplier_drift", "Accounts in ledgers that were not the verified ones on record."),
+        ("sentra_supplier_syncs_total", "Supplier sources asked, by how it ended."),
         ("sentra_backup_written_bytes_total", "Octets that scheduled backups had to write."),
     ];
     for (name, text) in counters {
@@ -206,6 +213,17 @@ pub(super) fn alarm(kind: Alarm) {
     if let Some(counter) = find(&METERS.alarms, &kind) {
         counter.increment(1);
     }
+}
+
+/// Counts accounts of ledgers that were not the verified ones on record.
+pub fn supplier_drift(count: u64) {
+    METERS.drift.increment(count);
+}
+
+/// Counts a ledger that was asked.
+pub fn supplier_sync(done: bool) {
+    let [failed, succeeded] = &METERS.syncs;
+    if done { succeeded } else { failed }.increment(1);
 }
 
 /// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.

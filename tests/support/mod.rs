@@ -4,6 +4,8 @@ pub mod cable;
 pub mod client;
 pub mod clouds;
 pub mod postgres;
+pub mod ledger;
 pub mod redis;
 pub mod sink;
 pub mod world;
+pub mod xero;

@@ -151,6 +151,14 @@ actions! {
     SuppliersReveal = "suppliers.reveal" ("id of the supplier"; "-"; "-")
     /// Suppliers were searched.
     SuppliersSearch = "suppliers.search" ("`suppliers`"; "hits (count)"; "-")
+    /// A live source of suppliers was added.
+    SourceAdd = "source.add" ("name of the source"; "kind, every_seconds"; "-")
+    /// A live source of suppliers was removed with its secrets.
+    SourceRemove = "source.remove" ("name of the source"; "-"; "-")
+    /// Consent for a live source was given, its tokens are kept.
+    SourceConnect = "source.connect" ("name of the source"; "-"; "-")
+    /// The tokens of a live source were deleted.
+    SourceDisconnect = "source.disconnect" ("name of the source"; "-"; "-")
     /// All supplier records left with their account numbers.
     SuppliersExport = "suppliers.export" ("form of the export"; "-"; "-")
     /// A supplier was shown, with contacts.

@@ -26,6 +26,8 @@ pub struct Findings {
     pub without_phone: usize,
     /// Suppliers that only a free mail address stands for.
     pub free_mail_only: usize,
+    /// Hex SHA-256 of the file, if it was read to its end.
+    pub hash: Option<String>,
     /// The file as a whole cannot be read: nothing of it is taken.
     pub stopped: bool,
 }

@@ -1,12 +1,12 @@
 //! Supplier records: where they come from and where they are kept.
 //!
-//! A file becomes rows ([`format`] tells CSV, workbook and JSON apart), rows become typed values ([`row`]), and
-//! [`reading`] folds them into suppliers and a list of what is wrong, without touching anything (the `check` command
-//! needs no more). [`feed`] is the seam to [`import`], which brings them into the database; [`records`] reads what is on
-//! record, [`search`] finds it, [`edit`] and [`merge`] change it, [`export`] writes the file that is read again. Every
-//! change is a batch that is seen whole or not at all and can be undone ([`batches`], [`undo`]). An import never makes
-//! money move: what it brings is `pending` unless the importing person says `verified`, and a bank change becomes a
-//! verification case ([`cases`]) that two people decide.
+//! A file becomes rows ([`format`] tells CSV, workbook and JSON apart; [`sources`] asks live ledgers), rows become typed
+//! values ([`row`]), and [`reading`] folds them into suppliers and a list of what is wrong, without touching anything (the
+//! `check` command needs no more). A [`feed`] hands them to [`import`]; [`records`] reads what is on record, [`search`]
+//! finds it; [`edit`] and [`merge`] change it; [`export`] writes the file that is read again. Every change is a batch that
+//! is seen whole or not at all and can be undone ([`batches`]). An import never makes money move: what it brings is
+//! `pending` unless the importing person says `verified`, and a bank change becomes a verification case ([`cases`]) that
+//! two people decide.
 
 mod accounts;
 mod aliases;
@@ -36,6 +36,7 @@ mod report;
 mod row;
 pub mod rows;
 pub mod search;
+pub mod sources;
 mod spool;
 pub mod template;
 mod text;

@@ -15,6 +15,7 @@ use super::map::Map;
 use super::raw::{RawRow, Rows, stop};
 use super::row::{self, Row};
 use super::spool::{Spool, SpoolWriter};
+use super::text::Hashing;
 use crate::limits;
 use crate::model::{AccountState, SupplierRecord};
 use ::csv::StringRecord;
@@ -67,14 +68,17 @@ impl Reading {
     /// Reads a file of any known format to its end.
     #[must_use]
     pub fn of_file(input: Box<dyn Read + Send>, options: ReadOptions) -> Self {
-        match format::open(input, &options) {
+        let (input, sum) = Hashing::new(input);
+        let mut reading = match format::open(input, &options) {
             Ok((name, rows)) => Self::of_rows(rows, name, options),
             Err(error) => {
                 let mut reading = Self::new(options);
                 reading.found.stop(error);
                 reading
             }
-        }
+        };
+        reading.found.hash = sum.take();
+        reading
     }
 
     /// Reads rows to their end, the header row first.

@@ -2,8 +2,11 @@
 //!
 //! Everything is a stream: only the head of the file is held to find this out.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::sync::{Arc, OnceLock};
 
 /// Octets of a file that are looked at before it is read.
 const HEAD: usize = 64 * 1_024;
@@ -21,6 +24,51 @@ pub(super) fn open(mut input: Box<dyn Read + Send>) -> io::Result<Opened> {
     input.by_ref().take(most).read_to_end(&mut head)?;
     let all = BufReader::with_capacity(HEAD, Cursor::new(head.clone()).chain(input));
     Ok(Opened { head, all: Box::new(all) })
+}
+
+/// Octets on their way, hashed.
+pub(super) struct Hashing {
+    input: Box<dyn Read + Send>,
+    context: Context,
+    sum: Sum,
+}
+
+/// The hash of what was read, once its end was seen.
+#[derive(Clone, Default)]
+pub(super) struct Sum(Arc<OnceLock<String>>);
+
+impl Sum {
+    /// Hex SHA-256.
+    pub(super) fn take(&self) -> Option<String> {
+        self.0.get().cloned()
+    }
+}
+
+impl Hashing {
+    pub(super) fn new(input: Box<dyn Read + Send>) -> (Box<dyn Read + Send>, Sum) {
+        let sum = Sum::default();
+        (Box::new(Self { input, context: Context::new(&SHA256), sum: sum.clone() }), sum)
+    }
+}
+
+impl Read for Hashing {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.input.read(out)?;
+        match out.get(..length) {
+            Some([]) if !out.is_empty() => {
+                let digest = self.context.clone().finish();
+                let hex = digest.as_ref().iter().fold(String::with_capacity(64), |mut hex, octet| {
+                    // Writing into a String cannot fail.
+                    write!(hex, "{octet:02x}").ok();
+                    hex
+                });
+                self.sum.0.get_or_init(|| hex);
+            }
+            Some(octets) => self.context.update(octets),
+            None => {}
+        }
+        Ok(length)
+    }
 }
 
 /// How a text is encoded.

@@ -72,11 +72,13 @@ pub(super) async fn import(
     let mut reading = reading
         .map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
     let source = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
+    let hash = reading.found.hash.clone();
     let options = ImportOptions {
         verified: args.verified,
         dry_run: args.dry_run,
         actor: "operator",
         source: &source,
+        hash: hash.as_deref(),
         ..ImportOptions::default()
     };
     let report = match reading.found.stopped {
