@@ -128,27 +128,35 @@ impl Database {
     /// # Errors
     /// As [`Database::migrate`].
     pub async fn migrate_to(&self, schema: i64) -> Result<(), StoreError> {
-        let _one_writer = self.permit().await?;
-        SQLITE.run_to(schema, &self.durable).await.map_err(|error| StoreError::Setup {
-            what: format!("the database {} could not be given schema {schema}: {error}", self.path.display()),
-            help: "see the cause",
-        })
+        match &self.main {
+            Engine::Sqlite(sqlite) => sqlite.migrate_to(schema).await,
+            Engine::Postgres(postgres) => Err(StoreError::Setup {
+                what: format!("the database {} cannot be given an older schema", postgres.place()),
+                help: "restore into a SQLite file, or PostgreSQL's own backup into PostgreSQL",
+            }),
+        }
     }
 
     /// Number of the newest migration that this program knows.
     #[must_use]
     pub fn newest_schema() -> i64 {
-        SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+        // Both engines have the same numbers.
+        Sqlite::newest_schema()
     }
 
     /// Begins to fill a database that nobody uses yet.
     pub(super) async fn load(&self) -> Result<WriteTransaction, StoreError> {
-        self.begin_write(None, Durability::Quick).await
+        self.begin_write(Seen::Nothing, Durability::Quick).await
     }
 
     /// Whether a load may commit in steps: nobody sees the file before it is whole.
     pub(super) fn loads_in_steps(&self) -> bool {
-        true
+        matches!(self.main, Engine::Sqlite(_))
+    }
+
+    /// Whether a transaction sees one organisation at a time.
+    pub(super) fn is_secured(&self) -> bool {
+        matches!(self.main, Engine::Postgres(_))
     }
 
     /// A view of what belongs to no organisation.
@@ -156,7 +164,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be had in time.
     pub(in crate::adapters) async fn read_common(&self) -> Result<ReadTransaction, StoreError> {
-        self.begin_read(None).await
+        self.begin_read(Seen::Nothing).await
     }
 
     /// Runs one durable statement on what belongs to no organisation. Returns the rows it changed.
@@ -167,7 +175,7 @@ impl Database {
         &self,
         query: Query<'_, Any, AnyArguments>,
     ) -> Result<u64, StoreError> {
-        self.execute_for(None, Durability::Durable, query).await
+        self.execute_for(Seen::Nothing, Durability::Durable, query).await
     }
 
     /// The data of one organisation: the way to everything that has an `org_id`.

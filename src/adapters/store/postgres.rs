@@ -78,7 +78,7 @@ impl Postgres {
     /// One snapshot for all its statements.
     pub(super) async fn begin_read(&self, seen: Seen) -> Result<ReadTransaction, StoreError> {
         let begin = format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY{}", setting(seen));
-        Ok(ReadTransaction::new(self.begin(begin).await?))
+        Ok(ReadTransaction::new(self.begin(begin).await?, true))
     }
 
     pub(super) async fn begin_write(

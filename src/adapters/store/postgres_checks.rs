@@ -14,9 +14,10 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/adapters/store/migr
 
 /// Tables that belong to no organisation, and why that is so. Every other table that our role may touch has to have
 /// row-level security forced.
-pub const TABLES_OF_NO_ORGANISATION: [(&str, &str); 3] = [
+pub const TABLES_OF_NO_ORGANISATION: [(&str, &str); 4] = [
     ("_sqlx_migrations", "which migrations ran: the schema's own record"),
     ("sentra_tables", "what the server's role may do with each table"),
+    ("backup_state", "who is at work on a backup and when the last one was made, of the whole database"),
     ("generations", "counters that tell every node to read again; they name no organisation"),
 ];
 

@@ -71,11 +71,13 @@ impl Scope {
 #[derive(Debug)]
 pub struct ReadTransaction {
     transaction: Transaction<'static, Any>,
+    /// Under row-level security.
+    secured: bool,
 }
 
 impl ReadTransaction {
-    pub(super) fn new(transaction: Transaction<'static, Any>) -> Self {
-        Self { transaction }
+    pub(super) fn new(transaction: Transaction<'static, Any>, secured: bool) -> Self {
+        Self { transaction, secured }
     }
 }
 
@@ -84,10 +86,16 @@ impl ReadTransaction {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    #[expect(clippy::unused_async, reason = "engines with row-level security are told here")]
-    pub(super) async fn enter(&mut self, _org: OrgId) -> Result<(), StoreError> {
-        Ok(())
+    pub(super) async fn enter(&mut self, org: OrgId) -> Result<(), StoreError> {
+        if self.secured { enter(&mut self.transaction, org).await } else { Ok(()) }
     }
+}
+
+/// For the rest of this transaction, or until the next one is entered.
+async fn enter(transaction: &mut AnyConnection, org: OrgId) -> Result<(), StoreError> {
+    let sql = "SELECT set_config('sentra.org', $1, true)";
+    sqlx::query(sql).bind(org.to_string()).execute(transaction).await?;
+    Ok(())
 }
 
 impl Deref for ReadTransaction {
@@ -133,11 +141,10 @@ impl WriteTransaction {
     /// # Errors
     /// [`StoreError`] of the database.
     pub(super) async fn enter(&mut self, org: OrgId) -> Result<(), StoreError> {
-        if matches!(self.kind, Kind::Secured) {
-            let sql = "SELECT set_config('sentra.org', $1, true)";
-            sqlx::query(sql).bind(org.to_string()).execute(&mut *self.transaction).await?;
+        match self.kind {
+            Kind::Secured => enter(&mut self.transaction, org).await,
+            Kind::Alone { .. } => Ok(()),
         }
-        Ok(())
     }
 
     /// Makes the changes last.

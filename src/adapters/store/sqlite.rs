@@ -81,12 +81,26 @@ impl Sqlite {
         })
     }
 
+    /// Brings an empty file to an older schema, for a backup made with it.
+    pub(super) async fn migrate_to(&self, schema: i64) -> Result<(), StoreError> {
+        let _one_writer = self.permit().await?;
+        MIGRATIONS.run_to(schema, &self.durable).await.map_err(|error| StoreError::Setup {
+            what: format!("the database {} could not be given schema {schema}: {error}", self.path.display()),
+            help: "see the cause",
+        })
+    }
+
+    /// Number of the newest migration that this program knows.
+    pub(super) fn newest_schema() -> i64 {
+        MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
     pub(super) fn reader(&self) -> &AnyPool {
         &self.reader
     }
 
     pub(super) async fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(ReadTransaction::new(self.reader.begin().await?))
+        Ok(ReadTransaction::new(self.reader.begin().await?, false))
     }
 
     pub(super) async fn begin_write(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {

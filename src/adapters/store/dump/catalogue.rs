@@ -3,6 +3,7 @@
 use super::super::error::StoreError;
 use crate::model::OrgId;
 use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +120,7 @@ pub(super) async fn schema(read: &mut AnyConnection) -> Result<i64, StoreError> 
 }
 
 /// Every table, those first that others refer to.
-pub(super) async fn tables(read: &mut AnyConnection) -> Result<Vec<Table>, StoreError> {
+pub(super) async fn tables_of_sqlite(read: &mut AnyConnection) -> Result<Vec<Table>, StoreError> {
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM pragma_table_list \
          WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
@@ -142,13 +143,47 @@ pub(super) async fn tables(read: &mut AnyConnection) -> Result<Vec<Table>, Store
     parents_first(found)
 }
 
+/// As [`tables_of_sqlite`], for PostgreSQL.
+pub(super) async fn tables_of_postgres(read: &mut AnyConnection) -> Result<Vec<Table>, StoreError> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
+         AND tablename NOT IN ('_sqlx_migrations', 'sentra_tables') ORDER BY 1",
+    )
+    .fetch_all(&mut *read)
+    .await?;
+    let mut found = BTreeMap::new();
+    for name in names {
+        let columns = sqlx::query(
+            "SELECT a.attname::text, format_type(a.atttypid, NULL), \
+             COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)::bigint \
+             FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary \
+             WHERE a.attrelid = quote_ident($1)::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+        );
+        let table = table_of(&name, &columns.bind(&name).fetch_all(&mut *read).await?)?;
+        let parents: Vec<String> = sqlx::query_scalar(
+            "SELECT p.relname::text FROM pg_constraint k JOIN pg_class p ON p.oid = k.confrelid \
+             WHERE k.contype = 'f' AND k.conrelid = quote_ident($1)::regclass",
+        )
+        .bind(&name)
+        .fetch_all(&mut *read)
+        .await?;
+        found.insert(name, (table, parents.into_iter().collect()));
+    }
+    parents_first(found)
+}
+
 async fn table(read: &mut AnyConnection, name: &str) -> Result<Table, StoreError> {
     let rows = sqlx::query("SELECT name, type, pk FROM pragma_table_info($1) ORDER BY cid")
         .bind(name)
         .fetch_all(read)
         .await?;
+    table_of(name, &rows)
+}
+
+/// From rows of column name, declared type and place in the primary key (from 1, or 0).
+fn table_of(name: &str, rows: &[AnyRow]) -> Result<Table, StoreError> {
     let (mut columns, mut key) = (Vec::new(), BTreeMap::new());
-    for row in &rows {
+    for row in rows {
         let (column, declared, place): (String, String, i64) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let kind = Kind::of(&declared).ok_or_else(|| {

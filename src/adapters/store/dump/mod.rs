@@ -14,7 +14,7 @@ use catalogue::{Column, Kind};
 pub use load::Loader;
 
 use super::database::Database;
-use super::error::StoreError;
+use super::error::{StoreError, damaged};
 use super::scope::ReadTransaction;
 use super::system::SystemRead;
 use crate::model::OrgId;
@@ -24,7 +24,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
 /// Tables that are of the engine or of the moment, not of the organisations.
-const LEFT_OUT: [&str; 2] = ["_sqlx_migrations", "backup_state"];
+const LEFT_OUT: [&str; 3] = ["_sqlx_migrations", "sentra_tables", "backup_state"];
 
 /// The whole database at one moment. It ends when dropped.
 pub struct Snapshot {
@@ -61,8 +61,11 @@ impl Database {
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let mut read = self.system(SystemRead::Organisations).await?;
         // A transaction sees the moment of its first read.
-        sqlx::query("SELECT COUNT(*) FROM organisations").execute(&mut *read).await?;
-        Ok(Snapshot { read, organisations: None })
+        let ids: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM organisations ORDER BY id").fetch_all(&mut *read).await?;
+        let ids = ids.iter().map(|id| id.parse().map_err(|_| damaged("organisation id")));
+        let organisations = self.is_secured().then(|| ids.collect::<Result<_, _>>()).transpose()?;
+        Ok(Snapshot { read, organisations })
     }
 }
 
@@ -81,7 +84,10 @@ impl Snapshot {
     /// [`StoreError`] of the database; [`StoreError::Refused`] for tables that refer to each other in a circle or columns
     /// of an unknown type, which no migration of ours makes.
     pub async fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
-        let mut tables = catalogue::tables(&mut self.read).await?;
+        let mut tables = match self.organisations {
+            Some(_) => catalogue::tables_of_postgres(&mut self.read).await?,
+            None => catalogue::tables_of_sqlite(&mut self.read).await?,
+        };
         tables.retain(|table| !LEFT_OUT.contains(&table.name.as_str()));
         Ok(tables)
     }
@@ -135,7 +141,17 @@ impl Snapshot {
     /// [`StoreError`] of the database.
     pub async fn heads(&mut self) -> Result<Vec<(String, i64, String)>, StoreError> {
         let sql = "SELECT org_id, seq, hash FROM audit_heads ORDER BY org_id";
-        let rows = sqlx::query(sql).fetch_all(&mut *self.read).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+        let mut heads = Vec::new();
+        let parts =
+            self.organisations.as_ref().map_or(vec![None], |all| all.iter().copied().map(Some).collect());
+        for part in parts {
+            if let Some(org) = part {
+                self.read.enter(org).await?;
+            }
+            for row in sqlx::query(sql).fetch_all(&mut *self.read).await? {
+                heads.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            }
+        }
+        Ok(heads)
     }
 }

@@ -5,3 +5,4 @@ CREATE TABLE backup_state (
     detail TEXT NOT NULL
 );
 INSERT INTO backup_state (name, at, detail) VALUES ('lease', 0, ''), ('success', 0, ''), ('drill', 0, ''), ('sweep', 0, '');
+INSERT INTO sentra_tables (name, privileges) VALUES ('backup_state', 'SELECT, UPDATE');
