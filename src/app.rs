@@ -4,11 +4,13 @@
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
 mod anchoring;
+mod backing_up;
 mod counting;
 mod readiness;
 mod start_error;
 
 use crate::adapters::audit::AuditAction;
+use crate::adapters::backup::Backups;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
@@ -24,13 +26,14 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{AnchorAudit, Count, History};
+use crate::ports::{AnchorAudit, BackUp, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
 use arc_swap::ArcSwap;
+use backing_up::BackingUp;
 use counting::Counting;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
@@ -57,6 +60,7 @@ struct Parts {
     book: Arc<Book>,
     redis: Option<Redis>,
     counting: Arc<dyn Count>,
+    backups: Option<Arc<dyn BackUp>>,
     releases: Arc<Releases>,
     rules: Arc<ArcSwap<RuleSet>>,
     tls: TlsReload,
@@ -111,6 +115,7 @@ impl App {
             next_hop: Arc::clone(&next_hop) as _,
             journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
+            companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
@@ -131,7 +136,8 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writers };
+        let backups = backing_up(&config, &store)?;
+        let parts = Parts { store, book, redis, counting, backups, releases, rules, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -163,6 +169,10 @@ impl App {
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
         note(&parts.store, &parts.rules, AuditAction::SystemStart, env!("CARGO_PKG_VERSION")).await;
         tasks.spawn(jobs::anchor(anchors(&config, &parts.store), jobs_stop.clone()));
+        if let (Some(backups), Some(options)) = (&parts.backups, &config.backup) {
+            let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };
+            tasks.spawn(jobs::back_up(Arc::clone(backups), plan, jobs_stop.clone()));
+        }
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
@@ -256,6 +266,14 @@ impl Kept {
         };
         Ok(Self { store, book, journal, history, writers, last })
     }
+}
+
+/// The backups that the configuration asks for.
+fn backing_up(config: &Config, store: &Arc<Store>) -> Result<Option<Arc<dyn BackUp>>, StartError> {
+    let Some(options) = &config.backup else { return Ok(None) };
+    let backups = Backups::new(Arc::clone(store), options.clone());
+    let backups = backups.map_err(|error| StartError::Backup(error.to_string()))?;
+    Ok(Some(Arc::new(BackingUp { backups, store: Arc::clone(store) })))
 }
 
 /// Who is asked about a message: sender authentication, supplier directory, history.

@@ -11,6 +11,7 @@ mod envelope;
 mod outcome;
 pub mod proof;
 mod stopwatch;
+mod untouchable;
 
 use crate::act;
 use crate::evidence::{self, Sources};
@@ -24,7 +25,7 @@ use crate::model::{
     StageTimings, SupplierId, Verdict,
 };
 use crate::ports::{
-    Clock, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
+    Clock, Companions, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
     OrganisationBook, QuarantineStore,
 };
 use crate::rules::RuleSet;
@@ -125,6 +126,8 @@ pub struct Gateway {
     pub journal: Arc<dyn Journal>,
     /// Held mail.
     pub quarantine: Arc<dyn QuarantineStore>,
+    /// Notices beside mail that cannot carry a banner.
+    pub companions: Arc<dyn Companions>,
     /// Keys of the organisations.
     pub keyring: Arc<dyn Keyring>,
     /// Wall clock.
@@ -229,6 +232,7 @@ impl Transaction {
             return self.refused(&organisation, RefusalReason::Overloaded);
         };
         let acting = Instant::now();
+        let unsaid = self.weigh_untouchable(&organisation, &mut inspection);
         let disposition = match self.intend(&organisation, &mut inspection).await {
             Err(reason) => {
                 onward.abandon().await;
@@ -240,7 +244,7 @@ impl Transaction {
             }
             Ok(()) => {
                 let hard_stop = received + limits::VERDICT_HARD_STOP;
-                self.pass_on(&organisation, &inspection, onward, hard_stop).await
+                self.pass_on_with_notice(&organisation, &inspection, unsaid, onward, hard_stop).await
             }
         };
         inspection.timings.act = stopwatch::micros(acting.elapsed());

@@ -155,7 +155,7 @@ pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
 /// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 /// Octets added to a declared SIZE for what we prepend and the banner.
-pub const SIZE_MARGIN: u64 = 16 * 1_024;
+pub const SIZE_MARGIN: u64 = 64 * 1_024;
 /// One question to one name server.
 pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// One host name: all name servers, retries and mail exchangers.
@@ -349,6 +349,39 @@ pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// A body without a row is swept only when this old: a hold in progress is far younger.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
 
+// ── backups ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of a usual chunk of rows; a quarter at least, four times that at most.
+pub const BACKUP_CHUNK: usize = 256 * 1_024;
+/// Octets of one part of a body.
+pub const BACKUP_BODY_PART: usize = 4 * 1_024 * 1_024;
+/// Octets of the largest chunk, opened.
+pub const MAX_BACKUP_CHUNK: usize = 4 * 1_024 * 1_024;
+/// Octets of one row in a backup.
+pub const MAX_BACKUP_RECORD: usize = 256 * 1_024 * 1_024;
+/// Chunks written, or read ahead, at once: bounds memory.
+pub const BACKUP_UPLOADS: usize = 4;
+/// Who makes a backup says at least so often that he still lives; longer, and another may begin.
+pub const BACKUP_LEASE: Duration = Duration::from_secs(5 * 60);
+/// How often chunks that nothing names are looked for.
+pub const BACKUP_SWEEP: Duration = Duration::from_secs(24 * 3_600);
+/// Chunks younger than this are never swept.
+pub const BACKUP_GRACE: Duration = Duration::from_secs(24 * 3_600);
+/// How often a running server looks whether a backup is due, and how old the newest is.
+pub const BACKUP_POLL: Duration = Duration::from_secs(10);
+/// After a backup that failed, before the next try.
+pub const BACKUP_RETRY: Duration = Duration::from_secs(60);
+/// A backup may take a tenth of the time: one that lasts long is made less often.
+pub const BACKUP_SHARE: u32 = 9;
+/// Rows of one statement of a restore.
+pub const RESTORE_ROWS: usize = 200;
+/// Values of one statement of a restore: SQLite takes 32,766, PostgreSQL 65,535.
+pub const RESTORE_VALUES: usize = 8_000;
+/// Rows of one commit of a restore into a file.
+pub const RESTORE_COMMIT: u64 = 20_000;
+/// Waiting for others to close the database that a restore replaces.
+pub const RESTORE_LOCK: Duration = Duration::from_secs(2);
+
 // ── object stores ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Octets of the longest object name: S3 takes 1,024, prefix included.
@@ -443,6 +476,17 @@ pub const MAX_BANNER_PARTS: usize = 8;
 pub const MAX_BANNER: usize = 3 * 1_024;
 /// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
 pub const MAX_OLD_BANNER: usize = 4_096;
+/// Content- fields that move into the part which the body of a message without text becomes.
+pub const MAX_MOVED_FIELDS: usize = 16;
+/// Notices beside one message that cannot carry its banner: one for each protected mailbox it reaches.
+pub const MAX_COMPANION_NOTICES: usize = 50;
+/// A companion notice goes out by itself after this long, should nobody have noted what became of its message: above
+/// [`VERDICT_HARD_STOP`].
+pub const COMPANION_GRACE: Duration = Duration::from_secs(300);
+/// Notice fields of ours that are verified in one message: each costs a signature check.
+pub const MAX_NOTICE_FIELDS: usize = 4;
+/// Older banners of ours that are taken out of one part.
+pub const MAX_OLD_BANNERS: usize = 16;
 /// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
 /// removable fields costs one buffer and not thousands of slices.
 pub const MAX_HEADER_SLICES: usize = 256;

@@ -20,9 +20,11 @@
 
 mod annotate;
 mod audit;
+mod backup;
 mod check;
 mod cli;
 mod clients;
+mod companion;
 mod demo;
 mod history;
 mod journey;

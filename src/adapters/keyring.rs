@@ -8,6 +8,7 @@
 //! `organisation id | context` as associated data: a value moved to another organisation, table or row does not open.
 //! Nonces are random; 2^32 values per key is the bound of NIST SP 800-38D, which key rotation keeps far away.
 
+mod backup;
 mod sealing;
 
 use crate::model::{AccountKey, Fingerprint, OrgId};

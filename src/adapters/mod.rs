@@ -1,6 +1,7 @@
 //! The outside: one module a port. Nothing here is known to the pure stages.
 
 pub mod audit;
+pub mod backup;
 pub mod clock;
 pub mod directory;
 pub mod dns;

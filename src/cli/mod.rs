@@ -5,6 +5,7 @@
 
 mod account;
 mod audit;
+mod backup;
 mod cases;
 mod certificate;
 pub mod check;
@@ -92,6 +93,11 @@ enum Command {
     /// The audit: list, export, verify, anchor, prune
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Backups: create, list, verify, restore, drill
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Restore a backup, or try it out with --drill
+    Restore(backup::RestoreArgs),
     /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
     /// Verification cases: bank accounts that two people make sure of
@@ -155,6 +161,8 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
+        Command::Backup(command) => backup::run(globals, command, io).await,
+        Command::Restore(args) => backup::restore(globals, &args, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,

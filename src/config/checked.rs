@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
-use crate::adapters::objects;
+use crate::adapters::{backup, objects};
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -32,6 +32,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// The store that holds the bodies of held mail.
     pub objects: objects::Options,
+    /// Backups, if any.
+    pub backup: Option<backup::Options>,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
     /// Prometheus.

@@ -157,11 +157,13 @@ pub enum Alarm {
     ReloadRefused,
     /// The audit's anchors contradict the database.
     AuditContradicted,
+    /// A backup failed, or the newest is older than it may be.
+    Backup,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -172,6 +174,7 @@ impl Alarm {
         Self::Loop,
         Self::ReloadRefused,
         Self::AuditContradicted,
+        Self::Backup,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -187,6 +190,7 @@ impl Alarm {
             Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
             Self::AuditContradicted => "audit_contradicted",
+            Self::Backup => "backup",
         }
     }
 }

@@ -7,8 +7,10 @@
 
 mod audit;
 mod book;
+mod companions;
 mod database;
 mod decisions;
+mod dump;
 mod error;
 mod journal;
 mod members;
@@ -27,6 +29,7 @@ pub use audit::{
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
+pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
