@@ -405,6 +405,10 @@ pub const MAX_BACKUP_RECORD: usize = 256 * 1_024 * 1_024;
 pub const BACKUP_UPLOADS: usize = 4;
 /// Who makes a backup says at least so often that he still lives; longer, and another may begin.
 pub const BACKUP_LEASE: Duration = Duration::from_secs(5 * 60);
+/// The command waits so long for a backup that is under way …
+pub const BACKUP_WAIT: Duration = Duration::from_secs(60);
+/// … and looks again so often.
+pub const BACKUP_WAIT_STEP: Duration = Duration::from_millis(250);
 /// How often chunks that nothing names are looked for.
 pub const BACKUP_SWEEP: Duration = Duration::from_secs(24 * 3_600);
 /// Chunks younger than this are never swept.

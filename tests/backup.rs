@@ -199,12 +199,11 @@ async fn every_damage_is_found_and_named() {
     }
     kit.world.run(&["backup", "verify", &id]);
     // A damaged store is mended by writing everything anew.
-    flip(&chunks[1]);
+    kit.backups("chunks").iter().for_each(|chunk| flip(chunk));
     kit.world.run(&["backup", "create"]);
     assert_eq!(kit.fails(&["backup", "verify"]).0, 1, "what is there is not written again");
     kit.world.run(&["backup", "create", "--full"]);
     kit.world.run(&["backup", "verify"]);
-    kit.world.run(&["backup", "verify", &id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

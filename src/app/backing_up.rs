@@ -3,6 +3,7 @@
 use crate::adapters::backup::{BackupError, BackupState, Backups};
 use crate::adapters::store::Store;
 use crate::ports::{BackUp, BackupAges, BackupDone, PortError};
+use crate::telemetry::{self, Alarm};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -32,6 +33,9 @@ impl BackUp for BackingUp {
             Err(BackupError::Busy) => return Ok(None),
             other => other.map_err(port_error)?,
         };
+        if let Some(why) = &made.not_pruned {
+            telemetry::alarm(Alarm::Backup, None, why);
+        }
         // One entry a day: one every few minutes would bury everything else, and change every database for nothing.
         if made.manifest.at / DAY_MS != before / DAY_MS {
             self.backups.note_created(&made, "system").await.map_err(port_error)?;

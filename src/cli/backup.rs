@@ -2,9 +2,10 @@
 
 use super::database::{OPERATOR, keyring, sqlite_path, store};
 use super::{Failure, Globals, Io, open};
-use crate::adapters::backup::{BackupError, Backups, Manifest, RestoreOrder, Restored};
+use crate::adapters::backup::{BackupError, Backups, Made, Manifest, RestoreOrder, Restored};
 use crate::adapters::store::Database;
 use crate::config::{self, Config};
+use crate::limits;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
 
 /// Subcommands of `sentra backup`.
 #[derive(Clone, Debug, Subcommand)]
@@ -99,7 +101,10 @@ fn none_configured() -> Failure {
 
 async fn create(globals: &Globals, full: bool, io: &mut Io<'_>) -> Result<(), Failure> {
     let backups = backups(globals).await?;
-    let made = backups.create(full).await?;
+    let made = create_in_turn(&backups, full).await?;
+    if let Some(why) = &made.not_pruned {
+        io.note(&format!("warning: {why}"));
+    }
     backups.note_created(&made, OPERATOR).await?;
     if globals.json {
         let mut value = described(&made.manifest);
@@ -120,6 +125,19 @@ async fn create(globals: &Globals, full: bool, io: &mut Io<'_>) -> Result<(), Fa
         ("already there", format!("{} chunks", made.shared)),
         ("removed", format!("{} older backups", made.pruned)),
     ])
+}
+
+/// A running server may be making one: it is waited for.
+async fn create_in_turn(backups: &Backups, full: bool) -> Result<Made, BackupError> {
+    let patience = Instant::now() + limits::BACKUP_WAIT;
+    loop {
+        match backups.create(full).await {
+            Err(BackupError::Busy) if Instant::now() < patience => {
+                tokio::time::sleep(limits::BACKUP_WAIT_STEP).await;
+            }
+            made => return made,
+        }
+    }
 }
 
 async fn list(globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {

@@ -23,6 +23,8 @@ pub struct Made {
     pub written: u64,
     /// Older backups that were removed after it.
     pub pruned: u64,
+    /// Why older ones, or chunks that nothing names, could not be removed: the backup itself counts all the same.
+    pub not_pruned: Option<String>,
 }
 
 impl Backups {
@@ -82,8 +84,11 @@ impl Backups {
         lease.renew().await?;
         manifest.write(&self.objects, &vault.key).await?;
         lease.succeeded(at, &manifest.id).await?;
-        let pruned = self.prune(&vault, lease).await?;
-        Ok(Made { manifest, shared: run.shared, written: run.written, pruned })
+        let (pruned, not_pruned) = match self.prune(&vault, lease).await {
+            Ok(count) => (count, None),
+            Err(error) => (0, Some(format!("older backups could not be looked through: {error}"))),
+        };
+        Ok(Made { manifest, shared: run.shared, written: run.written, pruned, not_pruned })
     }
 
     /// Streams every table; returns how many rows the quarantine has.

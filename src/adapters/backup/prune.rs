@@ -30,8 +30,9 @@ impl Backups {
         let due =
             lease.swept().await?.saturating_add(limits::BACKUP_SWEEP.as_millis().try_into().unwrap_or(0));
         if due <= now {
-            self.sweep(vault, lease, now).await?;
+            // Noted first: what stops it today, like a damaged manifest, is said once a day.
             lease.note_swept(now).await?;
+            self.sweep(vault, lease, now).await?;
         }
         Ok(removed)
     }
