@@ -12,7 +12,7 @@ use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
-use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::keyring::{LocalKeyring, MasterKeySources};
 use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
@@ -202,8 +202,8 @@ struct Kept {
 
 impl Kept {
     async fn open(config: &Config) -> Result<Self, StartError> {
-        let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
-        let keyring = Arc::new(LocalKeyring::new(&master)?);
+        let (master, previous) = config.keys.master.fetch().await?;
+        let keyring = Arc::new(LocalKeyring::with(&master, &previous)?);
         let database = Database::open(config.database.url.expose_secret()).await?;
         database.migrate().await?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
@@ -245,22 +245,36 @@ fn certificate(config: &Config) -> Result<TlsReload, StartError> {
 async fn reload_parts(config: &Config, parts: &Parts) {
     let (file, tls) = (config.file.clone(), parts.tls.clone());
     let rules = Arc::clone(&parts.rules);
-    let done = tokio::task::spawn_blocking(move || -> Result<(), String> {
+    let done = tokio::task::spawn_blocking(move || -> Result<MasterKeySources, String> {
         let fresh = config::reload(&file).map_err(|errors| errors.to_string())?;
         let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
         tls.reload().map_err(|error| error.to_string())?;
         rules.store(Arc::new(set));
-        Ok(())
+        Ok(fresh.keys.master)
     });
     match done.await {
-        Ok(Ok(())) => {
-            tracing::info!("rules and certificates were read again; other changed keys wait for a restart")
+        Ok(Ok(masters)) => {
+            take_up_masters(&masters, parts).await;
+            tracing::info!(
+                "rules, certificates and master keys were read again; other changed keys wait for a restart"
+            )
         }
         Ok(Err(why)) => telemetry::alarm(Alarm::ReloadRefused, None, &why),
         Err(_) => telemetry::alarm(Alarm::ReloadRefused, None, "reading the configuration panicked"),
     }
     if let Err(error) = parts.book.refresh().await {
         telemetry::alarm(Alarm::Database, None, &error.to_string());
+    }
+}
+
+/// Master keys change without a restart: a rotation needs every node to know the new and the old one.
+async fn take_up_masters(sources: &MasterKeySources, parts: &Parts) {
+    let taken = match sources.fetch().await {
+        Ok((current, previous)) => parts.store.keyring().change_masters(&current, &previous),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = taken {
+        telemetry::alarm(Alarm::ReloadRefused, None, &error.to_string());
     }
 }
 

@@ -453,15 +453,34 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// As above.
     fn fingerprint_text(&self, org: OrgId, kind: &str, text: &str) -> Result<Fingerprint, PortError>;
+    /// Under every fingerprint key that may still be on record: the first is [`Keyring::fingerprint`], which is what is
+    /// written; whoever looks up asks for all of them. More than one only while a rotation is under way or recent.
+    ///
+    /// # Errors
+    /// As above.
+    fn fingerprints(&self, org: OrgId, key: &AccountKey) -> Result<Vec<Fingerprint>, PortError> {
+        Ok(vec![self.fingerprint(org, key)?])
+    }
+    /// The same for [`Keyring::fingerprint_text`].
+    ///
+    /// # Errors
+    /// As above.
+    fn fingerprints_text(&self, org: OrgId, kind: &str, text: &str) -> Result<Vec<Fingerprint>, PortError> {
+        Ok(vec![self.fingerprint_text(org, kind, text)?])
+    }
     /// Ed25519 signature by the organisation's signing key.
     ///
     /// # Errors
     /// As above.
     fn sign(&self, org: OrgId, message: &[u8]) -> Result<Vec<u8>, PortError>;
-    /// Verifies a signature of [`Keyring::sign`].
+    /// Verifies a signature of [`Keyring::sign`], also one by an earlier signing key.
     fn verify(&self, org: OrgId, message: &[u8], signature: &[u8]) -> bool;
-    /// AES-256-GCM under the organisation's data key; `context` (table and column) is bound in. Nonce and key id are
-    /// part of the returned octets.
+    /// The number of the signing key that made a signature; `None` when none of the organisation's did.
+    fn verified_by(&self, org: OrgId, message: &[u8], signature: &[u8]) -> Option<u32> {
+        self.verify(org, message, signature).then_some(1)
+    }
+    /// AES-256-GCM under the organisation's data key; `context` is bound in: `table.column`, and `|` + the row's id where
+    /// that never changes. Nonce and key id are part of the returned octets.
     ///
     /// # Errors
     /// As above.
@@ -469,7 +488,8 @@ pub trait Keyring: Send + Sync {
     /// Reverses [`Keyring::seal`].
     ///
     /// # Errors
-    /// [`PortError::Permanent`] when organisation, context, key or octets do not fit.
+    /// [`PortError::Permanent`] when organisation, context or octets do not fit; [`PortError::Transient`] when the key is
+    /// not known here (yet).
     fn open(&self, org: OrgId, context: &str, sealed: &[u8]) -> Result<Vec<u8>, PortError>;
 }
 

@@ -3,7 +3,7 @@
 use super::{Failure, Globals, Io};
 use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
-use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::store::{Database, Store};
 use crate::config::{self, Config};
 use crate::model::Organisation;
@@ -67,7 +67,7 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
     }
     let database = Database::open(url).await?;
     database.migrate().await?;
-    let store = store(&config, database)?;
+    let store = store(&config, database).await?;
     Ok(Installation { config, store })
 }
 
@@ -75,9 +75,9 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
 ///
 /// # Errors
 /// A master key that is none.
-pub(super) fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
-    let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
-    let keyring = Arc::new(LocalKeyring::new(&master)?);
+pub(super) async fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
+    let (master, previous) = config.keys.master.fetch().await?;
+    let keyring = Arc::new(LocalKeyring::with(&master, &previous)?);
     let bodies = Bodies::new(&config.objects);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
     Ok(Arc::new(Store::new(database, keyring, clock, ids, bodies)))

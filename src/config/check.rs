@@ -6,8 +6,10 @@ use super::checked::{
 };
 use super::checker::Checker;
 use super::error::ConfigErrors;
-use super::read::Sourced;
+use super::read::{Origin, Sourced};
+use super::settings::Secret;
 use super::tls::{self, ServerTls};
+use crate::adapters::keyring::{MasterKeySource, MasterKeySources};
 use crate::limits;
 use crate::model::Domain;
 use ipnet::IpNet;
@@ -262,20 +264,58 @@ impl Checker<'_> {
     fn keys(&mut self) -> Option<KeysConfig> {
         let keys = self.sourced.settings.keys.clone();
         let given = self.problems.len();
-        let master_key = self.secret("keys.master_key", &keys.master_key, &keys.master_key_file);
-        if master_key.is_none() && given == self.problems.len() {
-            let help = "set keys.master_key_file, or SENTRA_KEYS__MASTER_KEY; `sentra init` makes one";
+        let current = self.master_key(
+            "keys.master_key",
+            &keys.master_key,
+            &keys.master_key_file,
+            &keys.master_key_command,
+        );
+        if current.is_none() && given == self.problems.len() {
+            let help = "set keys.master_key_file, keys.master_key_command or SENTRA_KEYS__MASTER_KEY; `sentra init` \
+                        makes one";
             self.problem("keys.master_key", "is missing", help);
         }
-        let master_key = master_key?;
-        let text = master_key.expose_secret();
-        if text.len() != 64 || !text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        let previous = self.master_key(
+            "keys.previous_master_key",
+            &keys.previous_master_key,
+            &keys.previous_master_key_file,
+            &keys.previous_master_key_command,
+        );
+        Some(KeysConfig { master: MasterKeySources { current: current?, previous } })
+    }
+
+    /// A master key by text, file or command. What is set beats what is default; command and key both set is a mistake.
+    fn master_key(
+        &mut self,
+        key: &str,
+        own: &Secret,
+        file: &str,
+        command: &[String],
+    ) -> Option<MasterKeySource> {
+        let (command_key, file_key) = (format!("{key}_command"), format!("{key}_file"));
+        if !command.is_empty() {
+            let is_set = |key: &str| self.sourced.origin(key) != Origin::Default;
+            if (is_set(key) && !own.is_empty()) || (is_set(&file_key) && !file.is_empty()) {
+                let help = "keep one of them: the command, the file or the key itself";
+                self.problem(&command_key, &format!("and {key} or {file_key} are both set"), help);
+                return None;
+            }
+            if command.first().is_none_or(|program| program.trim().is_empty()) {
+                let help = "write [\"/usr/local/bin/kms\", \"argument\"]";
+                self.problem(&command_key, "names no program", help);
+                return None;
+            }
+            return Some(MasterKeySource::Command(command.to_vec()));
+        }
+        let text = self.secret(key, own, file)?;
+        let exposed = text.expose_secret();
+        if exposed.len() != 64 || !exposed.bytes().all(|octet| octet.is_ascii_hexdigit()) {
             let help =
                 "64 hexadecimal digits (32 octets), as `sentra init` or `openssl rand -hex 32` makes them";
-            let key = if keys.master_key.is_empty() { "keys.master_key_file" } else { "keys.master_key" };
+            let key = if own.is_empty() { file_key.as_str() } else { key };
             self.problem(key, "holds no master key", help);
         }
-        Some(KeysConfig { master_key })
+        Some(MasterKeySource::Text(text))
     }
 
     fn log(&mut self) -> Option<LogConfig> {

@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::tls::ServerTls;
+use crate::adapters::keyring::MasterKeySources;
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -111,8 +112,8 @@ pub struct RedisConfig {
 /// The master key.
 #[derive(Clone, Debug)]
 pub struct KeysConfig {
-    /// 64 hexadecimal digits.
-    pub master_key: SecretString,
+    /// Where it comes from, and the one before.
+    pub master: MasterKeySources,
 }
 
 /// Form of the log.

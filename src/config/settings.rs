@@ -267,6 +267,16 @@ settings! {
         master_key: Secret = Secret::default();
         /// File that holds the key.
         master_key_file: String = "keys/master.key".into();
+        /// Program and arguments that print the key, as 64 hexadecimal digits, on standard output: a key management
+        /// service's own command. Started without a shell and without our variables of the environment, asked at each
+        /// start, given 20 seconds. Takes the place of the two keys above.
+        master_key_command: Vec<String> = vec![];
+        /// During a rotation of the master key: the one before, which still opens what it wrapped.
+        previous_master_key: Secret = Secret::default();
+        /// File that holds the one before.
+        previous_master_key_file: String = String::new();
+        /// Program and arguments that print the one before.
+        previous_master_key_command: Vec<String> = vec![];
     }
 
     /// Where the bodies of held mail lie, encrypted.

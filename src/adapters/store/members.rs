@@ -301,12 +301,13 @@ impl Store {
         purpose: &str,
     ) -> Result<SecretString, StoreError> {
         let token = new_token()?;
-        let sealed = self.keyring.seal(org, "org_tokens.sealed", token.expose_secret().as_bytes())?;
+        let id = self.ids.ulid().to_string();
+        let sealed = self.keyring.seal(org, &token_context(&id), token.expose_secret().as_bytes())?;
         let sql =
             "INSERT INTO org_tokens (org_id, id, purpose, sealed, created_at) VALUES ($1, $2, $3, $4, $5)";
         sqlx::query(sql)
             .bind(org.to_string())
-            .bind(self.ids.ulid().to_string())
+            .bind(id)
             .bind(purpose)
             .bind(sealed)
             .bind(self.clock.now_ms())
@@ -314,6 +315,11 @@ impl Store {
             .await?;
         Ok(token)
     }
+}
+
+/// Bound to its row: a token whose time ran out cannot be put in the place of one that counts.
+pub(super) fn token_context(id: &str) -> String {
+    format!("org_tokens.sealed|{id}")
 }
 
 /// 256 random bits, base64url: 43 characters that any header and any rule can hold.

@@ -121,6 +121,10 @@ impl Store {
         for row in &rows {
             match self.item(row, now) {
                 Ok(item) => items.push(item),
+                // Its key is not known here yet: the lease ends by itself, and then it is tried again.
+                Err(StoreError::Port(error)) if error.is_transient() && !is_old(row, now)? => {
+                    tracing::warn!(%error, "an outbox mail cannot be opened yet");
+                }
                 Err(error) => {
                     let id: String = row.try_get(0)?;
                     tracing::error!(outbox = %id, %error, "an outbox mail cannot be opened and is given up");
@@ -337,6 +341,11 @@ impl Store {
             last_try: now >= later(created_at, limits::OUTBOX_LIFETIME),
         })
     }
+}
+
+/// Whether a leased row is past its lifetime.
+fn is_old(row: &AnyRow, now: i64) -> Result<bool, StoreError> {
+    Ok(now >= later(row.try_get(7)?, limits::OUTBOX_LIFETIME))
 }
 
 /// 30 s, 60 s, 120 s … up to the longest pause.

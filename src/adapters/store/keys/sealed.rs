@@ -1,0 +1,93 @@
+//! The one list of everything that lies in the database under an organisation's data key, and of what is wrapped by the
+//! master key. Rotation walks it; a test compares it with the catalogue, so that a new column cannot be forgotten.
+//!
+//! What a sealed value is bound to: always the organisation, the table and the column; and the row, where the row has an
+//! id that is known when the value is sealed and never changes. The exceptions are accounts, whose row is named by their
+//! fingerprint: a rotation of the fingerprint key renames it, and a value in the wrong row is found by that same
+//! fingerprint, which is made from the value.
+
+/// What a rotation of the data key does with a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// Its values are sealed anew.
+    Anew,
+    /// It keeps the old key alive, for this reason.
+    Never(&'static str),
+}
+
+/// A column whose values are sealed under the organisation's data key.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedColumn {
+    /// Table; it has `org_id`.
+    pub table: &'static str,
+    /// Text columns that name a row within the organisation.
+    pub keys: &'static [&'static str],
+    /// Column; may be NULL.
+    pub column: &'static str,
+    /// What the context of sealing starts with.
+    pub context: &'static str,
+    /// Columns (of `keys`) whose values follow in the context, each after `|`.
+    pub bound: &'static [&'static str],
+    /// Whether a rotation can seal it anew.
+    pub rotated: Rotated,
+}
+
+impl SealedColumn {
+    const fn new(
+        table: &'static str,
+        keys: &'static [&'static str],
+        column: &'static str,
+        context: &'static str,
+        bound: &'static [&'static str],
+    ) -> Self {
+        Self { table, keys, column, context, bound, rotated: Rotated::Anew }
+    }
+
+    /// The context of the row with these key values, in the order of `keys`.
+    pub(super) fn context_of(&self, row: &[String]) -> String {
+        let mut context = self.context.to_owned();
+        for bound in self.bound {
+            let at = self.keys.iter().position(|key| key == bound);
+            context.push('|');
+            context.push_str(at.and_then(|at| row.get(at)).map_or("", String::as_str));
+        }
+        context
+    }
+}
+
+const BY_ID: &[&str] = &["id"];
+const ACCOUNT: &[&str] = &["supplier_id", "fingerprint"];
+
+/// Every sealed column.
+pub const SEALED: &[SealedColumn] = &[
+    SealedColumn::new("org_tokens", BY_ID, "sealed", "org_tokens.sealed", BY_ID),
+    SealedColumn::new("own_accounts", &["fingerprint"], "sealed_number", "own_accounts.sealed_number", &[]),
+    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_number", "supplier_accounts.number", &[]),
+    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_short", "supplier_accounts.short", &[]),
+    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_name", "supplier_accounts.name", &[]),
+    SealedColumn::new("messages", BY_ID, "facts", "messages.facts", BY_ID),
+    SealedColumn::new("quarantine", BY_ID, "sealed_row", "quarantine.sealed_row", BY_ID),
+    SealedColumn::new("quarantine", BY_ID, "sealed_detail", "quarantine.sealed_detail", BY_ID),
+    SealedColumn::new("outbox", BY_ID, "sealed_envelope", "outbox.sealed_envelope", BY_ID),
+    SealedColumn::new("outbox", BY_ID, "sealed_octets", "outbox.sealed_octets", BY_ID),
+    SealedColumn::new("outbox", BY_ID, "sealed_reply", "outbox.sealed_reply", BY_ID),
+    SealedColumn::new(
+        "arc_keys",
+        &["domain", "selector"],
+        "sealed_key",
+        "arc_keys.sealed_key",
+        &["domain", "selector"],
+    ),
+    SealedColumn {
+        table: "audit",
+        keys: &[],
+        column: "sealed",
+        context: "audit.sealed",
+        bound: &[],
+        rotated: Rotated::Never("the audit chain hashes it as it stands, and its rows cannot be changed"),
+    },
+];
+
+/// Columns of octets that are not sealed under a data key: table, column, what they are.
+pub const WRAPPED: &[(&str, &str, &str)] =
+    &[("org_keys", "wrapped", "keys, wrapped by the master key: `sentra keys rotate --purpose master`")];
