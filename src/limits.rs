@@ -335,5 +335,3 @@ pub const KEY_BODY_BATCH: i64 = 16;
 pub const KEY_PASSES: usize = 20;
 /// Least pause between two batches of a rotation, so that mail gets the database in between.
 pub const KEY_BATCH_PAUSE: Duration = Duration::from_millis(5);
-/// How often a server looks for keys that can be destroyed.
-pub const KEY_DESTROY_EVERY: Duration = Duration::from_secs(600);

@@ -1,8 +1,8 @@
 //! The organisations in memory: what every RCPT asks, without touching the database.
 
-use super::Store;
 use super::error::StoreError;
 use super::organisations::{Loaded, generation};
+use super::{Store, SystemRead};
 use crate::model::{EmailAddress, OrgId, Organisation};
 use crate::ports::{OrganisationBook, PortError, Refresh};
 use arc_swap::ArcSwapOption;
@@ -54,9 +54,9 @@ impl Book {
     }
 
     async fn try_refresh(&self) -> Result<bool, StoreError> {
-        let mut connection = self.store.database.reader().acquire().await?;
-        let current = generation(&mut connection).await?;
-        drop(connection);
+        let mut read = self.store.database.system(SystemRead::Organisations).await?;
+        let current = generation(&mut read).await?;
+        drop(read);
         let now = self.store.clock.now_ms();
         let unchanged = self.snapshot.load().as_ref().is_some_and(|snapshot| {
             snapshot.generation == current && snapshot.stale_at.is_none_or(|at| now < at)

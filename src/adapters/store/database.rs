@@ -1,17 +1,15 @@
 //! Opens the database: connections for durable, quick and reading work, and the migrations.
 
 use super::error::StoreError;
+use super::scope::{ReadTransaction, Scope, WriteTransaction};
 use crate::limits;
+use crate::model::OrgId;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::query::Query;
-use sqlx::{
-    Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
-    Transaction,
-};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use std::fmt::Write as _;
 use std::io::ErrorKind;
-use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
@@ -102,25 +100,35 @@ impl Database {
         })
     }
 
-    /// For statements that only read: writing through it fails.
+    /// The data of one organisation: the way to everything that has an `org_id`.
+    #[must_use]
+    pub fn scope(&self, org: OrgId) -> Scope {
+        Scope::new(self.clone(), org)
+    }
+
+    /// For statements that only read: writing through it fails. Goes once nobody uses it: take [`Database::scope`].
     #[must_use]
     pub fn reader(&self) -> &AnyPool {
         &self.reader
     }
 
-    /// Begins a durable transaction: once committed, a power cut loses nothing.
+    /// Begins a durable transaction without an organisation. Goes once nobody uses it: take [`Database::scope`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the write lock or a connection cannot be had in time.
+    /// As [`Scope::write`].
     pub async fn begin(&self) -> Result<WriteTransaction, StoreError> {
-        self.begin_as(Durability::Durable).await
+        self.begin_write(None, Durability::Durable).await
     }
 
-    /// Begins a transaction of either kind.
-    ///
-    /// # Errors
-    /// As [`Database::begin`].
-    pub async fn begin_as(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
+    pub(super) async fn begin_read(&self, _org: Option<OrgId>) -> Result<ReadTransaction, StoreError> {
+        Ok(ReadTransaction::new(self.reader.begin().await?))
+    }
+
+    pub(super) async fn begin_write(
+        &self,
+        _org: Option<OrgId>,
+        durability: Durability,
+    ) -> Result<WriteTransaction, StoreError> {
         let permit = self.permit().await?;
         let pool = match durability {
             Durability::Durable => &self.durable,
@@ -128,15 +136,12 @@ impl Database {
         };
         // IMMEDIATE: a transaction that reads first and writes later must not fail half-way for want of the lock.
         let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(WriteTransaction { transaction, _permit: permit })
+        Ok(WriteTransaction::new(transaction, Some(permit)))
     }
 
-    /// Runs one writing statement as a transaction of its own: one round trip. Returns the rows it changed.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn execute(
+    pub(super) async fn execute_for(
         &self,
+        _org: Option<OrgId>,
         durability: Durability,
         query: Query<'_, Any, AnyArguments>,
     ) -> Result<u64, StoreError> {
@@ -171,37 +176,6 @@ impl Database {
         let permit =
             tokio::time::timeout(limits::STORE_ACQUIRE_TIMEOUT, Arc::clone(&self.writing).acquire_owned());
         permit.await.map_err(busy)?.map_err(|_| StoreError::Unavailable("closed".to_owned()))
-    }
-}
-
-/// A transaction that may write. Dropped without [`WriteTransaction::commit`] it is rolled back.
-#[derive(Debug)]
-pub struct WriteTransaction {
-    transaction: Transaction<'static, Any>,
-    // Declared last, so that the rollback of a dropped transaction is queued before the next writer starts.
-    _permit: OwnedSemaphorePermit,
-}
-
-impl WriteTransaction {
-    /// Makes the changes last.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]: nothing was changed.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
-    }
-}
-
-impl Deref for WriteTransaction {
-    type Target = AnyConnection;
-    fn deref(&self) -> &AnyConnection {
-        &self.transaction
-    }
-}
-
-impl DerefMut for WriteTransaction {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.transaction
     }
 }
 
@@ -311,7 +285,7 @@ mod tests {
         let database = Database::open(&url).await.unwrap();
         database.migrate().await.unwrap();
         for (durability, synchronous) in [(Durability::Durable, 2_i64), (Durability::Quick, 1)] {
-            let mut write = database.begin_as(durability).await.unwrap();
+            let mut write = database.begin_write(None, durability).await.unwrap();
             for (pragma, value) in [
                 ("PRAGMA synchronous", synchronous),
                 ("PRAGMA foreign_keys", 1),
@@ -336,7 +310,7 @@ mod tests {
         database.migrate().await.unwrap();
         let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                      VALUES (9999, 'later', TRUE, x'00', 0)";
-        database.execute(Durability::Durable, sqlx::query(newer)).await.unwrap();
+        database.execute_for(None, Durability::Durable, sqlx::query(newer)).await.unwrap();
         let error = database.migrate().await.unwrap_err();
         assert!(error.to_string().contains("a newer sentra wrote this database"), "{error}");
     }
@@ -352,7 +326,7 @@ mod tests {
         sqlx::query(set).execute(&mut *write).await.unwrap();
         drop(write);
         let value = "SELECT value FROM generations WHERE name = 'config'";
-        let mut write = database.begin_as(Durability::Quick).await.unwrap();
+        let mut write = database.begin_write(None, Durability::Quick).await.unwrap();
         assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *write).await.unwrap(), 1);
         sqlx::query(set).execute(&mut *write).await.unwrap();
         write.commit().await.unwrap();
@@ -369,17 +343,19 @@ mod tests {
         database.migrate().await.unwrap();
         for durability in [Durability::Durable, Durability::Quick] {
             let lock = other.begin().await.unwrap();
-            let given_up =
-                tokio::time::timeout(std::time::Duration::from_millis(200), database.begin_as(durability));
+            let given_up = tokio::time::timeout(
+                std::time::Duration::from_millis(200),
+                database.begin_write(None, durability),
+            );
             assert!(given_up.await.is_err(), "the other process holds the lock");
             drop(lock);
             let touch = "UPDATE generations SET value = value + 1 WHERE name = 'config'";
             for _ in 0..3 {
-                let mut write = database.begin_as(durability).await.unwrap();
+                let mut write = database.begin_write(None, durability).await.unwrap();
                 sqlx::query(touch).execute(&mut *write).await.unwrap();
                 write.commit().await.unwrap();
             }
-            let elsewhere = other.execute(Durability::Quick, sqlx::query(touch)).await;
+            let elsewhere = other.execute_for(None, Durability::Quick, sqlx::query(touch)).await;
             assert_eq!(elsewhere.unwrap(), 1, "the write lock was given back");
         }
     }

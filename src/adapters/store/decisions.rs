@@ -38,7 +38,7 @@ impl Store {
         id: QuarantineId,
         order: ReleaseOrder<'_>,
     ) -> Result<Envelope, StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let row = fetch(&mut write, org, id).await?.ok_or(StoreError::NotFound("quarantine entry"))?;
         let mut envelope = self.detail(org, id, &row)?.envelope;
         let all = envelope.recipients.len();
@@ -125,7 +125,7 @@ impl Store {
     pub async fn sweep_bodies(&self, org: OrgId) -> Result<usize, StoreError> {
         let mut removed = 0_usize;
         for id in self.bodies.older_than(org, self.clock.now_ms(), limits::ORPHAN_AGE).await? {
-            let mut read = self.database.reader().acquire().await?;
+            let mut read = self.database.scope(org).read().await?;
             let named = match state_of(&mut read, org, id).await {
                 Ok(state) => state != HeldState::Deleted,
                 Err(StoreError::NotFound(_)) => false,
@@ -148,7 +148,7 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let private = json!({ "reason": why.map(reason).transpose()? });
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let from = step(&mut write, org, id, to, self.clock.now_ms()).await?;
         let detail = json!({ "from": from.as_str(), "to": to.as_str() });
         let action = format!("quarantine.{}", to.as_str());

@@ -1,16 +1,19 @@
 //! The record of every message: an intent before the final dot goes onward, the outcome after.
 //!
 //! One task writes. While it commits one batch the next intents gather, so that under load many of them share one
-//! statement and one commit (group commit), and a single one waits for nobody. A batch with a durable intent is fsynced
+//! commit and one statement an organisation (group commit), and a single one waits for nobody. A batch with a durable intent is fsynced
 //! before anybody in it is answered; the others survive the process and are fsynced once a second.
 
 use super::database::{Database, Durability};
 use super::error::{StoreError, damaged};
+use super::system::SystemRead;
 use crate::limits;
 use crate::model::{MailId, OrgId};
 use crate::ports::{Journal, MessageRecord, PortError};
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tokio::sync::{mpsc, oneshot};
@@ -162,31 +165,36 @@ impl Writer {
         self.open.insert(id, org);
     }
 
-    async fn insert(&self, batch: &[Intent], durable: bool) -> Result<u64, StoreError> {
-        let mut sql = String::from(
-            "INSERT INTO messages (id, org_id, received_at, action, severity, score, category, codes, ruleset, \
-             size, facts) VALUES ",
-        );
-        rows_of_placeholders(&mut sql, batch.len(), 11);
-        // A retry of the same intent is no error.
-        sql.push_str(" ON CONFLICT (id) DO NOTHING");
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for Intent { record, .. } in batch {
-            query = query
-                .bind(record.id.to_string())
-                .bind(record.org.to_string())
-                .bind(record.received_at_ms)
-                .bind(record.action)
-                .bind(record.severity)
-                .bind(i64::from(record.score))
-                .bind(record.category)
-                .bind(record.codes.as_str())
-                .bind(record.ruleset.as_str())
-                .bind(i64::try_from(record.size).unwrap_or(i64::MAX))
-                .bind(record.facts.as_slice());
-        }
+    async fn insert(&self, batch: &[Intent], durable: bool) -> Result<(), StoreError> {
         let durability = if durable { Durability::Durable } else { Durability::Quick };
-        self.database.execute(durability, query).await
+        let mut groups: BTreeMap<OrgId, Vec<&MessageRecord>> = BTreeMap::new();
+        for Intent { record, .. } in batch {
+            groups.entry(record.org).or_default().push(record);
+        }
+        let statements = groups.into_iter().map(|(org, records)| (org, inserting(&records))).collect();
+        self.write_groups(durability, statements).await
+    }
+
+    /// One statement an organisation, one commit for all of them.
+    async fn write_groups(
+        &self,
+        durability: Durability,
+        statements: Vec<(OrgId, Statement<'_>)>,
+    ) -> Result<(), StoreError> {
+        let Some(first) = statements.first().map(|(org, _)| *org) else { return Ok(()) };
+        let scope = self.database.scope(first);
+        if statements.len() == 1 {
+            for (_, statement) in statements {
+                scope.execute(durability, statement).await?;
+            }
+            return Ok(());
+        }
+        let mut write = scope.write_as(durability).await?;
+        for (org, statement) in statements {
+            write.enter(org).await?;
+            statement.execute(&mut *write).await?;
+        }
+        write.commit().await
     }
 
     /// Writes what waits, in whole batches, as long as there are at least `enough`.
@@ -211,23 +219,14 @@ impl Writer {
         }
     }
 
-    async fn update(&self) -> Result<u64, StoreError> {
-        let Some(last) = self.unwritten.last() else { return Ok(0) };
-        // Repeating the last row up to a power of two keeps the number of different statements small.
-        let count = self.unwritten.len().next_power_of_two();
-        let mut sql =
-            String::from("UPDATE messages SET reply_code = v.column3, outcome = v.column4 FROM (VALUES ");
-        rows_of_placeholders(&mut sql, count, 4);
-        sql.push_str(") AS v WHERE messages.id = v.column1 AND messages.org_id = v.column2");
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (org, outcome) in self.unwritten.iter().chain(std::iter::repeat(last)).take(count) {
-            query = query
-                .bind(outcome.id.to_string())
-                .bind(org.to_string())
-                .bind(i64::from(outcome.reply_code))
-                .bind(outcome.outcome);
+    async fn update(&self) -> Result<(), StoreError> {
+        let mut groups: BTreeMap<OrgId, Vec<Outcome>> = BTreeMap::new();
+        for (org, outcome) in &self.unwritten {
+            groups.entry(*org).or_default().push(*outcome);
         }
-        self.database.execute(Durability::Quick, query).await
+        let statements =
+            groups.into_iter().map(|(org, outcomes)| (org, completing(org, &outcomes))).collect();
+        self.write_groups(Durability::Quick, statements).await
     }
 
     /// A durable commit, however small, fsyncs the log with all quick commits before it.
@@ -236,11 +235,55 @@ impl Writer {
             return;
         }
         let touch = sqlx::query("UPDATE generations SET value = value + 1 WHERE name = 'journal'");
-        match self.database.execute(Durability::Durable, touch).await {
+        match self.database.execute_for(None, Durability::Durable, touch).await {
             Ok(_) => self.dirty = false,
             Err(error) => tracing::warn!(%error, "the journal could not be synced and is tried again"),
         }
     }
+}
+
+type Statement<'q> = Query<'q, Any, AnyArguments>;
+
+/// One statement for all intents of one organisation. A retry of the same intent is no error.
+fn inserting<'q>(records: &[&'q MessageRecord]) -> Statement<'q> {
+    let mut sql = String::from(
+        "INSERT INTO messages (id, org_id, received_at, action, severity, score, category, codes, ruleset, \
+         size, facts) VALUES ",
+    );
+    rows_of_placeholders(&mut sql, records.len(), 11);
+    sql.push_str(" ON CONFLICT (id) DO NOTHING");
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for record in records {
+        query = query
+            .bind(record.id.to_string())
+            .bind(record.org.to_string())
+            .bind(record.received_at_ms)
+            .bind(record.action)
+            .bind(record.severity)
+            .bind(i64::from(record.score))
+            .bind(record.category)
+            .bind(record.codes.as_str())
+            .bind(record.ruleset.as_str())
+            .bind(i64::try_from(record.size).unwrap_or(i64::MAX))
+            .bind(record.facts.as_slice());
+    }
+    query
+}
+
+/// One statement for all outcomes of one organisation.
+fn completing(org: OrgId, outcomes: &[Outcome]) -> Statement<'static> {
+    // Repeating the last row up to a power of two keeps the number of different statements small.
+    let count = outcomes.len().next_power_of_two();
+    let mut sql =
+        String::from("UPDATE messages SET reply_code = v.column2, outcome = v.column3 FROM (VALUES ");
+    let org_at = rows_of_placeholders(&mut sql, count, 3);
+    // Writing into a String cannot fail.
+    write!(sql, ") AS v WHERE messages.id = v.column1 AND messages.org_id = ${org_at}").ok();
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for outcome in outcomes.iter().chain(outcomes.last().into_iter().cycle()).take(count) {
+        query = query.bind(outcome.id.to_string()).bind(i64::from(outcome.reply_code)).bind(outcome.outcome);
+    }
+    query.bind(org.to_string())
 }
 
 impl Database {
@@ -251,13 +294,14 @@ impl Database {
     /// [`StoreError`] of the database.
     pub async fn open_intents(&self, before_ms: i64) -> Result<(Vec<OpenIntent>, i64), StoreError> {
         let count = "SELECT COUNT(*) FROM messages WHERE outcome IS NULL AND received_at < $1";
-        let count = sqlx::query_scalar(count).bind(before_ms).fetch_one(self.reader()).await?;
+        let mut read = self.system(SystemRead::OpenIntents).await?;
+        let count = sqlx::query_scalar(count).bind(before_ms).fetch_one(&mut *read).await?;
         let rows = sqlx::query(
             "SELECT id, org_id, received_at FROM messages WHERE outcome IS NULL AND received_at < $1 \
              ORDER BY id DESC LIMIT $2",
         );
         let limit = i64::try_from(limits::MAX_OPEN_INTENTS).unwrap_or(i64::MAX);
-        let rows = rows.bind(before_ms).bind(limit).fetch_all(self.reader()).await?;
+        let rows = rows.bind(before_ms).bind(limit).fetch_all(&mut *read).await?;
         let intent = |row: &sqlx::any::AnyRow| {
             Ok(OpenIntent {
                 id: row.try_get::<String, _>(0)?.parse().map_err(|_| damaged("message id"))?,
@@ -273,13 +317,24 @@ impl Database {
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn settle_intents(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let sql = "UPDATE messages SET outcome = 'unknown' WHERE outcome IS NULL AND received_at < $1";
-        self.execute(Durability::Durable, sqlx::query(sql).bind(before_ms)).await
+        let whose = "SELECT DISTINCT org_id FROM messages WHERE outcome IS NULL AND received_at < $1";
+        let mut read = self.system(SystemRead::OpenIntents).await?;
+        let whose: Vec<String> = sqlx::query_scalar(whose).bind(before_ms).fetch_all(&mut *read).await?;
+        drop(read);
+        let sql = "UPDATE messages SET outcome = 'unknown' \
+                   WHERE org_id = $1 AND outcome IS NULL AND received_at < $2";
+        let mut settled = 0_u64;
+        for org in whose {
+            let org: OrgId = org.parse().map_err(|_| damaged("organisation id"))?;
+            let query = sqlx::query(sql).bind(org.to_string()).bind(before_ms);
+            settled = settled.saturating_add(self.scope(org).execute(Durability::Durable, query).await?);
+        }
+        Ok(settled)
     }
 }
 
-/// `($1, $2), ($3, $4)`
-fn rows_of_placeholders(sql: &mut String, rows: usize, columns: usize) {
+/// `($1, $2), ($3, $4)`; returns the next number.
+fn rows_of_placeholders(sql: &mut String, rows: usize, columns: usize) -> usize {
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for column in 1..=columns {
@@ -289,6 +344,7 @@ fn rows_of_placeholders(sql: &mut String, rows: usize, columns: usize) {
         }
         sql.push(')');
     }
+    rows.saturating_mul(columns).saturating_add(1)
 }
 
 fn ticker(period: std::time::Duration) -> Interval {

@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] for an address that another mailbox has; [`StoreError::NotFound`] organisation.
     pub async fn add_member(&self, org: OrgId, member: &Membership, actor: &str) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         match member {
             Membership::Mailbox(mailbox) => self.put_mailbox(&mut write, org, mailbox).await?,
             Membership::Domain(domain) => put_domain(&mut write, org, domain).await?,
@@ -99,7 +99,7 @@ impl Store {
                 ("DELETE FROM own_accounts WHERE org_id = $1 AND fingerprint = $2", fingerprint.to_hex())
             }
         };
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let done = sqlx::query(sql).bind(org.to_string()).bind(key).execute(&mut *write).await?;
         if done.rows_affected() == 0 {
             return Err(StoreError::NotFound(member.kind()));
@@ -115,7 +115,9 @@ impl Store {
     pub async fn own_accounts(&self, org: OrgId) -> Result<Vec<(Fingerprint, Account)>, StoreError> {
         let sql =
             "SELECT scheme, country, sealed_number FROM own_accounts WHERE org_id = $1 ORDER BY created_at";
-        let rows = sqlx::query(sql).bind(org.to_string()).fetch_all(self.database.reader()).await?;
+        let mut read = self.database.scope(org).read().await?;
+        let rows = sqlx::query(sql).bind(org.to_string()).fetch_all(&mut *read).await?;
+        drop(read);
         rows.iter()
             .map(|row| {
                 let scheme = scheme_from_name(row.try_get(0)?).ok_or_else(|| damaged("account"))?;
@@ -139,7 +141,7 @@ impl Store {
     pub async fn rotate_ingress_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
         let now = self.clock.now_ms();
         let overlap = i64::try_from(limits::TOKEN_OVERLAP.as_millis()).unwrap_or(i64::MAX);
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let expired =
             "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'ingress' AND expires_at IS NOT NULL";
         sqlx::query(expired).bind(org.to_string()).execute(&mut *write).await?;
@@ -161,7 +163,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of database and keys.
     pub async fn rotate_return_token(&self, org: OrgId, actor: &str) -> Result<SecretString, StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let old = "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'return'";
         sqlx::query(old).bind(org.to_string()).execute(&mut *write).await?;
         let token = self.put_token(&mut write, org, "return").await?;
@@ -184,7 +186,7 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let hash = users::hash_password(password).await?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         self.put_admin(&mut write, org, email, Some(hash)).await?;
         self.note(&mut write, org, actor, "user.password", &email.folded(), json!({})).await?;
         config_changed(&mut write).await?;
@@ -203,7 +205,9 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let sql = "SELECT password_hash FROM users WHERE org_id = $1 AND folded = $2";
         let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(org.to_string()).bind(email.folded());
-        let hash = query.fetch_optional(self.database.reader()).await?.flatten();
+        let mut read = self.database.scope(org).read().await?;
+        let hash = query.fetch_optional(&mut *read).await?.flatten();
+        drop(read);
         users::verify_password(password, hash).await
     }
 

@@ -16,21 +16,25 @@ mod members;
 mod organisations;
 mod outbox;
 mod quarantine;
+mod scope;
 mod settings;
+mod system;
 mod users;
 
 pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
 pub use book::Book;
-pub use database::{Database, Durability, WriteTransaction};
+pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
 pub use error::StoreError;
-pub use keys::{KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, WRAPPED};
+pub use keys::{KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED};
 pub use journal::{JournalWriter, OpenIntent};
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES};
+pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;
+pub use system::SystemRead;
 
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;

@@ -3,7 +3,7 @@
 use super::error::{StoreError, damaged};
 use super::settings::{checked_name, checked_tenant, from_word, taken, word};
 use super::members::token_context;
-use super::{Store, audit, config_changed, keys, placed};
+use super::{Store, SystemRead, audit, config_changed, keys, placed};
 use crate::model::{
     Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, ProtectedMailbox,
 };
@@ -11,7 +11,7 @@ use crate::ports::Keyring as _;
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, Row as _, Transaction};
+use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
@@ -57,7 +57,7 @@ impl Store {
         let now = self.clock.now_ms();
         let keys = self.keyring.generate(id)?;
         self.keyring.load(id, &keys)?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(id).write().await?;
         let name = checked_name(&new.name)?;
         insert(&mut write, id, &name, &new, now).await?;
         for key in &keys {
@@ -105,7 +105,7 @@ impl Store {
 
     /// Everything in one consistent read; loads the keys.
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
-        let mut read = self.database.reader().begin().await?;
+        let mut read = self.database.system(SystemRead::Organisations).await?;
         let generation = generation(&mut read).await?;
         let keys = keys::of_all(&mut read).await?;
         self.keyring.take_up(generation, &keys)?;
@@ -126,7 +126,7 @@ impl Store {
 
     async fn load_tokens(
         &self,
-        read: &mut Transaction<'static, Any>,
+        read: &mut AnyConnection,
         by_id: &mut BTreeMap<OrgId, &mut Organisation>,
     ) -> Result<Option<i64>, StoreError> {
         let now = self.clock.now_ms();
@@ -135,7 +135,7 @@ impl Store {
              WHERE expires_at IS NULL OR expires_at > $1 ORDER BY org_id, created_at DESC, id DESC",
         );
         let mut stale_at: Option<i64> = None;
-        for row in rows.bind(now).fetch_all(&mut **read).await? {
+        for row in rows.bind(now).fetch_all(&mut *read).await? {
             let Some((id, org)) = placed(&row, by_id)? else { continue };
             let purpose: String = row.try_get(1)?;
             let sealed: Vec<u8> = row.try_get(2)?;
@@ -230,12 +230,12 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
 }
 
 async fn load_members(
-    read: &mut Transaction<'static, Any>,
+    read: &mut AnyConnection,
     by_id: &mut BTreeMap<OrgId, &mut Organisation>,
 ) -> Result<(), StoreError> {
     let email = |text: &str| EmailAddress::parse(text).map_err(|_| damaged("mail address"));
     let rows = sqlx::query("SELECT org_id, domain FROM org_domains ORDER BY org_id, domain");
-    for row in rows.fetch_all(&mut **read).await? {
+    for row in rows.fetch_all(&mut *read).await? {
         let Some((_, org)) = placed(&row, by_id)? else { continue };
         org.domains.push(Domain::parse(row.try_get(1)?).map_err(|_| damaged("domain"))?);
     }
@@ -244,7 +244,7 @@ async fn load_members(
         "SELECT org_id, address, CASE WHEN folded = mailbox THEN 0 ELSE 1 END AS is_alias \
          FROM mailbox_addresses ORDER BY org_id, mailbox, is_alias, folded",
     );
-    for row in rows.fetch_all(&mut **read).await? {
+    for row in rows.fetch_all(&mut *read).await? {
         let Some((_, org)) = placed(&row, by_id)? else { continue };
         let address = email(row.try_get(1)?)?;
         match org.mailboxes.last_mut() {
@@ -253,13 +253,13 @@ async fn load_members(
         }
     }
     let rows = sqlx::query("SELECT org_id, name, addresses FROM executives ORDER BY org_id, folded");
-    for row in rows.fetch_all(&mut **read).await? {
+    for row in rows.fetch_all(&mut *read).await? {
         let Some((_, org)) = placed(&row, by_id)? else { continue };
         let addresses = serde_json::from_str(row.try_get(2)?).map_err(|_| damaged("executive"))?;
         org.executives.push(Executive { name: row.try_get(1)?, addresses });
     }
     let rows = sqlx::query("SELECT org_id, email FROM users WHERE role = 'admin' ORDER BY org_id, folded");
-    for row in rows.fetch_all(&mut **read).await? {
+    for row in rows.fetch_all(&mut *read).await? {
         let Some((_, org)) = placed(&row, by_id)? else { continue };
         org.admin_emails.push(email(row.try_get(1)?)?);
     }

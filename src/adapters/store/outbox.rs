@@ -5,7 +5,7 @@
 //! without our knowing, `maybe_twice` stays on the row: the visible price of never losing one.
 
 use super::error::{StoreError, damaged};
-use super::{Store, bounded, decisions, to_rfc3339};
+use super::{Store, SystemRead, bounded, decisions, to_rfc3339};
 use crate::limits;
 use crate::model::{Envelope, HeldState, OrgId, QuarantineId};
 use crate::ports::{
@@ -80,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of database and keys.
     pub async fn enqueue(&self, mail: &OutboxMail) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(mail.org).write().await?;
         self.enqueue_notice(&mut write, mail, None).await?;
         write.commit().await
     }
@@ -89,33 +89,60 @@ impl Store {
     /// whose mail is being sent: a next hop that hangs must not use up the others' leases. A row that cannot be opened becomes `failed`, so that it never stands in the way of the others.
     ///
     /// # Errors
-    /// [`StoreError`] of the database: nothing is leased.
+    /// [`StoreError`] of the database when it does not tell what is due: nothing is leased. An organisation whose rows
+    /// cannot be taken waits for the next look.
     pub async fn lease_outbox(&self, busy: &[OrgId]) -> Result<Vec<OutboxItem>, StoreError> {
         let now = self.clock.now_ms();
-        let due = |first| format!("{DUE} AND org_id NOT IN ({})", super::placeholders(first, busy.len()));
-        // Most looks find nothing: they must not take the write lock.
-        let sql = format!("SELECT id FROM outbox WHERE {} LIMIT 1", due(2));
-        let mut look = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now);
+        // The empty name keeps the list from being empty, which not every engine parses.
+        let sql = format!(
+            "SELECT org_id FROM outbox WHERE {DUE} AND org_id NOT IN ('', {}) \
+             GROUP BY org_id ORDER BY MIN(next_attempt_at) LIMIT {}",
+            super::placeholders(2, busy.len().max(1)),
+            limits::OUTBOX_BATCH
+        );
+        let mut whose = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).bind(now);
         for org in busy {
-            look = look.bind(org.to_string());
+            whose = whose.bind(org.to_string());
         }
-        if look.fetch_optional(self.database.reader()).await?.is_none() {
-            return Ok(Vec::new());
+        if busy.is_empty() {
+            whose = whose.bind("");
         }
+        // Most looks find nothing: they must not take the write lock.
+        let mut read = self.database.system(SystemRead::OutboxDue).await?;
+        let whose = whose.fetch_all(&mut *read).await?;
+        drop(read);
+        let mut items = Vec::new();
+        for org in whose {
+            let room = limits::OUTBOX_BATCH.saturating_sub(items.len());
+            if room == 0 {
+                break;
+            }
+            let org = org.parse().map_err(|_| damaged("outbox row"))?;
+            match self.lease_of(org, now, room).await {
+                Ok(leased) => items.extend(leased),
+                // What is leased already must be sent; this one is due again at the next look.
+                Err(error) => {
+                    tracing::warn!(org.id = %org, %error, "an outbox could not be read; trying again")
+                }
+            }
+        }
+        items.sort_by_key(|item| item.id);
+        Ok(items)
+    }
+
+    /// Takes up to `room` due rows of one organisation.
+    async fn lease_of(&self, org: OrgId, now: i64, room: usize) -> Result<Vec<OutboxItem>, StoreError> {
+        // DUE twice: where writers wait for each other's rows, only the outer one is asked again after the wait.
         let sql = format!(
             "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2, updated_at = $1, \
              maybe_twice = CASE WHEN state = 'pending' THEN maybe_twice ELSE 1 END \
-             WHERE id IN (SELECT id FROM outbox WHERE {} ORDER BY next_attempt_at LIMIT {}) \
-             RETURNING id, org_id, kind, quarantine_id, sealed_envelope, attempts, maybe_twice, created_at",
-            due(3),
-            limits::OUTBOX_BATCH
+             WHERE org_id = $3 AND {DUE} AND id IN \
+             (SELECT id FROM outbox WHERE org_id = $3 AND {DUE} ORDER BY next_attempt_at LIMIT {room}) \
+             RETURNING id, org_id, kind, quarantine_id, sealed_envelope, attempts, maybe_twice, created_at"
         );
-        let mut write = self.database.begin().await?;
-        let mut leased =
-            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now).bind(later(now, limits::OUTBOX_LEASE));
-        for org in busy {
-            leased = leased.bind(org.to_string());
-        }
+        let mut write = self.database.scope(org).write().await?;
+        let leased = sqlx::query(sqlx::AssertSqlSafe(sql));
+        let leased = leased.bind(now).bind(later(now, limits::OUTBOX_LEASE)).bind(org.to_string());
         let rows = leased.fetch_all(&mut *write).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -129,13 +156,11 @@ impl Store {
                     let id: String = row.try_get(0)?;
                     tracing::error!(outbox = %id, %error, "an outbox mail cannot be opened and is given up");
                     let sql = "UPDATE outbox SET state = 'failed', lease_until = NULL WHERE id = $1 AND org_id = $2";
-                    let org: String = row.try_get(1)?;
-                    sqlx::query(sql).bind(id).bind(org).execute(&mut *write).await?;
+                    sqlx::query(sql).bind(id).bind(org.to_string()).execute(&mut *write).await?;
                 }
             }
         }
         write.commit().await?;
-        items.sort_by_key(|item| item.id);
         Ok(items)
     }
 
@@ -150,9 +175,10 @@ impl Store {
         let sql = "SELECT sealed_octets FROM outbox WHERE org_id = $1 AND id = $2";
         let query = sqlx::query_scalar::<_, Option<Vec<u8>>>(sql);
         let query = query.bind(item.org.to_string()).bind(item.id.to_string());
-        let Some(sealed) = query.fetch_optional(self.database.reader()).await?.flatten() else {
-            return Ok(None);
-        };
+        let mut read = self.database.scope(item.org).read().await?;
+        let sealed = query.fetch_optional(&mut *read).await?.flatten();
+        drop(read);
+        let Some(sealed) = sealed else { return Ok(None) };
         Ok(Some(Bytes::from(self.keyring.open(item.org, &octets_context(item.id), &sealed)?)))
     }
 
@@ -180,7 +206,7 @@ impl Store {
         };
         let twice = i64::from(item.maybe_twice || matches!(result, SendResult::Uncertain(_)));
         let reply = self.keyring.seal(item.org, &reply_context(item.id), bounded(reply).as_bytes())?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(item.org).write().await?;
         let updated = sqlx::query(
             "UPDATE outbox SET state = $1, sealed_reply = $2, next_attempt_at = $3, updated_at = $4, \
              maybe_twice = $5, lease_until = NULL \
@@ -211,8 +237,9 @@ impl Store {
     pub async fn outbox_counts(&self) -> Result<(i64, i64), StoreError> {
         let pending = "SELECT COUNT(*) FROM outbox WHERE state IN ('pending', 'sending', 'uncertain')";
         let failed = "SELECT COUNT(*) FROM outbox WHERE state = 'failed'";
-        let pending = sqlx::query_scalar(pending).fetch_one(self.database.reader()).await?;
-        Ok((pending, sqlx::query_scalar(failed).fetch_one(self.database.reader()).await?))
+        let mut read = self.database.system(SystemRead::Gauges).await?;
+        let pending = sqlx::query_scalar(pending).fetch_one(&mut *read).await?;
+        Ok((pending, sqlx::query_scalar(failed).fetch_one(&mut *read).await?))
     }
 
     /// What a final state of an outbox row means for its entry.

@@ -6,7 +6,7 @@
 
 use super::error::{StoreError, damaged};
 use super::outbox::OutboxStatus;
-use super::{Store, from_rfc3339, keys, to_rfc3339};
+use super::{Store, SystemRead, from_rfc3339, keys, to_rfc3339};
 use crate::adapters::keyring::sealed_under;
 use crate::limits;
 use crate::model::{
@@ -67,7 +67,7 @@ impl QuarantineStore for Store {
     async fn hold(&self, mail: HeldMail, notices: Vec<OutboxMail>) -> Result<HoldOutcome, PortError> {
         let (org, id) = (mail.org, mail.summary.id);
         // The usual second copy is seen before its body is sealed and written for nothing.
-        let mut read = self.database.reader().acquire().await.map_err(StoreError::from)?;
+        let mut read = self.database.scope(org).read().await?;
         let older = undecided(&mut read, org, &mail.dedupe_key).await?;
         drop(read);
         if let Some(older) = older {
@@ -116,7 +116,9 @@ impl Store {
         for state in states {
             query = query.bind(state.as_str());
         }
-        let rows = query.fetch_all(self.database.reader()).await?;
+        let mut read = self.database.scope(org).read().await?;
+        let rows = query.fetch_all(&mut *read).await?;
+        drop(read);
         rows.iter().map(|row| self.summary(org, row)).collect()
     }
 
@@ -125,7 +127,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of database and keys.
     pub async fn held_entry(&self, org: OrgId, id: QuarantineId) -> Result<Option<HeldEntry>, StoreError> {
-        let mut read = self.database.reader().acquire().await?;
+        let mut read = self.database.scope(org).read().await?;
         let Some(row) = fetch(&mut read, org, id).await? else { return Ok(None) };
         let detail = self.detail(org, id, &row)?;
         Ok(Some(HeldEntry {
@@ -143,7 +145,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] of database, disk and keys; [`StoreError::NotFound`] for an id of no entry of this organisation.
     pub async fn held_body(&self, org: OrgId, id: QuarantineId) -> Result<Option<Bytes>, StoreError> {
-        let mut read = self.database.reader().acquire().await?;
+        let mut read = self.database.scope(org).read().await?;
         if state_of(&mut read, org, id).await? == HeldState::Deleted {
             return Ok(None);
         }
@@ -160,7 +162,7 @@ impl Store {
     /// As [`Store::held_body`]; [`StoreError::NotFound`] also once deleted.
     pub async fn export_held(&self, org: OrgId, id: QuarantineId, actor: &str) -> Result<Bytes, StoreError> {
         let body = self.held_body(org, id).await?.ok_or(StoreError::NotFound("quarantined body"))?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         self.note(&mut write, org, actor, "quarantine.export", &id.to_string(), json!({})).await?;
         write.commit().await?;
         Ok(body)
@@ -172,13 +174,14 @@ impl Store {
     /// [`StoreError`] of the database.
     pub async fn held_count(&self) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM quarantine WHERE state IN ('held', 'claimed', 'approved')";
-        Ok(sqlx::query_scalar(sql).fetch_one(self.database.reader()).await?)
+        let mut read = self.database.system(SystemRead::Gauges).await?;
+        Ok(sqlx::query_scalar(sql).fetch_one(&mut *read).await?)
     }
 
     /// A body that the disk lost, again; its row names the key that sealed this copy.
     async fn replace_body(&self, org: OrgId, id: QuarantineId, octets: Bytes) -> Result<(), StoreError> {
         let key = self.write_body(org, id, octets).await?;
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         keys::note_body(&mut write, org, id, key).await?;
         write.commit().await
     }
@@ -202,7 +205,7 @@ impl Store {
     ) -> Result<HoldOutcome, StoreError> {
         let (org, id, row) = (mail.org, mail.summary.id, &mail.summary);
         let now = self.clock.now_ms();
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         let inserted = sqlx::query(
             "INSERT INTO quarantine (id, org_id, state, received_at, severity, score, codes, size, expires_at, \
              ruleset, dedupe_key, sealed_row, sealed_detail, updated_at, body_key_id) \

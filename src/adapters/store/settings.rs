@@ -73,7 +73,7 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let (columns, now) = (setting.columns()?, self.clock.now_ms());
-        let mut write = self.database.begin().await?;
+        let mut write = self.database.scope(org).write().await?;
         for (column, value) in &columns {
             // Column names are literals of this file.
             let sql = format!("UPDATE organisations SET {column} = $1, updated_at = $2 WHERE id = $3");

@@ -44,14 +44,16 @@ impl Store {
                    AND id > $3 ORDER BY id LIMIT $4";
         let query = sqlx::query_scalar::<_, String>(sql).bind(org.to_string()).bind(i64::from(active));
         let query = query.bind(after.unwrap_or_default().to_owned()).bind(limits::KEY_BODY_BATCH);
-        let ids = query.fetch_all(self.database.reader()).await?;
+        let mut read = self.database.scope(org).read().await?;
+        let ids = query.fetch_all(&mut *read).await?;
+        drop(read);
         let mut batch = Batch::default();
         for id in &ids {
             let Ok(entry) = id.parse::<QuarantineId>() else { continue };
             batch.seen = batch.seen.saturating_add(1);
             match self.reseal_body(org, entry).await? {
                 Body::Clean => {
-                    let mut write = self.database.begin_as(Durability::Quick).await?;
+                    let mut write = self.database.scope(org).write_as(Durability::Quick).await?;
                     note_body(&mut write, org, entry, active).await?;
                     self.note_progress(&mut write, org, KeyPurpose::Data, 1).await?;
                     write.commit().await?;
@@ -77,7 +79,7 @@ impl Store {
                 debug_assert!(sealed_under(&anew).is_some(), "what was sealed says under which key");
                 self.bodies.write(org, id, anew).await?;
                 // Deleted meanwhile: it must not come back.
-                let mut read = self.database.reader().acquire().await?;
+                let mut read = self.database.scope(org).read().await?;
                 if state_of(&mut read, org, id).await? == HeldState::Deleted {
                     self.bodies.delete(org, id).await?;
                 }

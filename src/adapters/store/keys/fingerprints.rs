@@ -86,7 +86,7 @@ impl Store {
         column: &FingerprintColumn,
         after: Option<&Cursor>,
     ) -> Result<(Batch, Option<Cursor>), StoreError> {
-        let mut write = self.database.begin_as(Durability::Quick).await?;
+        let mut write = self.database.scope(org).write_as(Durability::Quick).await?;
         let rows = select(&mut write, org, column, after).await?;
         let mut batch = Batch::default();
         let (mut last, width) = (None, column.keys.len().saturating_add(1));
@@ -120,7 +120,7 @@ impl Store {
         for column in FINGERPRINTS {
             let mut cursor: Option<Cursor> = None;
             loop {
-                let mut read = self.database.reader().acquire().await?;
+                let mut read = self.database.scope(org).read().await?;
                 let rows = select(&mut read, org, column, cursor.as_ref()).await?;
                 drop(read);
                 let width = column.keys.len().saturating_add(1);

