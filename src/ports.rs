@@ -437,6 +437,11 @@ pub trait Count: Send + Sync {
     /// # Errors
     /// [`PortError`] of database and disk.
     async fn sweep_bodies(&self) -> Result<usize, PortError>;
+    /// Destroys keys that are over and that nothing is under. Returns how many.
+    ///
+    /// # Errors
+    /// [`PortError`] of database and keys.
+    async fn destroy_keys(&self) -> Result<usize, PortError>;
 }
 
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,7 @@ mod cli;
 mod clients;
 mod demo;
 mod journey;
+mod keys;
 mod kill;
 mod layering;
 mod limits;

@@ -30,7 +30,7 @@ use crate::model::{AccountKey, Fingerprint, OrgId};
 use crate::ports::{Keyring, PortError};
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use aws_lc_rs::signature::{ED25519, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use master::Masters;
 use organisation::{OrgKeys, known, unwrap};
 use sealing::{fresh, open, parse, seal};

@@ -12,6 +12,7 @@ mod demo;
 mod failure;
 mod init;
 mod io;
+mod keys;
 mod m365;
 mod notice;
 mod org;
@@ -91,6 +92,9 @@ enum Command {
     Suppliers(suppliers::SuppliersArgs),
     /// The rules that judge: list, test, lint
     Rules(rules::RulesArgs),
+    /// The organisations' keys: status, rotation
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
@@ -144,6 +148,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),
+        Command::Keys(command) => keys::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Check(args) => check::command(globals, args, io).await,

@@ -66,13 +66,18 @@ pub async fn measure(counting: Arc<dyn Count>, stop: CancellationToken) {
     }
 }
 
-/// Removes bodies that a crash left without an entry.
+/// Removes bodies that a crash left without an entry, and keys that are over.
 pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
     while pause(limits::SWEEP_EVERY, &stop).await {
         match counting.sweep_bodies().await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
             Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
+        }
+        match counting.destroy_keys().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old keys under which nothing is left were destroyed"),
+            Err(error) => tracing::warn!(%error, "old keys could not be looked at"),
         }
     }
 }

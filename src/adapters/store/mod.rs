@@ -16,6 +16,7 @@ mod members;
 mod organisations;
 mod outbox;
 mod quarantine;
+mod record;
 mod scope;
 mod settings;
 mod system;
@@ -33,6 +34,7 @@ pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use scope::{ReadTransaction, Scope, WriteTransaction};
+pub use record::RecordedVerdict;
 pub use settings::OrgSetting;
 pub use system::SystemRead;
 
