@@ -291,6 +291,23 @@ pub const STORE_PAGE: i64 = 500;
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// A body without a row is swept only when this old: a hold in progress is far younger.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+// ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Things that are wrong with a chain that one check tells word for word; the others are counted.
+pub const AUDIT_FINDINGS: usize = 100;
+/// Characters of an actor or a subject.
+pub const MAX_AUDIT_NAME: usize = 256;
+/// Octets of an entry's detail, and of all its private fields together.
+pub const MAX_AUDIT_DETAIL: usize = 64 * 1_024;
+/// Octets of one line of an audit export: an entry with its private fields opened, with room to spare.
+pub const MAX_AUDIT_LINE: usize = 1_024 * 1_024;
+/// Anchors of one organisation that one check takes: hourly ones of twenty years.
+pub const MAX_AUDIT_ANCHORS: usize = 200_000;
+/// Octets of one anchor.
+pub const MAX_AUDIT_ANCHOR: u64 = 16 * 1_024;
+/// Entries that one transaction of a pruning removes: mail waits for the database no longer than that.
+pub const AUDIT_PRUNE_BATCH: i64 = 5_000;
 // ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.

@@ -88,6 +88,7 @@ fn organisation(id: u128) -> Organisation {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
+        preferences: Default::default(),
         directory_generation: 0,
     }
 }

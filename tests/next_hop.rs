@@ -58,6 +58,7 @@ fn organisation(host: &str, port: u16, tls: NextHopTls) -> Arc<Organisation> {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
+        preferences: Default::default(),
         directory_generation: 0,
     })
 }

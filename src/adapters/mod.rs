@@ -1,5 +1,6 @@
 //! The outside: one module a port. Nothing here is known to the pure stages.
 
+pub mod audit;
 pub mod bodies;
 pub mod clock;
 pub mod directory;

@@ -138,6 +138,7 @@ mod tests {
             client_certificate: None,
             fail_policy: FailPolicy::Defer,
             subject_prefix: None,
+            preferences: crate::model::Preferences::default(),
             directory_generation: 0,
         }
     }

@@ -18,6 +18,7 @@ mod free_mail;
 mod ids;
 mod message;
 mod organisation;
+mod preferences;
 mod quarantine;
 mod script;
 mod supplier;
@@ -48,6 +49,7 @@ pub use message::{
 pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
+pub use preferences::{LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use script::{imitated, is_invisible, one_script};
 pub use supplier::{

@@ -1,6 +1,6 @@
 //! An organisation as the mail path needs it: read from the database, cached whole, swapped on change.
 
-use super::{Domain, EmailAddress, OrgId};
+use super::{Domain, EmailAddress, OrgId, Preferences};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,8 @@ pub struct Organisation {
     pub fail_policy: FailPolicy,
     /// Subject prefix for tagged mail, only where the organisation asks for it.
     pub subject_prefix: Option<String>,
+    /// What it has chosen beyond that.
+    pub preferences: Preferences,
     /// Increases with every change to the organisation's suppliers, accounts or own accounts.
     pub directory_generation: i64,
 }

@@ -43,6 +43,7 @@ pub(crate) fn organisation() -> Organisation {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
+        preferences: crate::model::Preferences::default(),
         directory_generation: 0,
     }
 }

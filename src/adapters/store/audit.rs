@@ -1,22 +1,27 @@
-//! The audit log: append-only, one hash chain per organisation.
+//! The audit log in the database: appending and listing.
 //!
-//! An entry's hash is SHA-256 over the JSON array `["sentra-audit-v1", org, seq, at, actor, action, subject, detail,
-//! hex(sealed), prev_hash]`; the first entry's `prev_hash` is 64 zeros. Triggers refuse UPDATE and DELETE, and whoever
-//! gets around them breaks the chain, which [`Store::verify_audit`] shows. Personal detail is sealed and hashed as
-//! stored, so that a chain can be verified without any key.
+//! [`append`] is part of the transaction that does what the entry tells of: both are committed or neither. It locks the
+//! organisation's head, chains the entry and signs the new head, so that whoever writes to the database without the
+//! organisation's key leaves a chain that does not verify. Addresses become pseudonyms and private fields commitments
+//! before they are chained; the values stand beside the chain, sealed, and can be erased. `adapters::audit` has what is
+//! hashed and signed; `check` walks a chain.
+
+mod check;
 
 use super::error::{StoreError, damaged};
 use super::{Store, hex};
+use crate::adapters::audit::{AuditAction, Entry, FIRST_HASH, Head, Revealed, commitment, from_hex};
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::Keyring as _;
-use aws_lc_rs::digest::{SHA256, digest};
-use futures_util::TryStreamExt as _;
-use serde::Serialize;
+use crate::ports::Keyring;
+use aws_lc_rs::rand;
+use serde_json::Value;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
+use std::collections::BTreeMap;
 
-const FIRST_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// What the fingerprint of a person's name is computed as.
+pub(super) const PERSON: &str = "audit.person";
 
 /// What is to be noted.
 #[derive(Clone, Debug)]
@@ -25,42 +30,66 @@ pub struct Event<'a> {
     pub org: OrgId,
     /// Unix milliseconds.
     pub at: i64,
-    /// Who: `operator` (the machine's), `system`, or a user.
+    /// Who: `operator` (the machine's), `system`, the id of a token, or the address of a person, which becomes a
+    /// pseudonym.
     pub actor: &'a str,
-    /// What, `noun.verb`: `quarantine.release`.
-    pub action: &'a str,
-    /// On what: an id or a name.
+    /// What.
+    pub action: AuditAction,
+    /// On what: an id or a name. An address becomes a pseudonym; other personal names belong into `private`.
     pub subject: &'a str,
     /// Further detail without personal data.
-    pub detail: serde_json::Value,
-    /// Sealed detail, if any.
-    pub sealed: Option<Vec<u8>>,
+    pub detail: Value,
+    /// Personal detail: an object whose fields are kept beside the chain and can be erased. Null fields are left out.
+    pub private: Option<Value>,
 }
 
-/// One entry as stored. `detail` is JSON text; `private` the unsealed personal detail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One entry, with what stands beside the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// Position in the organisation's chain, from 1.
     pub seq: i64,
     /// Unix milliseconds.
     pub at: i64,
-    /// Who.
+    /// Who: a fixed name or a pseudonym.
     pub actor: String,
     /// What.
     pub action: String,
-    /// On what.
+    /// On what: an id, a name or a pseudonym.
     pub subject: String,
     /// JSON text.
     pub detail: String,
-    /// Personal detail, unsealed for the reader.
+    /// Names of the private fields.
+    pub fields: Vec<String>,
+    /// JSON text of an object: the private fields that are still there, for whoever asked to see them.
     pub private: Option<String>,
+    /// Private fields that were erased, for whoever asked to see them.
+    pub erased: Vec<String>,
+    /// Who stands behind pseudonyms of this entry, for whoever asked to see it.
+    pub persons: BTreeMap<String, String>,
     /// Hex hash of the entry before.
     pub prev_hash: String,
     /// Hex hash of this one.
     pub hash: String,
 }
 
-/// What a walk along a chain found.
+/// Which entries a list shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AuditQuery<'a> {
+    /// From this time, Unix milliseconds.
+    pub since: Option<i64>,
+    /// Before this time, Unix milliseconds.
+    pub until: Option<i64>,
+    /// Of this actor: a fixed name, a pseudonym or an address.
+    pub actor: Option<&'a str>,
+    /// Of this action, or of all of a noun (`quarantine`).
+    pub action: Option<&'a str>,
+    /// Before this entry.
+    pub before: Option<i64>,
+    /// With private fields and the persons behind pseudonyms.
+    pub reveal: bool,
+}
+
+/// What a walk along a chain found, in short; `Store::audit_report` has it at length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainCheck {
     /// Unbroken, with this many entries.
@@ -71,7 +100,7 @@ pub enum ChainCheck {
 
 /// Starts an organisation's chain.
 pub(super) async fn start(write: &mut AnyConnection, org: OrgId) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO audit_heads (org_id, seq, hash) VALUES ($1, 0, $2)")
+    sqlx::query("INSERT INTO audit_heads (org_id, seq, at, hash, signature) VALUES ($1, 0, 0, $2, '')")
         .bind(org.to_string())
         .bind(FIRST_HASH)
         .execute(write)
@@ -82,8 +111,13 @@ pub(super) async fn start(write: &mut AnyConnection, org: OrgId) -> Result<(), S
 /// Appends within the caller's transaction: the entry and what it tells of are committed together or not at all.
 ///
 /// # Errors
-/// [`StoreError`] when the organisation does not exist or the database fails.
-pub async fn append(write: &mut AnyConnection, event: Event<'_>) -> Result<(), StoreError> {
+/// [`StoreError::NotFound`] when the organisation does not exist; [`StoreError::Invalid`] for detail that is too large;
+/// [`StoreError`] of database and keys.
+pub async fn append(
+    write: &mut AnyConnection,
+    keyring: &dyn Keyring,
+    mut event: Event<'_>,
+) -> Result<(), StoreError> {
     let org = event.org.to_string();
     // The update takes the chain's lock on engines with row locks before the head is read.
     let head =
@@ -91,153 +125,365 @@ pub async fn append(write: &mut AnyConnection, event: Event<'_>) -> Result<(), S
     let head = head.fetch_optional(&mut *write).await?.ok_or(StoreError::NotFound("organisation"))?;
     let (seq, prev_hash): (i64, String) = (head.try_get(0)?, head.try_get(1)?);
     let detail = event.detail.to_string();
-    let link = Link {
-        org: &org,
+    let private = committed(event.private.take())?;
+    let weight = private.values().fold(detail.len(), |sum, field| sum.saturating_add(field.value.len()));
+    if weight > limits::MAX_AUDIT_DETAIL {
+        let most = limits::MAX_AUDIT_DETAIL;
+        return Err(StoreError::Invalid(format!("the detail of an audit entry has at most {most} octets")));
+    }
+    let mut entry = Entry {
         seq,
         at: event.at,
-        actor: event.actor,
-        action: event.action,
-        subject: event.subject,
-        detail: &detail,
-        sealed: event.sealed.as_deref(),
-        prev_hash: &prev_hash,
+        actor: named(write, keyring, &event, event.actor).await?,
+        action: event.action.as_str().to_owned(),
+        subject: named(write, keyring, &event, event.subject).await?,
+        detail,
+        private: commitments(&private)?,
+        prev_hash,
+        hash: String::new(),
     };
-    let hash = link.hash()?;
-    sqlx::query(
-        "INSERT INTO audit (org_id, seq, at, actor, action, subject, detail, sealed, prev_hash, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(&org)
-    .bind(seq)
-    .bind(event.at)
-    .bind(event.actor)
-    .bind(event.action)
-    .bind(event.subject)
-    .bind(&detail)
-    .bind(event.sealed.clone())
-    .bind(&prev_hash)
-    .bind(&hash)
-    .execute(&mut *write)
-    .await?;
-    sqlx::query("UPDATE audit_heads SET hash = $1 WHERE org_id = $2")
-        .bind(hash)
+    entry.hash = entry.digest(&org);
+    insert(write, &org, &entry).await?;
+    for (field, value) in &private {
+        let sealed = seal(keyring, event.org, seq, field, value)?;
+        let sql = "INSERT INTO audit_private (org_id, seq, field, sealed) VALUES ($1, $2, $3, $4)";
+        sqlx::query(sql).bind(&org).bind(seq).bind(field).bind(sealed).execute(&mut *write).await?;
+    }
+    let mut head = Head { seq, at: event.at, hash: entry.hash, signature: String::new() };
+    head.signature = hex(&keyring.sign(event.org, &head.statement(&org))?);
+    sqlx::query("UPDATE audit_heads SET at = $1, hash = $2, signature = $3 WHERE org_id = $4")
+        .bind(head.at)
+        .bind(head.hash)
+        .bind(head.signature)
         .bind(org)
         .execute(write)
         .await?;
     Ok(())
 }
 
-/// Exactly what is hashed.
-struct Link<'a> {
-    org: &'a str,
-    seq: i64,
-    at: i64,
-    actor: &'a str,
-    action: &'a str,
-    subject: &'a str,
-    detail: &'a str,
-    sealed: Option<&'a [u8]>,
-    prev_hash: &'a str,
+async fn insert(write: &mut AnyConnection, org: &str, entry: &Entry) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO audit (org_id, seq, at, actor, action, subject, detail, private, prev_hash, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(org)
+    .bind(entry.seq)
+    .bind(entry.at)
+    .bind(&entry.actor)
+    .bind(&entry.action)
+    .bind(&entry.subject)
+    .bind(&entry.detail)
+    .bind(&entry.private)
+    .bind(&entry.prev_hash)
+    .bind(&entry.hash)
+    .execute(write)
+    .await?;
+    Ok(())
 }
 
-impl Link<'_> {
-    fn hash(&self) -> Result<String, StoreError> {
-        let sealed = self.sealed.map(hex).unwrap_or_default();
-        let canonical = serde_json::to_vec(&(
-            "sentra-audit-v1",
-            self.org,
-            self.seq,
-            self.at,
-            self.actor,
-            self.action,
-            self.subject,
-            self.detail,
-            sealed,
-            self.prev_hash,
-        ));
-        let canonical = canonical.map_err(|error| StoreError::Invalid(error.to_string()))?;
-        Ok(hex(digest(&SHA256, &canonical).as_ref()))
+/// A name as the chain may hold it: an address becomes the pseudonym of its person, whose name stands beside the chain.
+/// Called with the chain's lock held, so that one person never gets two.
+async fn named(
+    write: &mut AnyConnection,
+    keyring: &dyn Keyring,
+    event: &Event<'_>,
+    name: &str,
+) -> Result<String, StoreError> {
+    let end = name.char_indices().nth(limits::MAX_AUDIT_NAME).map_or(name.len(), |(at, _)| at);
+    let name = name.get(..end).unwrap_or_default();
+    if !name.contains('@') {
+        return Ok(name.to_owned());
     }
+    if let Some(known) = pseudonym(write, keyring, event.org, name).await? {
+        return Ok(known);
+    }
+    let folded = name.to_lowercase();
+    let pseudonym = format!("person:{}", hex(&fresh::<16>()?));
+    let context = person_context(&pseudonym);
+    sqlx::query(
+        "INSERT INTO audit_persons (org_id, pseudonym, fingerprint, sealed_name, created_at) \
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(event.org.to_string())
+    .bind(&pseudonym)
+    .bind(keyring.fingerprint_text(event.org, PERSON, &folded)?.to_hex())
+    .bind(keyring.seal(event.org, &context, folded.as_bytes())?)
+    .bind(event.at)
+    .execute(write)
+    .await?;
+    Ok(pseudonym)
 }
 
-const COLUMNS: &str = "SELECT seq, at, actor, action, subject, detail, sealed, prev_hash, hash FROM audit";
+/// The pseudonym of an address, if it has one.
+async fn pseudonym(
+    read: &mut AnyConnection,
+    keyring: &dyn Keyring,
+    org: OrgId,
+    address: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT pseudonym FROM audit_persons WHERE org_id = $1 AND fingerprint = $2";
+    // Also under keys of before, while one is being rotated.
+    for fingerprint in keyring.fingerprints_text(org, PERSON, &address.to_lowercase())? {
+        let query = sqlx::query_scalar(sql).bind(org.to_string()).bind(fingerprint.to_hex());
+        let known = query.fetch_optional(&mut *read).await?;
+        if known.is_some() {
+            return Ok(known);
+        }
+    }
+    Ok(None)
+}
 
-fn entry(row: &AnyRow) -> Result<(AuditEntry, Option<Vec<u8>>), StoreError> {
-    let entry = AuditEntry {
+/// Private fields, each under a salt of its own.
+fn committed(private: Option<Value>) -> Result<BTreeMap<String, Revealed>, StoreError> {
+    let fields = match private {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Object(fields)) => fields,
+        Some(_) => return Err(StoreError::Invalid("private fields of the audit are an object".to_owned())),
+    };
+    let present = fields.into_iter().filter(|(_, value)| !value.is_null());
+    present
+        .map(|(name, value)| Ok((name, Revealed { salt: hex(&fresh::<32>()?), value: value.to_string() })))
+        .collect()
+}
+
+fn commitments(private: &BTreeMap<String, Revealed>) -> Result<String, StoreError> {
+    let salted = |field: &Revealed| from_hex(&field.salt).map(|salt| commitment(&salt, &field.value));
+    let all: BTreeMap<&String, Option<String>> =
+        private.iter().map(|(name, field)| (name, salted(field))).collect();
+    serde_json::to_string(&all).map_err(|error| StoreError::Invalid(error.to_string()))
+}
+
+/// The salt's 32 octets, then the value.
+fn seal(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    seq: i64,
+    field: &str,
+    value: &Revealed,
+) -> Result<Vec<u8>, StoreError> {
+    let mut plain = from_hex(&value.salt).ok_or_else(|| damaged("audit detail"))?;
+    plain.extend_from_slice(value.value.as_bytes());
+    Ok(keyring.seal(org, &private_context(seq, field), &plain)?)
+}
+
+fn open(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    seq: i64,
+    field: &str,
+    sealed: &[u8],
+) -> Result<Revealed, StoreError> {
+    let plain = keyring.open(org, &private_context(seq, field), sealed)?;
+    let (salt, value) = plain.split_at_checked(32).ok_or_else(|| damaged("audit detail"))?;
+    let value = String::from_utf8(value.to_vec()).map_err(|_| damaged("audit detail"))?;
+    Ok(Revealed { salt: hex(salt), value })
+}
+
+fn private_context(seq: i64, field: &str) -> String {
+    format!("audit_private.sealed|{seq}|{field}")
+}
+
+pub(super) fn person_context(pseudonym: &str) -> String {
+    format!("audit_persons.sealed_name|{pseudonym}")
+}
+
+fn fresh<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut octets = [0_u8; N];
+    rand::fill(&mut octets)
+        .map_err(|_| StoreError::Unavailable("the system's random source failed".to_owned()))?;
+    Ok(octets)
+}
+
+const COLUMNS: &str = "SELECT seq, at, actor, action, subject, detail, private, prev_hash, hash FROM audit";
+
+fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
         seq: row.try_get(0)?,
         at: row.try_get(1)?,
         actor: row.try_get(2)?,
         action: row.try_get(3)?,
         subject: row.try_get(4)?,
         detail: row.try_get(5)?,
-        private: None,
+        private: row.try_get(6)?,
         prev_hash: row.try_get(7)?,
         hash: row.try_get(8)?,
-    };
-    Ok((entry, row.try_get(6)?))
+    })
+}
+
+fn field_names(entry: &Entry) -> Result<Vec<String>, StoreError> {
+    let fields: BTreeMap<String, Value> =
+        serde_json::from_str(&entry.private).map_err(|_| damaged("audit entry"))?;
+    Ok(fields.into_keys().collect())
 }
 
 impl Store {
-    /// Entries with `seq > after`, oldest first, at most `limits::STORE_PAGE`; go on with the last one's `seq`.
+    /// Entries with `seq > after`, oldest first, with their private fields, at most `limits::STORE_PAGE`; go on with the
+    /// last one's `seq`.
     ///
     /// # Errors
-    /// [`StoreError`] of the database; of the keys for sealed detail.
+    /// [`StoreError`] of database and keys.
     pub async fn audit(&self, org: OrgId, after: i64) -> Result<Vec<AuditEntry>, StoreError> {
         let sql = format!("{COLUMNS} WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT $3");
+        let mut read = self.database.scope(org).read().await?;
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(org.to_string())
             .bind(after)
             .bind(limits::STORE_PAGE)
-            .fetch_all(self.database.reader())
+            .fetch_all(&mut *read)
             .await?;
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let (mut entry, sealed) = entry(row)?;
-            if let Some(sealed) = sealed {
-                let plain = self.keyring.open(org, "audit.sealed", &sealed)?;
-                entry.private = Some(String::from_utf8(plain).map_err(|_| damaged("audit detail"))?);
+        self.described(&mut read, org, &rows, true).await
+    }
+
+    /// Entries that fit, newest first, at most `limits::STORE_PAGE`; go on before the last one's `seq`. Whoever reveals
+    /// private fields notes that first ([`Store::note_read`]).
+    ///
+    /// # Errors
+    /// [`StoreError`] of database and keys.
+    pub async fn audit_list(
+        &self,
+        org: OrgId,
+        query: &AuditQuery<'_>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut read = self.database.scope(org).read().await?;
+        let actor = match query.actor {
+            Some(address) if address.contains('@') => {
+                match pseudonym(&mut read, self.keyring.as_ref(), org, address).await? {
+                    Some(pseudonym) => pseudonym,
+                    None => return Ok(Vec::new()),
+                }
             }
-            entries.push(entry);
+            actor => actor.unwrap_or_default().to_owned(),
+        };
+        let action = query.action.unwrap_or_default();
+        let sql = format!(
+            "{COLUMNS} WHERE org_id = $1 AND seq < $2 AND at >= $3 AND at < $4 AND ($5 = '' OR actor = $5) \
+             AND ($6 = '' OR action = $6 OR action LIKE $7) ORDER BY seq DESC LIMIT $8"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(org.to_string())
+            .bind(query.before.unwrap_or(i64::MAX))
+            .bind(query.since.unwrap_or(i64::MIN))
+            .bind(query.until.unwrap_or(i64::MAX))
+            .bind(actor)
+            .bind(action)
+            // Actions are names of the registry, without wildcards.
+            .bind(format!("{action}.%"))
+            .bind(limits::STORE_PAGE)
+            .fetch_all(&mut *read)
+            .await?;
+        self.described(&mut read, org, &rows, query.reveal).await
+    }
+
+    async fn described(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        rows: &[AnyRow],
+        reveal: bool,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let entry = entry(row)?;
+            let fields = field_names(&entry)?;
+            let mut described = AuditEntry {
+                seq: entry.seq,
+                at: entry.at,
+                actor: entry.actor,
+                action: entry.action,
+                subject: entry.subject,
+                detail: entry.detail,
+                fields,
+                private: None,
+                erased: Vec::new(),
+                persons: BTreeMap::new(),
+                prev_hash: entry.prev_hash,
+                hash: entry.hash,
+            };
+            if reveal {
+                self.reveal(read, org, &mut described).await?;
+            }
+            entries.push(described);
         }
         Ok(entries)
     }
 
-    /// Walks the organisation's whole chain.
+    /// Adds what stands beside the chain.
+    async fn reveal(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        entry: &mut AuditEntry,
+    ) -> Result<(), StoreError> {
+        if !entry.fields.is_empty() {
+            let there = self.private_fields(read, org, entry.seq, entry.seq).await?;
+            let there = there.into_iter().map(|(_, field, value)| Ok((field, value?)));
+            let there = there.collect::<Result<BTreeMap<String, Revealed>, StoreError>>()?;
+            entry.erased = entry.fields.iter().filter(|field| !there.contains_key(*field)).cloned().collect();
+            let mut object = serde_json::Map::new();
+            for (field, value) in there {
+                let value = serde_json::from_str(&value.value).map_err(|_| damaged("audit detail"))?;
+                object.insert(field, value);
+            }
+            entry.private = Some(Value::Object(object).to_string());
+        }
+        for pseudonym in [&entry.actor, &entry.subject] {
+            if pseudonym.starts_with("person:")
+                && let Some(name) = self.person(read, org, pseudonym).await?
+            {
+                entry.persons.insert(pseudonym.clone(), name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The private fields of entries `first..=last` that are still there. A value that does not open is an answer too.
+    async fn private_fields(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        first: i64,
+        last: i64,
+    ) -> Result<Vec<(i64, String, Result<Revealed, StoreError>)>, StoreError> {
+        let sql = "SELECT seq, field, sealed FROM audit_private \
+                   WHERE org_id = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq, field";
+        let rows = sqlx::query(sql).bind(org.to_string()).bind(first).bind(last).fetch_all(read).await?;
+        let opened = |row: &AnyRow| {
+            let (seq, field): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+            let sealed: Vec<u8> = row.try_get(2)?;
+            let value = open(self.keyring.as_ref(), org, seq, &field, &sealed);
+            Ok((seq, field, value))
+        };
+        rows.iter().map(opened).collect()
+    }
+
+    /// The name behind a pseudonym; `None` once it was erased.
+    async fn person(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        pseudonym: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT sealed_name FROM audit_persons WHERE org_id = $1 AND pseudonym = $2";
+        let query = sqlx::query_scalar::<_, Vec<u8>>(sql).bind(org.to_string()).bind(pseudonym);
+        let Some(sealed) = query.fetch_optional(read).await? else { return Ok(None) };
+        let name = self.keyring.open(org, &person_context(pseudonym), &sealed)?;
+        Ok(Some(String::from_utf8(name).map_err(|_| damaged("name of a person"))?))
+    }
+
+    /// Notes, in a transaction of its own, that somebody is about to read something sensitive.
     ///
     /// # Errors
-    /// [`StoreError`] of the database; a broken chain is an answer, not an error.
-    pub async fn verify_audit(&self, org: OrgId) -> Result<ChainCheck, StoreError> {
-        let org = org.to_string();
-        let mut snapshot = self.database.reader().begin().await?;
-        let head = sqlx::query("SELECT seq, hash FROM audit_heads WHERE org_id = $1").bind(&org);
-        let head = head.fetch_optional(&mut *snapshot).await?.ok_or(StoreError::NotFound("organisation"))?;
-        let (head_seq, head_hash): (i64, String) = (head.try_get(0)?, head.try_get(1)?);
-        let sql = format!("{COLUMNS} WHERE org_id = $1 ORDER BY seq");
-        let mut rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(&org).fetch(&mut *snapshot);
-        let (mut seq, mut hash) = (0_i64, FIRST_HASH.to_owned());
-        while let Some(row) = rows.try_next().await? {
-            let (entry, sealed) = entry(&row)?;
-            seq = seq.saturating_add(1);
-            let link = Link {
-                org: &org,
-                seq,
-                at: entry.at,
-                actor: &entry.actor,
-                action: &entry.action,
-                subject: &entry.subject,
-                detail: &entry.detail,
-                sealed: sealed.as_deref(),
-                prev_hash: &hash,
-            };
-            if entry.seq != seq || entry.prev_hash != hash || entry.hash != link.hash()? {
-                return Ok(ChainCheck::Broken(seq));
-            }
-            hash = entry.hash;
-        }
-        if (seq, &hash) == (head_seq, &head_hash) {
-            Ok(ChainCheck::Intact(seq))
-        } else {
-            Ok(ChainCheck::Broken(seq.saturating_add(1)))
-        }
+    /// [`StoreError`]: then nothing may be shown.
+    pub async fn note_read(
+        &self,
+        org: OrgId,
+        actor: &str,
+        action: AuditAction,
+        subject: &str,
+        detail: Value,
+    ) -> Result<(), StoreError> {
+        let mut write = self.database.scope(org).write().await?;
+        self.note(&mut write, org, actor, action, subject, detail).await?;
+        write.commit().await
     }
 }

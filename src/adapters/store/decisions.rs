@@ -1,11 +1,12 @@
 //! Deciding over held mail: releasing, rejecting, deleting, and the steps in between.
 //!
 //! Every decision is one transaction: the state moves along [`HeldState::may_become`], the outbox gets what is to be
-//! sent, the audit learns who and why. Reasons and recipients are sealed there.
+//! sent, the audit learns who and why. Reasons and recipients are private fields there.
 
 use super::error::StoreError;
 use super::quarantine::{fetch, state_of};
 use super::{Store, audit, bounded};
+use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{EmailAddress, Envelope, HeldState, OrgId, QuarantineId};
 use crate::ports::OutboxMail;
@@ -61,7 +62,8 @@ impl Store {
         let recipients: Vec<String> = envelope.recipients.iter().map(|r| r.address.folded()).collect();
         let counts = json!({ "recipients": recipients.len(), "of": all });
         let private = json!({ "reason": reason(order.reason)?, "recipients": recipients });
-        self.note_private(&mut write, org, order.actor, "quarantine.release", id, counts, &private).await?;
+        let action = AuditAction::QuarantineRelease;
+        self.note_private(&mut write, org, order.actor, action, id, counts, private).await?;
         write.commit().await?;
         Ok(envelope)
     }
@@ -136,6 +138,12 @@ impl Store {
                 removed = removed.saturating_add(1);
             }
         }
+        if removed > 0 {
+            let mut write = self.database.scope(org).write().await?;
+            let detail = json!({ "count": removed });
+            self.note(&mut write, org, "system", AuditAction::QuarantineSweep, "bodies", detail).await?;
+            write.commit().await?;
+        }
         Ok(removed)
     }
 
@@ -151,8 +159,7 @@ impl Store {
         let mut write = self.database.scope(org).write().await?;
         let from = step(&mut write, org, id, to, self.clock.now_ms()).await?;
         let detail = json!({ "from": from.as_str(), "to": to.as_str() });
-        let action = format!("quarantine.{}", to.as_str());
-        self.note_private(&mut write, org, actor, &action, id, detail, &private).await?;
+        self.note_private(&mut write, org, actor, decision(to), id, detail, private).await?;
         write.commit().await
     }
 
@@ -162,15 +169,29 @@ impl Store {
         write: &mut AnyConnection,
         org: OrgId,
         actor: &str,
-        action: &str,
+        action: AuditAction,
         id: QuarantineId,
         detail: Value,
-        private: &Value,
+        private: Value,
     ) -> Result<(), StoreError> {
-        let sealed = Some(self.seal_json(org, "audit.sealed", private)?);
         let (at, subject) = (self.clock.now_ms(), id.to_string());
-        let event = audit::Event { org, at, actor, action, subject: &subject, detail, sealed };
-        audit::append(write, event).await
+        let event =
+            audit::Event { org, at, actor, action, subject: &subject, detail, private: Some(private) };
+        audit::append(write, self.keyring.as_ref(), event).await
+    }
+}
+
+/// What the audit calls a step to this state that no outbox row concludes.
+fn decision(to: HeldState) -> AuditAction {
+    match to {
+        HeldState::Held => AuditAction::QuarantineHeld,
+        HeldState::Claimed => AuditAction::QuarantineClaimed,
+        HeldState::Approved => AuditAction::QuarantineApproved,
+        HeldState::Releasing => AuditAction::QuarantineRelease,
+        HeldState::Released => AuditAction::QuarantineReleased,
+        HeldState::Rejected => AuditAction::QuarantineRejected,
+        HeldState::Deleted => AuditAction::QuarantineDeleted,
+        HeldState::Expired => AuditAction::QuarantineExpired,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::error::{StoreError, damaged};
 use super::settings::taken;
-use super::{Store, config_changed, directory_changed, users};
+use super::{Event, Store, append_audit, config_changed, directory_changed, users};
+use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{
     Account, Domain, EmailAddress, Executive, Fingerprint, OrgId, ProtectedMailbox, Scheme, fold_name,
@@ -12,7 +13,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 
 /// One change to what belongs to an organisation.
@@ -41,14 +42,41 @@ impl Membership {
         }
     }
 
-    /// What the audit calls it: never an account number.
+    /// What the audit calls it: never an account number, and no person by name (addresses become pseudonyms there).
     fn subject(&self) -> String {
         match self {
             Self::Mailbox(mailbox) => mailbox.address.folded(),
             Self::Domain(domain) => domain.to_string(),
-            Self::Executive(executive) => executive.name.clone(),
+            Self::Executive(_) => self.kind().to_owned(),
             Self::Admin(email) => email.folded(),
             Self::OwnAccount(account) => account.masked(),
+        }
+    }
+
+    /// Detail and private fields of the audit entry.
+    fn noted(&self) -> (Value, Option<Value>) {
+        match self {
+            Self::Mailbox(mailbox) => (json!({ "aliases": mailbox.aliases.len() }), None),
+            Self::Executive(executive) => (
+                json!({ "addresses": executive.addresses.len() }),
+                Some(json!({ "name": executive.name, "addresses": executive.addresses })),
+            ),
+            Self::Domain(_) | Self::Admin(_) | Self::OwnAccount(_) => (json!({}), None),
+        }
+    }
+
+    fn action(&self, added: bool) -> AuditAction {
+        match (self, added) {
+            (Self::Mailbox(_), true) => AuditAction::MailboxAdd,
+            (Self::Mailbox(_), false) => AuditAction::MailboxRemove,
+            (Self::Domain(_), true) => AuditAction::DomainAdd,
+            (Self::Domain(_), false) => AuditAction::DomainRemove,
+            (Self::Executive(_), true) => AuditAction::ExecutiveAdd,
+            (Self::Executive(_), false) => AuditAction::ExecutiveRemove,
+            (Self::Admin(_), true) => AuditAction::AdminAdd,
+            (Self::Admin(_), false) => AuditAction::AdminRemove,
+            (Self::OwnAccount(_), true) => AuditAction::OwnAccountAdd,
+            (Self::OwnAccount(_), false) => AuditAction::OwnAccountRemove,
         }
     }
 }
@@ -69,7 +97,7 @@ impl Store {
             Membership::Admin(email) => self.put_admin(&mut write, org, email, None).await?,
             Membership::OwnAccount(account) => self.put_own_account(&mut write, org, account).await?,
         }
-        self.noted_change(&mut write, org, member, "add", actor).await?;
+        self.noted_change(&mut write, org, member, true, actor).await?;
         write.commit().await
     }
 
@@ -110,7 +138,7 @@ impl Store {
         if removed == 0 {
             return Err(StoreError::NotFound(member.kind()));
         }
-        self.noted_change(&mut write, org, member, "remove", actor).await?;
+        self.noted_change(&mut write, org, member, false, actor).await?;
         write.commit().await
     }
 
@@ -158,7 +186,7 @@ impl Store {
             .execute(&mut *write)
             .await?;
         let token = self.put_token(&mut write, org, "ingress").await?;
-        self.note(&mut write, org, actor, "token.rotate", "ingress", json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::TokenRotate, "ingress", json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(token)
@@ -173,7 +201,7 @@ impl Store {
         let old = "DELETE FROM org_tokens WHERE org_id = $1 AND purpose = 'return'";
         sqlx::query(old).bind(org.to_string()).execute(&mut *write).await?;
         let token = self.put_token(&mut write, org, "return").await?;
-        self.note(&mut write, org, actor, "token.rotate", "return", json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::TokenRotate, "return", json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(token)
@@ -194,7 +222,7 @@ impl Store {
         let hash = users::hash_password(password).await?;
         let mut write = self.database.scope(org).write().await?;
         self.put_admin(&mut write, org, email, Some(hash)).await?;
-        self.note(&mut write, org, actor, "user.password", &email.folded(), json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::UserPassword, &email.folded(), json!({})).await?;
         config_changed(&mut write).await?;
         write.commit().await
     }
@@ -222,14 +250,16 @@ impl Store {
         write: &mut AnyConnection,
         org: OrgId,
         member: &Membership,
-        verb: &str,
+        added: bool,
         actor: &str,
     ) -> Result<(), StoreError> {
         if let Membership::OwnAccount(_) = member {
             directory_changed(write, org).await?;
         }
-        let action = format!("{}.{verb}", member.kind().replace(' ', "_"));
-        self.note(write, org, actor, &action, &member.subject(), json!({})).await?;
+        let (at, subject, (detail, private)) = (self.clock.now_ms(), member.subject(), member.noted());
+        let event =
+            Event { org, at, actor, action: member.action(added), subject: &subject, detail, private };
+        append_audit(write, self.keyring.as_ref(), event).await?;
         config_changed(write).await
     }
 

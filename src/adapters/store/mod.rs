@@ -22,7 +22,7 @@ mod settings;
 mod system;
 mod users;
 
-pub use audit::{AuditEntry, ChainCheck, Event, append as append_audit};
+pub use audit::{AuditEntry, AuditQuery, ChainCheck, Event, append as append_audit};
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
@@ -38,6 +38,7 @@ pub use record::RecordedVerdict;
 pub use settings::OrgSetting;
 pub use system::SystemRead;
 
+use crate::adapters::audit::AuditAction;
 use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;
 use crate::limits;
@@ -101,7 +102,7 @@ impl Store {
         &self.ids
     }
 
-    /// Appends an audit entry without sealed detail to the caller's transaction, dated now.
+    /// Appends an audit entry without private fields to the caller's transaction, dated now.
     ///
     /// # Errors
     /// As [`append_audit`].
@@ -110,12 +111,13 @@ impl Store {
         write: &mut AnyConnection,
         org: OrgId,
         actor: &str,
-        action: &str,
+        action: AuditAction,
         subject: &str,
         detail: serde_json::Value,
     ) -> Result<(), StoreError> {
         let at = self.clock.now_ms();
-        audit::append(write, Event { org, at, actor, action, subject, detail, sealed: None }).await
+        let event = Event { org, at, actor, action, subject, detail, private: None };
+        audit::append(write, self.keyring.as_ref(), event).await
     }
 
     fn seal_json(&self, org: OrgId, context: &str, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {

@@ -4,8 +4,10 @@ use super::error::{StoreError, damaged};
 use super::settings::{checked_name, checked_tenant, from_word, taken, word};
 use super::members::token_context;
 use super::{Store, SystemRead, audit, config_changed, keys, placed};
+use crate::adapters::audit::AuditAction;
 use crate::model::{
-    Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, ProtectedMailbox,
+    Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
+    ProtectedMailbox,
 };
 use crate::ports::Keyring as _;
 use secrecy::SecretString;
@@ -72,7 +74,8 @@ impl Store {
         }
         let ingress_token = self.put_token(&mut write, id, "ingress").await?;
         let return_token = self.put_token(&mut write, id, "return").await?;
-        self.note(&mut write, id, actor, "org.create", &name, json!({ "mode": new.mode.as_str() })).await?;
+        self.note(&mut write, id, actor, AuditAction::OrgCreate, &name, json!({ "mode": new.mode.as_str() }))
+            .await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;
@@ -219,6 +222,7 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
         next_hop,
         client_certificate: chain.zip(key),
         subject_prefix: row.try_get(10)?,
+        preferences: Preferences::default(),
         directory_generation: row.try_get(11)?,
         domains: Vec::new(),
         mailboxes: Vec::new(),
@@ -257,6 +261,11 @@ async fn load_members(
         let Some((_, org)) = placed(&row, by_id)? else { continue };
         let addresses = serde_json::from_str(row.try_get(2)?).map_err(|_| damaged("executive"))?;
         org.executives.push(Executive { name: row.try_get(1)?, addresses });
+    }
+    let rows = sqlx::query("SELECT org_id, name, value FROM settings ORDER BY org_id, name");
+    for row in rows.fetch_all(&mut *read).await? {
+        let Some((_, org)) = placed(&row, by_id)? else { continue };
+        org.preferences.take_up(&row.try_get::<String, _>(1)?, row.try_get(2)?);
     }
     let rows = sqlx::query("SELECT org_id, email FROM users WHERE role = 'admin' ORDER BY org_id, folded");
     for row in rows.fetch_all(&mut *read).await? {

@@ -6,6 +6,7 @@
 
 use super::error::{StoreError, damaged};
 use super::{Store, SystemRead, bounded, decisions, to_rfc3339};
+use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{Envelope, HeldState, OrgId, QuarantineId};
 use crate::ports::{
@@ -261,7 +262,14 @@ impl Store {
                 self.enqueue_notice(write, notice, item.quarantine_id).await?;
             }
         }
-        let (Some(id), "release") = (item.quarantine_id, item.kind.as_str()) else { return Ok(()) };
+        let detail = json!({ "attempts": item.attempt, "maybe_twice": item.maybe_twice });
+        let (Some(id), "release") = (item.quarantine_id, item.kind.as_str()) else {
+            if state == OutboxState::Failed {
+                let (action, subject) = (AuditAction::NoticeFailed, item.id.to_string());
+                self.note(write, item.org, "system", action, &subject, detail).await?;
+            }
+            return Ok(());
+        };
         match decisions::step(write, item.org, id, released, now).await {
             Ok(_) => {}
             // Never a reason to send again: what was sent stays noted as sent.
@@ -271,9 +279,11 @@ impl Store {
             }
             Err(error) => return Err(error),
         }
-        let action =
-            if state == OutboxState::Sent { "quarantine.released" } else { "quarantine.release_failed" };
-        let detail = json!({ "attempts": item.attempt, "maybe_twice": item.maybe_twice });
+        let action = if state == OutboxState::Sent {
+            AuditAction::QuarantineReleased
+        } else {
+            AuditAction::QuarantineReleaseFailed
+        };
         self.note(write, item.org, "system", action, &id.to_string(), detail).await
     }
 

@@ -7,6 +7,7 @@
 use super::error::{StoreError, damaged};
 use super::outbox::OutboxStatus;
 use super::{Store, SystemRead, from_rfc3339, keys, to_rfc3339};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::sealed_under;
 use crate::limits;
 use crate::model::{
@@ -163,7 +164,7 @@ impl Store {
     pub async fn export_held(&self, org: OrgId, id: QuarantineId, actor: &str) -> Result<Bytes, StoreError> {
         let body = self.held_body(org, id).await?.ok_or(StoreError::NotFound("quarantined body"))?;
         let mut write = self.database.scope(org).write().await?;
-        self.note(&mut write, org, actor, "quarantine.export", &id.to_string(), json!({})).await?;
+        self.note(&mut write, org, actor, AuditAction::QuarantineExport, &id.to_string(), json!({})).await?;
         write.commit().await?;
         Ok(body)
     }
@@ -237,7 +238,7 @@ impl Store {
             self.enqueue_notice(&mut write, notice, Some(id)).await?;
         }
         let detail = json!({ "severity": row.severity.as_str(), "score": row.score, "codes": row.codes });
-        self.note(&mut write, org, "system", "quarantine.hold", &id.to_string(), detail).await?;
+        self.note(&mut write, org, "system", AuditAction::QuarantineHold, &id.to_string(), detail).await?;
         write.commit().await?;
         Ok(HoldOutcome::New(id))
     }

@@ -1,14 +1,16 @@
 //! Changing one setting of an organisation.
 
 use super::error::{StoreError, damaged};
-use super::{Store, config_changed};
-use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId};
+use super::{Event, Store, append_audit, config_changed};
+use crate::adapters::audit::AuditAction;
+use crate::model::{FailPolicy, Mode, NextHopAddress, OrgId, Preference};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use sqlx::AnyConnection;
 
 /// One setting of an organisation with its new value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum OrgSetting {
     /// `name`
     Name(String),
@@ -24,6 +26,8 @@ pub enum OrgSetting {
     ClientCertificate(Option<(String, String)>),
     /// `subject-prefix`
     SubjectPrefix(Option<String>),
+    /// One of [`crate::model::PREFERENCES`]; `None` goes back to its default.
+    Preference(&'static Preference, Option<String>),
 }
 
 impl OrgSetting {
@@ -38,6 +42,7 @@ impl OrgSetting {
             Self::NextHop(_) => "next-hop",
             Self::ClientCertificate(_) => "client-certificate",
             Self::SubjectPrefix(_) => "subject-prefix",
+            Self::Preference(preference, _) => preference.name,
         }
     }
 
@@ -57,6 +62,7 @@ impl OrgSetting {
                 ("client_key", files.as_ref().map(|(_, key)| key.clone())),
             ],
             Self::SubjectPrefix(prefix) => vec![("subject_prefix", checked_prefix(prefix.as_deref())?)],
+            Self::Preference(..) => Vec::new(),
         })
     }
 }
@@ -93,12 +99,44 @@ impl Store {
             let sql = "UPDATE organisations SET next_hop_port = $1 WHERE id = $2";
             sqlx::query(sql).bind(port).bind(org.to_string()).execute(&mut *write).await?;
         }
-        let value = columns.first().and_then(|(_, value)| value.clone());
-        let detail = json!({ "setting": setting.name(), "value": value });
-        self.note(&mut write, org, actor, "org.set", setting.name(), detail).await?;
+        let mut value = columns.first().and_then(|(_, value)| value.clone());
+        if let OrgSetting::Preference(preference, chosen) = setting {
+            put_preference(&mut write, org, preference, chosen.as_deref()).await?;
+            value.clone_from(chosen);
+        }
+        // A value with an address in it names a person.
+        let (open, private) = match value {
+            Some(value) if value.contains('@') => (None, Some(json!({ "value": value }))),
+            value => (value, None),
+        };
+        let detail = json!({ "setting": setting.name(), "value": open });
+        let (action, subject) = (AuditAction::OrgSet, setting.name());
+        let event = Event { org, at: now, actor, action, subject, detail, private };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         config_changed(&mut write).await?;
         write.commit().await
     }
+}
+
+async fn put_preference(
+    write: &mut AnyConnection,
+    org: OrgId,
+    preference: &Preference,
+    value: Option<&str>,
+) -> Result<(), StoreError> {
+    let Some(value) = value else {
+        let sql = "DELETE FROM settings WHERE org_id = $1 AND name = $2";
+        sqlx::query(sql).bind(org.to_string()).bind(preference.name).execute(write).await?;
+        return Ok(());
+    };
+    if !preference.values.allow(value) {
+        let valid = preference.values.described();
+        return Err(StoreError::Invalid(format!("{} is one of: {valid}", preference.name)));
+    }
+    let sql = "INSERT INTO settings (org_id, name, value) VALUES ($1, $2, $3) \
+               ON CONFLICT (org_id, name) DO UPDATE SET value = excluded.value";
+    sqlx::query(sql).bind(org.to_string()).bind(preference.name).bind(value).execute(write).await?;
+    Ok(())
 }
 
 /// The word that serde writes for a unit variant: one table of names for SQL, JSON and configuration.

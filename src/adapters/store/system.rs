@@ -48,6 +48,7 @@ impl SystemRead {
                 "executives",
                 "users",
                 "org_tokens",
+                "settings",
             ],
             Self::OutboxDue => &["outbox"],
             Self::Gauges => &["quarantine", "outbox"],

@@ -9,6 +9,7 @@ use super::csv::is_provisional;
 use super::feed::{Incoming, SupplierFeed};
 use super::plan::{additions, granted, resolve};
 use super::records::{NAME, NUMBER, SHORT, Stored, SupplierRecords, rows_in};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Event, StoreError, append_audit, directory_changed};
 use crate::limits;
 use crate::model::{
@@ -340,12 +341,12 @@ impl SupplierRecords {
             org,
             at: self.clock.now_ms(),
             actor: options.actor,
-            action: "suppliers.import",
+            action: AuditAction::SuppliersImport,
             subject: options.source,
             detail,
-            sealed: None,
+            private: None,
         };
-        append_audit(write, event).await?;
+        append_audit(write, self.keyring.as_ref(), event).await?;
         Ok(generation)
     }
 }

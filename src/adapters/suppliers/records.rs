@@ -3,6 +3,7 @@
 //! Account numbers and holders' names are sealed under the organisation's data key; what is compared is the
 //! fingerprint. [`super::import`] writes.
 
+use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Database, Event, StoreError, append_audit, scheme_from_name};
 use crate::limits;
 use crate::model::{
@@ -92,10 +93,10 @@ impl SupplierRecords {
     /// [`StoreError`] of the database: then nothing may leave.
     pub async fn note_export(&self, org: OrgId, actor: &str) -> Result<(), StoreError> {
         let mut write = self.database.begin().await?;
-        let (action, detail) = ("suppliers.export", serde_json::json!({}));
+        let (action, detail) = (AuditAction::SuppliersExport, serde_json::json!({}));
         let event =
-            Event { org, at: self.clock.now_ms(), actor, action, subject: "csv", detail, sealed: None };
-        append_audit(&mut write, event).await?;
+            Event { org, at: self.clock.now_ms(), actor, action, subject: "csv", detail, private: None };
+        append_audit(&mut write, self.keyring.as_ref(), event).await?;
         write.commit().await
     }
 

@@ -180,6 +180,7 @@ fn organisation(id: OrgId, name: String) -> Organisation {
         client_certificate: None,
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
+        preferences: crate::model::Preferences::default(),
         directory_generation: 0,
     }
 }

@@ -1,6 +1,6 @@
 //! What `sentra org` takes on its command line.
 
-use crate::model::{Domain, EmailAddress, Mode, NextHopTls};
+use crate::model::{Domain, EmailAddress, Mode, NextHopTls, PREFERENCES};
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Commands of `sentra org`.
@@ -19,7 +19,7 @@ pub(in crate::cli) enum OrgCommand {
     )]
     Create(Box<CreateArgs>),
     /// Change settings
-    #[command(after_help = SET_HELP)]
+    #[command(after_help = set_help())]
     Set {
         /// Settings to change; an empty value unsets
         #[arg(required = true, value_name = "KEY=VALUE")]
@@ -45,7 +45,23 @@ pub(in crate::cli) enum OrgCommand {
     Token(TokenCommand),
 }
 
-const SET_HELP: &str = "\
+/// The columns of the organisation by hand, the preferences from their list.
+fn set_help() -> String {
+    let mut help = SET_KEYS.to_owned();
+    for known in PREFERENCES {
+        help.push_str(&format!(
+            "  {:<18}  {}: {} ({})\n",
+            known.name,
+            known.doc,
+            known.values.described(),
+            known.default
+        ));
+    }
+    help.push_str("\nExample:\n  sentra org set mode=tag next-hop=mail.contoso.com:25 --org Contoso");
+    help
+}
+
+const SET_KEYS: &str = "\
 Keys:
   name                The organisation's name
   mode                monitor, tag or enforce
@@ -55,9 +71,7 @@ Keys:
   fail-policy         defer or deliver-unverified
   client-certificate  CHAIN.pem,KEY.pem
   subject-prefix      Text before the subject of tagged mail
-
-Example:
-  sentra org set mode=tag next-hop=mail.contoso.com:25 --org Contoso";
+";
 
 /// Flags of `org create`, shared with `init`.
 #[derive(Debug, Args)]

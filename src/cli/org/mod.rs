@@ -142,6 +142,7 @@ pub(super) fn described(org: &Organisation) -> Value {
         "mailboxes": org.mailboxes, "executives": org.executives, "admin_emails": org.admin_emails,
         "next_hop": org.next_hop, "fail_policy": org.fail_policy, "subject_prefix": org.subject_prefix,
         "client_certificate": org.client_certificate.as_ref().map(|(chain, _)| chain),
+        "preferences": org.preferences.all().collect::<std::collections::BTreeMap<_, _>>(),
         "ingress_tokens": org.ingress_tokens.len(), "return_token": org.return_token.is_some(),
         "accepts_proven_peers": org.tenant_id.is_some() && !org.ingress_tokens.is_empty(),
     })
@@ -166,6 +167,9 @@ fn show(org: &Organisation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Fa
         ("ingress tokens", org.ingress_tokens.len().to_string()),
         ("domains", joined(&org.domains)),
     ];
+    for (name, value) in org.preferences.all() {
+        pairs.push((name, value.to_owned()));
+    }
     for mailbox in &org.mailboxes {
         let aliases = if mailbox.aliases.is_empty() {
             String::new()

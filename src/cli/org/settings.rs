@@ -3,7 +3,7 @@
 use super::args::{ModeName, TlsName};
 use crate::adapters::store::OrgSetting;
 use crate::cli::Failure;
-use crate::model::{Domain, FailPolicy, NextHopAddress, NextHopTls, Organisation};
+use crate::model::{Domain, FailPolicy, NextHopAddress, NextHopTls, Organisation, PREFERENCES, preference};
 use clap::ValueEnum;
 
 /// `HOST:PORT`, `[IPv6]:PORT`, or a host alone with port 25.
@@ -79,7 +79,13 @@ pub(super) fn parse_settings(org: &Organisation, settings: &[String]) -> Result<
                     None => return Err(unknown_value(key, value, "CHAIN.pem,KEY.pem")),
                 }))
             }
-            other => return Err(unknown_setting(other)),
+            _ => match preference(key) {
+                Some(known) if some.as_deref().is_none_or(|value| known.values.allow(value)) => {
+                    changes.push(OrgSetting::Preference(known, some));
+                }
+                Some(known) => return Err(unknown_value(key, value, &known.values.described())),
+                None => return Err(unknown_setting(key)),
+            },
         }
     }
     if hop_changed {
@@ -101,9 +107,10 @@ fn unknown_value(key: &str, value: &str, valid: &str) -> Failure {
 }
 
 fn unknown_setting(key: &str) -> Failure {
-    let help = match crate::config::nearest(key, SETTINGS) {
-        Some(near) => format!("did you mean {near}? The settings are {}", SETTINGS.join(", ")),
-        None => format!("the settings are {}", SETTINGS.join(", ")),
+    let names: Vec<&str> = SETTINGS.into_iter().chain(PREFERENCES.iter().map(|known| known.name)).collect();
+    let help = match crate::config::nearest(key, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}? The settings are {}", names.join(", ")),
+        None => format!("the settings are {}", names.join(", ")),
     };
     Failure::usage(format!("an organisation has no setting {key:?}")).help(help)
 }

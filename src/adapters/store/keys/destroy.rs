@@ -3,6 +3,7 @@
 
 use super::super::{Store, StoreError, config_changed, directory_changed};
 use super::{KeyRow, of_one};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::{KeyPurpose, KeyState, WrappedKey};
 use crate::limits;
 use crate::model::OrgId;
@@ -19,7 +20,7 @@ enum End {
 
 impl Store {
     /// Destroys an organisation's keys that are over. Of a signing key the private half goes. Returns purpose and id of
-    /// each. A data key under which something still lies (a damaged value, an audit entry) stays.
+    /// each. A data key under which something still lies (a damaged value) stays.
     ///
     /// # Errors
     /// [`StoreError`] of database and keys.
@@ -94,7 +95,7 @@ impl Store {
         }
         let kept = if matches!(end, End::Gone) { "nothing" } else { "public half" };
         let detail = json!({ "key": id, "kept": kept });
-        self.note(&mut write, org, actor, "keys.destroy", purpose.as_str(), detail).await?;
+        self.note(&mut write, org, actor, AuditAction::KeysDestroy, purpose.as_str(), detail).await?;
         if purpose == KeyPurpose::Fingerprint {
             directory_changed(&mut write, org).await?;
         }

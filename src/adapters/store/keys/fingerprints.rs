@@ -8,9 +8,11 @@
 //! mail under way. They are found under the old key as long as that is kept (`limits::FINGERPRINT_GRACE`).
 
 use super::super::database::Durability;
+use super::super::audit::{PERSON, person_context};
 use super::super::error::damaged;
 use super::super::{Store, StoreError, scheme_from_name};
-use super::reseal::{Batch, Cursor, beyond, equal, keys_of};
+use super::reseal::Batch;
+use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of};
 use crate::adapters::keyring::{KeyPurpose, LocalKeyring};
 use crate::limits;
 use crate::model::{Account, Fingerprint, OrgId};
@@ -27,7 +29,7 @@ type Make = fn(&LocalKeyring, OrgId, &AnyRow, usize) -> Result<Vec<(u32, Fingerp
 pub(super) struct FingerprintColumn {
     /// Table; it has `org_id`.
     pub(super) table: &'static str,
-    /// Text columns that, with the fingerprint, name a row within the organisation.
+    /// Columns that, with the fingerprint, name a row within the organisation.
     pub(super) keys: &'static [&'static str],
     /// The fingerprint.
     pub(super) column: &'static str,
@@ -35,8 +37,21 @@ pub(super) struct FingerprintColumn {
     pub(super) from: &'static [&'static str],
     /// How.
     pub(super) make: Make,
+    /// Columns within whose values a fingerprint stands once.
+    pub(super) within: &'static [&'static str],
+    /// What becomes of a row whose fingerprint is there already, entered by a writer that had not yet seen the new key.
+    pub(super) second: Second,
     /// Other columns that hold the same fingerprint and follow it: table, column.
     pub(super) followers: &'static [(&'static str, &'static str)],
+}
+
+/// What becomes of a second row of the same value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It goes: the first says everything.
+    Goes,
+    /// It stays as it is and keeps the old key alive: something else refers to it.
+    Stays,
 }
 
 const ACCOUNT: &[&str] = &["scheme", "country", "sealed_number"];
@@ -49,6 +64,8 @@ pub(super) const FINGERPRINTS: &[FingerprintColumn] = &[
         column: "fingerprint",
         from: ACCOUNT,
         make: |keyring, org, row, at| account(keyring, org, row, at, "own_accounts.sealed_number"),
+        within: &[],
+        second: Second::Goes,
         followers: &[],
     },
     FingerprintColumn {
@@ -57,6 +74,18 @@ pub(super) const FINGERPRINTS: &[FingerprintColumn] = &[
         column: "fingerprint",
         from: ACCOUNT,
         make: |keyring, org, row, at| account(keyring, org, row, at, "supplier_accounts.number"),
+        within: &["supplier_id"],
+        second: Second::Goes,
+        followers: &[],
+    },
+    FingerprintColumn {
+        table: "audit_persons",
+        keys: &["pseudonym"],
+        column: "fingerprint",
+        from: &["pseudonym", "sealed_name"],
+        make: person,
+        within: &[],
+        second: Second::Stays,
         followers: &[],
     },
 ];
@@ -78,6 +107,18 @@ fn account(
     Ok(keyring.fingerprints_by_key(org, &account.comparison_key())?)
 }
 
+fn person(
+    keyring: &LocalKeyring,
+    org: OrgId,
+    row: &AnyRow,
+    at: usize,
+) -> Result<Vec<(u32, Fingerprint)>, StoreError> {
+    let (pseudonym, sealed): (String, Vec<u8>) = (row.try_get(at)?, row.try_get(at.saturating_add(1))?);
+    let name = keyring.open(org, &person_context(&pseudonym), &sealed)?;
+    let name = String::from_utf8(name).map_err(|_| damaged("name"))?;
+    Ok(keyring.text_fingerprints_by_key(org, PERSON, &name)?)
+}
+
 impl Store {
     /// Makes the next fingerprints of a column anew where they are not the active key's. `None` as cursor at the end.
     pub(super) async fn refingerprint_batch(
@@ -92,13 +133,16 @@ impl Store {
         let (mut last, width) = (None, column.keys.len().saturating_add(1));
         for row in &rows {
             let keys = keys_of(row, width)?;
-            let stored = keys.last().cloned().unwrap_or_default();
+            let stored = printed(&keys);
             match self.judge(org, column, row, &stored, width)? {
                 Found::Active => {}
                 Found::Other { anew, .. } => {
                     batch.seen = batch.seen.saturating_add(1);
-                    rename(&mut write, org, column, &keys, &anew).await?;
-                    batch.done = batch.done.saturating_add(1);
+                    if rename(&mut write, org, column, &keys, &anew).await? {
+                        batch.done = batch.done.saturating_add(1);
+                    } else {
+                        batch.unreadable = batch.unreadable.saturating_add(1);
+                    }
                 }
                 Found::Unknown => {
                     batch.seen = batch.seen.saturating_add(1);
@@ -126,7 +170,7 @@ impl Store {
                 let width = column.keys.len().saturating_add(1);
                 for row in &rows {
                     let keys = keys_of(row, width)?;
-                    let stored = keys.last().cloned().unwrap_or_default();
+                    let stored = printed(&keys);
                     let key = match self.judge(org, column, row, &stored, width)? {
                         Found::Active => active,
                         Found::Other { key, .. } => key,
@@ -202,51 +246,50 @@ async fn select(
         limits::KEY_BATCH
     );
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string());
-    for key in after.into_iter().flatten() {
-        query = query.bind(key);
-    }
+    query = bind(query, after.map_or(&[], Vec::as_slice));
     Ok(query.fetch_all(read).await?)
 }
 
-/// Gives a row its new fingerprint. Where a writer that had not yet seen the new key entered the same account a second
-/// time, the row that is there already stays and the latecomer goes.
+/// The fingerprint stands last.
+fn printed(keys: &[KeyValue]) -> String {
+    keys.last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Gives a row its new fingerprint. False when another row has it already and this one has to stay.
 async fn rename(
     write: &mut AnyConnection,
     org: OrgId,
     column: &FingerprintColumn,
-    keys: &[String],
+    keys: &[KeyValue],
     anew: &str,
-) -> Result<(), StoreError> {
-    let (table, print) = (column.table, column.column);
-    let stored = keys.last().cloned().unwrap_or_default();
+) -> Result<bool, StoreError> {
+    let (table, print, stored) = (column.table, column.column, printed(keys));
     let others = keys.get(..column.keys.len()).unwrap_or_default();
-    let there = equal(column.keys, 3);
-    let sql = format!("SELECT 1 FROM {table} WHERE org_id = $1 AND {print} = $2{there}");
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(anew);
-    for key in others {
-        query = query.bind(key);
-    }
-    if query.fetch_optional(&mut *write).await?.is_some() {
-        tracing::error!(table, "an account was entered twice during the rotation of its key; the first entry stays");
-        let sql = format!("DELETE FROM {table} WHERE org_id = $1 AND {print} = $2{there}");
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(stored);
-        for key in others {
-            query = query.bind(key);
+    let within: Vec<KeyValue> = column
+        .within
+        .iter()
+        .filter_map(|name| others.get(column.keys.iter().position(|key| key == name)?).cloned())
+        .collect();
+    let sql = format!("SELECT 1 FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.within, 3));
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(anew);
+    if bind(query, &within).fetch_optional(&mut *write).await?.is_some() {
+        tracing::error!(table, "a value was entered twice during the rotation of its key; the first entry counts");
+        if column.second == Second::Stays {
+            return Ok(false);
         }
-        query.execute(write).await?;
-        return Ok(());
+        let sql = format!("DELETE FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.keys, 3));
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(stored);
+        bind(query, others).execute(write).await?;
+        return Ok(true);
     }
     let named = equal(column.keys, 4);
     let sql = format!("UPDATE {table} SET {print} = $1 WHERE org_id = $2 AND {print} = $3{named}");
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(&stored);
-    for key in others {
-        query = query.bind(key);
-    }
-    query.execute(&mut *write).await?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(&stored);
+    bind(query, others).execute(&mut *write).await?;
     for (table, print) in column.followers {
         let sql = format!("UPDATE {table} SET {print} = $1 WHERE org_id = $2 AND {print} = $3");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(&stored);
         query.execute(&mut *write).await?;
     }
-    Ok(())
+    Ok(true)
 }

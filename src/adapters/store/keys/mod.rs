@@ -16,6 +16,7 @@ mod reseal;
 mod rotate;
 mod sealed;
 mod status;
+mod walk;
 
 pub use rotate::{KeyProgress, KeyReport};
 pub use sealed::{SEALED, SealedColumn, WRAPPED};

@@ -4,6 +4,7 @@ use super::super::database::Durability;
 use super::super::{Store, StoreError};
 use super::key_octets;
 use super::sealed::SealedColumn;
+use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of};
 use crate::adapters::keyring::KeyPurpose;
 use crate::limits;
 use crate::model::OrgId;
@@ -28,9 +29,6 @@ impl Batch {
         self.unreadable = self.unreadable.saturating_add(other.unreadable);
     }
 }
-
-/// Where a walk through a table is: key values of the last row.
-pub(super) type Cursor = Vec<String>;
 
 impl Store {
     /// Seals the next values of a column that are not under the active key. `None` as cursor at the end.
@@ -111,9 +109,7 @@ async fn select(
         limits::KEY_BATCH
     );
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(key_octets(active));
-    for key in after.into_iter().flatten() {
-        query = query.bind(key);
-    }
+    query = bind(query, after.map_or(&[], Vec::as_slice));
     Ok(query.fetch_all(write).await?)
 }
 
@@ -122,7 +118,7 @@ async fn update(
     write: &mut AnyConnection,
     org: OrgId,
     column: &SealedColumn,
-    keys: &[String],
+    keys: &[KeyValue],
     old: &[u8],
     anew: Vec<u8>,
 ) -> Result<u64, StoreError> {
@@ -130,24 +126,6 @@ async fn update(
     let SealedColumn { table, column, .. } = column;
     let sql = format!("UPDATE {table} SET {column} = $1 WHERE org_id = $2 AND {column} = $3{named}");
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(old.to_vec());
-    for key in keys {
-        query = query.bind(key);
-    }
+    query = bind(query, keys);
     Ok(query.execute(write).await?.rows_affected())
-}
-
-/// ` AND (a, b) > ($3, $4)`
-pub(super) fn beyond(keys: &str, first: usize, count: usize) -> String {
-    format!(" AND ({keys}) > ({})", super::super::placeholders(first, count))
-}
-
-/// ` AND a = $4 AND b = $5`
-pub(super) fn equal(keys: &[&str], first: usize) -> String {
-    let numbered = keys.iter().zip(first..);
-    numbered.map(|(key, number)| format!(" AND {key} = ${number}")).collect()
-}
-
-/// The first `count` columns, as text.
-pub(super) fn keys_of(row: &AnyRow, count: usize) -> Result<Cursor, StoreError> {
-    (0..count).map(|at| Ok(row.try_get::<String, _>(at)?)).collect()
 }

@@ -3,8 +3,9 @@
 use super::super::{Store, StoreError, WriteTransaction, config_changed, directory_changed};
 use super::fingerprints::FINGERPRINTS;
 use super::reseal::Batch;
-use super::sealed::{Rotated, SEALED};
+use super::sealed::SEALED;
 use super::{insert, of_one};
+use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::{KeyPurpose, KeyState};
 use crate::limits;
 use crate::model::OrgId;
@@ -125,7 +126,7 @@ impl Store {
         }
         if count > 0 {
             let detail = json!({ "keys": count, "master": format!("{:08x}", self.keyring.master_id()) });
-            self.note(&mut write, org, actor, "keys.rewrap", "master", detail).await?;
+            self.note(&mut write, org, actor, AuditAction::KeysRewrap, "master", detail).await?;
         }
         write.commit().await?;
         Ok(count)
@@ -172,7 +173,7 @@ impl Store {
         .execute(&mut *write)
         .await?;
         let detail = json!({ "key": key_id });
-        self.note(&mut write, org, actor, "keys.rotate", purpose.as_str(), detail).await?;
+        self.note(&mut write, org, actor, AuditAction::KeysRotate, purpose.as_str(), detail).await?;
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(Rotation { key_id, working: false, resumed: false, done: 0, total, since: now })
@@ -206,7 +207,7 @@ impl Store {
             }
             phase(&mut write, org, purpose, "working", now).await?;
             let detail = json!({ "key": rotation.key_id });
-            self.note(&mut write, org, actor, "keys.activate", purpose.as_str(), detail).await?;
+            self.note(&mut write, org, actor, AuditAction::KeysActivate, purpose.as_str(), detail).await?;
             if purpose == KeyPurpose::Fingerprint {
                 // What caches hold is named by fingerprints of the key before.
                 directory_changed(&mut write, org).await?;
@@ -230,7 +231,7 @@ impl Store {
         if unfinished(&mut write, org, purpose).await?.is_some() {
             phase(&mut write, org, purpose, "done", now).await?;
             let detail = json!({ "key": rotation.key_id, "values": all.done, "unreadable": all.unreadable });
-            self.note(&mut write, org, actor, "keys.rotated", purpose.as_str(), detail).await?;
+            self.note(&mut write, org, actor, AuditAction::KeysRotated, purpose.as_str(), detail).await?;
             if purpose == KeyPurpose::Fingerprint {
                 directory_changed(&mut write, org).await?;
             }
@@ -246,7 +247,7 @@ impl Store {
         note: &mut (dyn FnMut(Batch) + Send),
     ) -> Result<Batch, StoreError> {
         let mut all = Batch::default();
-        for column in SEALED.iter().filter(|column| column.rotated == Rotated::Anew) {
+        for column in SEALED {
             let mut cursor = None;
             loop {
                 let started = Instant::now();

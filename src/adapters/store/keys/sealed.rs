@@ -6,21 +6,14 @@
 //! fingerprint: a rotation of the fingerprint key renames it, and a value in the wrong row is found by that same
 //! fingerprint, which is made from the value.
 
-/// What a rotation of the data key does with a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotated {
-    /// Its values are sealed anew.
-    Anew,
-    /// It keeps the old key alive, for this reason.
-    Never(&'static str),
-}
+use super::walk::KeyValue;
 
 /// A column whose values are sealed under the organisation's data key.
 #[derive(Clone, Copy, Debug)]
 pub struct SealedColumn {
     /// Table; it has `org_id`.
     pub table: &'static str,
-    /// Text columns that name a row within the organisation.
+    /// Columns (texts or whole numbers) that name a row within the organisation.
     pub keys: &'static [&'static str],
     /// Column; may be NULL.
     pub column: &'static str,
@@ -28,8 +21,6 @@ pub struct SealedColumn {
     pub context: &'static str,
     /// Columns (of `keys`) whose values follow in the context, each after `|`.
     pub bound: &'static [&'static str],
-    /// Whether a rotation can seal it anew.
-    pub rotated: Rotated,
 }
 
 impl SealedColumn {
@@ -40,16 +31,16 @@ impl SealedColumn {
         context: &'static str,
         bound: &'static [&'static str],
     ) -> Self {
-        Self { table, keys, column, context, bound, rotated: Rotated::Anew }
+        Self { table, keys, column, context, bound }
     }
 
     /// The context of the row with these key values, in the order of `keys`.
-    pub(super) fn context_of(&self, row: &[String]) -> String {
+    pub(super) fn context_of(&self, row: &[KeyValue]) -> String {
         let mut context = self.context.to_owned();
         for bound in self.bound {
             let at = self.keys.iter().position(|key| key == bound);
             context.push('|');
-            context.push_str(at.and_then(|at| row.get(at)).map_or("", String::as_str));
+            context.push_str(&at.and_then(|at| row.get(at)).map_or_else(String::new, ToString::to_string));
         }
         context
     }
@@ -78,14 +69,8 @@ pub const SEALED: &[SealedColumn] = &[
         "arc_keys.sealed_key",
         &["domain", "selector"],
     ),
-    SealedColumn {
-        table: "audit",
-        keys: &[],
-        column: "sealed",
-        context: "audit.sealed",
-        bound: &[],
-        rotated: Rotated::Never("the audit chain hashes it as it stands, and its rows cannot be changed"),
-    },
+    SealedColumn::new("audit_private", &["seq", "field"], "sealed", "audit_private.sealed", &["seq", "field"]),
+    SealedColumn::new("audit_persons", &["pseudonym"], "sealed_name", "audit_persons.sealed_name", &["pseudonym"]),
 ];
 
 /// Columns of octets that are not sealed under a data key: table, column, what they are.

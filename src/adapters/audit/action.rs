@@ -1,0 +1,187 @@
+//! Every action that the audit knows: one line each, from which the names, the filter of `sentra audit list` and the
+//! table in `docs/audit.md` are made.
+//!
+//! To add one, add its lines under its noun and run `SENTRA_BLESS=1 cargo test --test main audit::documented`. What
+//! goes into `private` is kept apart from the chain and can be erased; nothing personal belongs into `detail`.
+
+/// What the table in `docs/audit.md` says of an action.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionDoc {
+    /// What happened, a sentence.
+    pub what: &'static str,
+    /// What the subject names.
+    pub subject: &'static str,
+    /// Fields of `detail`.
+    pub detail: &'static str,
+    /// Fields of `private`.
+    pub private: &'static str,
+}
+
+macro_rules! actions {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $text:literal ($subject:literal; $detail:literal; $private:literal) )*) => {
+        /// What was done, `noun.verb`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum AuditAction {
+            $( $(#[doc = $doc])+ $name, )*
+        }
+
+        impl AuditAction {
+            /// All of them, in the order of the reference.
+            pub const ALL: &'static [Self] = &[$( Self::$name, )*];
+
+            /// The name in the chain.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $( Self::$name => $text, )*
+                }
+            }
+
+            /// What the reference says.
+            #[must_use]
+            pub const fn doc(self) -> ActionDoc {
+                match self {
+                    $( Self::$name => ActionDoc {
+                        what: concat!($($doc),+),
+                        subject: $subject,
+                        detail: $detail,
+                        private: $private,
+                    }, )*
+                }
+            }
+        }
+    };
+}
+
+// (subject; fields of detail; fields of private)
+actions! {
+    /// The server is up: listeners are bound, rules and keys are loaded.
+    SystemStart = "system.start" ("version of the program"; "ruleset, keys"; "-")
+    /// The server has drained and ends.
+    SystemStop = "system.stop" ("version of the program"; "-"; "-")
+    /// Rules and certificates were read again, or refused (then what ran stays).
+    SystemReload = "system.reload" ("`taken_up` or `refused`"; "ruleset"; "-")
+
+    /// An organisation was created, with its keys and tokens.
+    OrgCreate = "org.create" ("name of the organisation"; "mode"; "-")
+    /// A setting was changed.
+    OrgSet = "org.set" ("name of the setting"; "setting, value"; "value (with an address in it)")
+    /// An organisation was shown, with addresses of executives and administrators.
+    OrgShow = "org.show" ("id of the organisation"; "-"; "-")
+    /// A protected mailbox was added, or its aliases were replaced.
+    MailboxAdd = "mailbox.add" ("address"; "aliases (count)"; "-")
+    /// A protected mailbox was removed.
+    MailboxRemove = "mailbox.remove" ("address"; "aliases (count)"; "-")
+    /// A domain was registered.
+    DomainAdd = "domain.add" ("domain"; "-"; "-")
+    /// A domain was removed.
+    DomainRemove = "domain.remove" ("domain"; "-"; "-")
+    /// An executive was added, or the addresses were replaced.
+    ExecutiveAdd = "executive.add" ("`executive`"; "addresses (count)"; "name, addresses")
+    /// An executive was removed.
+    ExecutiveRemove = "executive.remove" ("`executive`"; "addresses (count)"; "name, addresses")
+    /// An administrator was added.
+    AdminAdd = "admin.add" ("address"; "-"; "-")
+    /// An administrator was removed.
+    AdminRemove = "admin.remove" ("address"; "-"; "-")
+    /// One of the organisation's own accounts was added.
+    OwnAccountAdd = "own_account.add" ("account, masked"; "-"; "-")
+    /// One of the organisation's own accounts was removed.
+    OwnAccountRemove = "own_account.remove" ("account, masked"; "-"; "-")
+    /// The own accounts were listed, masked.
+    OwnAccountList = "own_account.list" ("`accounts`"; "count"; "-")
+    /// A token was made anew and shown once.
+    TokenRotate = "token.rotate" ("`ingress` or `return`"; "-"; "-")
+    /// The rotation of a key was begun: the new key is known to every node and used by none.
+    KeysRotate = "keys.rotate" ("`data`, `fingerprint` or `signing`"; "key"; "-")
+    /// The new key is the one that is used.
+    KeysActivate = "keys.activate" ("`data`, `fingerprint` or `signing`"; "key"; "-")
+    /// The rotation ended: so many values were sealed or fingerprinted anew, so many do not open.
+    KeysRotated = "keys.rotated" ("`data`, `fingerprint` or `signing`"; "key, values, unreadable"; "-")
+    /// An old key was destroyed, because nothing is under it; of a signing key the public half stays.
+    KeysDestroy = "keys.destroy" ("`data`, `fingerprint` or `signing`"; "key, kept"; "-")
+    /// The organisation's keys were wrapped by another master key.
+    KeysRewrap = "keys.rewrap" ("`master`"; "keys (count), master (number)"; "-")
+    /// A user's password was set.
+    UserPassword = "user.password" ("address"; "-"; "-")
+
+    /// A message was held.
+    QuarantineHold = "quarantine.hold" ("entry"; "severity, score, codes"; "-")
+    /// Entries were listed, with addresses and subjects.
+    QuarantineList = "quarantine.list" ("`entries`"; "states"; "-")
+    /// An entry was shown, with addresses and subject.
+    QuarantineShow = "quarantine.show" ("entry"; "-"; "-")
+    /// The received octets of an entry were taken out.
+    QuarantineExport = "quarantine.export" ("entry"; "-"; "-")
+    /// Somebody took an entry into work.
+    QuarantineClaimed = "quarantine.claimed" ("entry"; "from, to"; "reason")
+    /// Somebody gave an entry back.
+    QuarantineHeld = "quarantine.held" ("entry"; "from, to"; "reason")
+    /// The release of an entry was approved.
+    QuarantineApproved = "quarantine.approved" ("entry"; "from, to"; "reason")
+    /// An entry expired.
+    QuarantineExpired = "quarantine.expired" ("entry"; "from, to"; "reason")
+    /// Fraud was confirmed; the body is kept as evidence.
+    QuarantineRejected = "quarantine.rejected" ("entry"; "from, to"; "reason")
+    /// The body was deleted; the row stays.
+    QuarantineDeleted = "quarantine.deleted" ("entry"; "from, to"; "reason")
+    /// A release was queued.
+    QuarantineRelease = "quarantine.release" ("entry"; "recipients (count), of"; "reason, recipients")
+    /// The next hop took a release.
+    QuarantineReleased = "quarantine.released" ("entry"; "attempts, maybe_twice"; "-")
+    /// A release was given up; the entry is held again.
+    QuarantineReleaseFailed = "quarantine.release_failed" ("entry"; "attempts, maybe_twice"; "-")
+    /// A notice to administrators was given up.
+    NoticeFailed = "notice.failed" ("row of the outbox"; "attempts, maybe_twice"; "-")
+    /// Bodies that no entry names were removed.
+    QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
+
+    /// A batch of supplier records was imported.
+    SuppliersImport = "suppliers.import" ("name of the source"; "created, updated, accounts_added, accounts_changed, accounts_verified, accounts_held_back, verified_flag"; "-")
+    /// All supplier records left with their account numbers.
+    SuppliersExport = "suppliers.export" ("form of the export"; "-"; "-")
+    /// A supplier was shown, with contacts.
+    SuppliersShow = "suppliers.show" ("id of the supplier"; "-"; "-")
+
+    /// Private fields of the audit were shown.
+    AuditReveal = "audit.reveal" ("`entries`"; "filters"; "-")
+    /// The audit was exported.
+    AuditExport = "audit.export" ("`entries`"; "since_seq, revealed"; "-")
+    /// The signed head was written to the anchor store.
+    AuditAnchor = "audit.anchor" ("number of the anchor"; "seq"; "-")
+    /// A restored database was accepted: the anchors written after its state no longer count.
+    AuditAcceptRestore = "audit.accept_restore" ("number of the anchor"; "seq"; "reason")
+    /// Entries up to an anchored head were removed; the checkpoint is kept.
+    AuditPrune = "audit.prune" ("seq of the checkpoint"; "removed"; "-")
+    /// Private fields were erased.
+    AuditErase = "audit.erase" ("`private fields`"; "fields, persons"; "-")
+}
+
+impl AuditAction {
+    /// The action by its name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_noun_verb_and_unique() {
+        let names: BTreeSet<&str> = AuditAction::ALL.iter().map(|action| action.as_str()).collect();
+        assert_eq!(names.len(), AuditAction::ALL.len());
+        for action in AuditAction::ALL {
+            let name = action.as_str();
+            let (noun, verb) = name.split_once('.').unwrap();
+            let lower =
+                |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            assert!(lower(noun) && lower(verb), "{name}");
+            assert!(action.doc().what.ends_with('.'), "{name}: a sentence ends with a full stop");
+            assert_eq!(AuditAction::from_name(name), Some(*action));
+        }
+    }
+}

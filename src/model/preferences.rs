@@ -1,0 +1,143 @@
+//! What an organisation may choose, one line a choice: name, meaning and which values are valid.
+//!
+//! A preference is a short text in the `settings` table, set by `sentra org set NAME=VALUE`, checked against this list
+//! and cached with the organisation. Whoever needs a choice adds a line to [`PREFERENCES`] and reads it with
+//! [`Preferences::get`]; nothing else changes.
+
+use std::collections::BTreeMap;
+
+/// Characters of a value.
+const MAX_VALUE: usize = 200;
+
+/// One thing that an organisation may choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Preference {
+    /// Name in commands, JSON and the database: `group.name`.
+    pub name: &'static str,
+    /// What it decides, for help and documentation.
+    pub doc: &'static str,
+    /// Value while nothing is chosen.
+    pub default: &'static str,
+    /// Which values are valid.
+    pub values: Values,
+}
+
+/// Which values a preference takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Values {
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A whole number in these bounds, inclusive.
+    Number(u32, u32),
+}
+
+impl Values {
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn allow(self, value: &str) -> bool {
+        match self {
+            Self::OneOf(words) => words.contains(&value),
+            Self::Number(least, most) => {
+                let number = value.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+                number.is_some_and(|number| number.to_string() == value)
+            }
+        }
+    }
+
+    /// In words, for errors and help.
+    #[must_use]
+    pub fn described(self) -> String {
+        match self {
+            Self::OneOf(words) => words.join(", "),
+            Self::Number(least, most) => format!("a whole number from {least} to {most}"),
+        }
+    }
+}
+
+/// Languages in which banners and notices speak (ISO 639-1).
+pub const LANGUAGES: &[&str] = &["en", "de", "fr", "es", "nl", "it", "pt", "pl"];
+
+/// Everything that can be chosen, in the order of its names.
+pub const PREFERENCES: &[Preference] = &[
+    Preference {
+        name: "banner.language",
+        doc: "Language of banners and companion notices",
+        default: "en",
+        values: Values::OneOf(LANGUAGES),
+    },
+    Preference {
+        name: "banner.verified",
+        doc: "Show a calm line on mail whose account matches the verified record; it changes such mail, which breaks its DKIM signature",
+        default: "off",
+        values: Values::OneOf(&["off", "on"]),
+    },
+];
+
+/// The preference of that name.
+#[must_use]
+pub fn preference(name: &str) -> Option<&'static Preference> {
+    PREFERENCES.iter().find(|preference| preference.name == name)
+}
+
+/// What an organisation has chosen. What it has not chosen has its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preferences(BTreeMap<&'static str, String>);
+
+impl Preferences {
+    /// Takes one choice up. A name or value that this version does not know is left out: the default holds.
+    pub fn take_up(&mut self, name: &str, value: String) {
+        if let Some(known) = preference(name)
+            && value.len() <= MAX_VALUE
+            && known.values.allow(&value)
+        {
+            self.0.insert(known.name, value);
+        }
+    }
+
+    /// The value of a preference: chosen, or its default; empty for a name that is not in [`PREFERENCES`].
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        match self.0.get(name) {
+            Some(value) => value,
+            None => preference(name).map_or("", |known| known.default),
+        }
+    }
+
+    /// A preference whose values are numbers; 0 for any other.
+    #[must_use]
+    pub fn number(&self, name: &str) -> u32 {
+        self.get(name).parse().unwrap_or(0)
+    }
+
+    /// All preferences with their values, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        PREFERENCES.iter().map(|known| (known.name, self.get(known.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_valid_value_and_names_are_unique_and_sorted() {
+        for known in PREFERENCES {
+            assert!(known.values.allow(known.default), "{}", known.name);
+        }
+        assert!(PREFERENCES.is_sorted_by(|left, right| left.name < right.name));
+    }
+
+    #[test]
+    fn only_known_values_are_taken_up() {
+        let mut chosen = Preferences::default();
+        chosen.take_up("banner.language", "de".to_owned());
+        chosen.take_up("banner.verified", "maybe".to_owned());
+        chosen.take_up("banner.nothing", "on".to_owned());
+        assert_eq!(chosen.get("banner.language"), "de");
+        assert_eq!(chosen.get("banner.verified"), "off");
+        assert_eq!(chosen.get("banner.nothing"), "");
+        for (value, valid) in [("0", false), ("1", true), ("01", false), ("365", true), ("366", false)] {
+            assert_eq!(Values::Number(1, 365).allow(value), valid, "{value}");
+        }
+    }
+}
