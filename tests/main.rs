@@ -32,6 +32,7 @@ mod mailpath;
 mod next_hop;
 mod operator;
 mod outages;
+mod plaintext;
 mod reload;
 mod smtp_server;
 mod store;

@@ -50,7 +50,8 @@ pub fn passes(
     if traces.is_empty() {
         return 0;
     }
-    let codes = known_codes(organisation.id, &message_id, &addresses(recipients), keyring).unwrap_or_default();
+    let codes =
+        known_codes(organisation.id, &message_id, &addresses(recipients), keyring).unwrap_or_default();
     codes.iter().flat_map(|code| traces.iter().map(|trace| trace.count(code))).max().unwrap_or(0)
 }
 
@@ -85,7 +86,9 @@ pub(super) fn known_codes(
 ) -> Result<Vec<String>, PortError> {
     let mut codes = Vec::new();
     for address in addresses.iter().take(MAX_TRACE_RECIPIENTS) {
-        codes.extend(keyring.fingerprints_text(org, "trace", &coded_text(message_id, address))?.iter().map(shortened));
+        codes.extend(
+            keyring.fingerprints_text(org, "trace", &coded_text(message_id, address))?.iter().map(shortened),
+        );
     }
     Ok(codes)
 }

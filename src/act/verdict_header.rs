@@ -169,7 +169,8 @@ pub fn verify_header(
     let message_id = first_value(octets, "message-id");
     let hash = URL_SAFE_NO_PAD
         .encode(aws_lc_rs::digest::digest(&SHA256, octets.get(body_start(octets)..).unwrap_or_default()));
-    let (found, traced, recipients_known) = recipients(octets, organisation, &message_id, candidates, keyring);
+    let (found, traced, recipients_known) =
+        recipients(octets, organisation, &message_id, candidates, keyring);
     let mut given: Vec<String> = candidates.iter().map(EmailAddress::folded).collect();
     given.sort_unstable();
     given.dedup();

@@ -182,7 +182,8 @@ impl LocalKeyring {
         }
         Err(PortError::Transient {
             what: "keys",
-            detail: "the database has not confirmed the keys for too long: nothing is sealed with them".to_owned(),
+            detail: "the database has not confirmed the keys for too long: nothing is sealed with them"
+                .to_owned(),
         })
     }
 }
@@ -235,7 +236,10 @@ impl Keyring for LocalKeyring {
         // A node that was cut off may meet a value under a key that it has not read yet: trying again helps.
         let key = keys.data.get(sealed.key_id).ok_or_else(|| PortError::Transient {
             what: "keys",
-            detail: format!("organisation {org} has no data key {} here, which sealed a value", sealed.key_id),
+            detail: format!(
+                "organisation {org} has no data key {} here, which sealed a value",
+                sealed.key_id
+            ),
         })?;
         open(key, &format!("{org}|{context}"), &sealed).map_err(|_| {
             permanent(&format!("a sealed {context} of organisation {org} is damaged or belongs elsewhere"))

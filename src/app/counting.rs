@@ -30,7 +30,8 @@ impl Count for Counting {
     async fn destroy_keys(&self) -> Result<usize, PortError> {
         let mut destroyed = 0_usize;
         for organisation in self.0.organisations().await? {
-            destroyed = destroyed.saturating_add(self.0.destroy_old_keys(organisation.id, "system").await?.len());
+            destroyed =
+                destroyed.saturating_add(self.0.destroy_old_keys(organisation.id, "system").await?.len());
         }
         Ok(destroyed)
     }

@@ -118,7 +118,9 @@ fn table(organisation: &Organisation, status: &KeyStatus) -> Vec<Vec<String>> {
 fn rotation(purpose: &PurposeStatus) -> String {
     match &purpose.rotation {
         None => "-".to_owned(),
-        Some(last) if last.phase == "done" => format!("done {}", last.updated_at.get(..10).unwrap_or_default()),
+        Some(last) if last.phase == "done" => {
+            format!("done {}", last.updated_at.get(..10).unwrap_or_default())
+        }
         Some(now) => format!(
             "unfinished ({}, {} of {}): run `sentra keys rotate --purpose {}` again",
             now.phase, now.done, now.total, purpose.purpose
@@ -225,7 +227,10 @@ fn tell(
         ),
         KeyPurpose::Signing => "earlier signatures still verify".to_owned(),
     };
-    io.line(&format!("{}: {purpose} key {} is used, rotation {how}: {what}", organisation.name, report.key_id))
+    io.line(&format!(
+        "{}: {purpose} key {} is used, rotation {how}: {what}",
+        organisation.name, report.key_id
+    ))
 }
 
 fn tell_master(

@@ -110,9 +110,10 @@ impl Altered {
     fn words(self) -> (&'static str, &'static str) {
         const UNCHECKED: &str = "treat the message as unchecked";
         match self {
-            Self::MessageIdOrTrace => {
-                ("the signature does not fit: Message-ID or X-Sentra-Trace were altered after Sentra", UNCHECKED)
-            }
+            Self::MessageIdOrTrace => (
+                "the signature does not fit: Message-ID or X-Sentra-Trace were altered after Sentra",
+                UNCHECKED,
+            ),
             Self::Verdict => (
                 "the signature does not fit: X-Sentra-Verdict was altered, the record says another verdict",
                 UNCHECKED,

@@ -155,9 +155,8 @@ pub(super) fn unwrap(masters: &Masters, org: OrgId, wrapped: &[WrappedKey]) -> R
     let keys = keys.into_iter().map(|(id, (_, key))| Ok((id, cipher(&key)?)));
     let data = Versions { active, keys: keys.collect::<Result<_, PortError>>()? };
     let (active, keys) = take(KeyPurpose::Fingerprint)?;
-    let hmac = |(id, (_, key)): (u32, (KeyState, Zeroizing<Vec<u8>>))| {
-        (id, hmac::Key::new(hmac::HMAC_SHA256, &key))
-    };
+    let hmac =
+        |(id, (_, key)): (u32, (KeyState, Zeroizing<Vec<u8>>))| (id, hmac::Key::new(hmac::HMAC_SHA256, &key));
     let fingerprint = Versions { active, keys: keys.into_iter().map(hmac).collect() };
     let (active, keys) = take(KeyPurpose::Signing)?;
     let mut signing = None;

@@ -145,7 +145,8 @@ mod tests {
             assert_eq!(error.is_transient(), transient, "{name}");
         }
         let nowhere = MasterKeySource::Command(vec!["/nowhere/kms".to_owned(), "hunter2".to_owned()]);
-        let text = nowhere.fetch("keys.master_key_command", Duration::from_secs(60)).await.unwrap_err().to_string();
+        let text =
+            nowhere.fetch("keys.master_key_command", Duration::from_secs(60)).await.unwrap_err().to_string();
         assert!(text.contains("/nowhere/kms") && !text.contains("hunter2"), "{text}");
     }
 

@@ -71,7 +71,10 @@ fn a_data_key_is_known_before_it_seals_and_opens_after_it() {
     assert_eq!(ahead.open(a, "c", &old).unwrap(), b"old");
     let anew = ahead.reseal(a, "c", &old).unwrap().unwrap();
     assert_eq!((sealed_under(&anew), ahead.reseal(a, "c", &anew).unwrap()), (Some(2), None));
-    assert!(ahead.reseal(a, "another", &old).is_err(), "a value that does not belong there is not sealed anew");
+    assert!(
+        ahead.reseal(a, "another", &old).is_err(),
+        "a value that does not belong there is not sealed anew"
+    );
 }
 
 #[test]
@@ -111,7 +114,8 @@ fn fingerprints_are_asked_for_under_every_key() {
     ring.load(a, &first).unwrap();
     let before = ring.fingerprint_text(a, "name", "acme").unwrap();
     assert_eq!(ring.fingerprints_text(a, "name", "acme").unwrap(), [before]);
-    ring.load(a, &activated(with(&ring, a, first, KeyPurpose::Fingerprint), KeyPurpose::Fingerprint)).unwrap();
+    ring.load(a, &activated(with(&ring, a, first, KeyPurpose::Fingerprint), KeyPurpose::Fingerprint))
+        .unwrap();
     let after = ring.fingerprint_text(a, "name", "acme").unwrap();
     assert_ne!(before, after);
     assert_eq!(ring.fingerprints_text(a, "name", "acme").unwrap(), [after, before]);
@@ -127,8 +131,9 @@ fn master_keys_hand_over() {
     let both = LocalKeyring::with(&second, std::slice::from_ref(&first)).unwrap();
     both.load(a, &rows).unwrap();
     assert_eq!(both.open(a, "c", &sealed).unwrap(), b"kept");
-    let rewrap = |row: &WrappedKey| {
-        WrappedKey { wrapped: both.rewrap(a, row).unwrap().expect("under the first"), ..row.clone() }
+    let rewrap = |row: &WrappedKey| WrappedKey {
+        wrapped: both.rewrap(a, row).unwrap().expect("under the first"),
+        ..row.clone()
     };
     let anew: Vec<WrappedKey> = rows.iter().map(rewrap).collect();
     assert!(anew.iter().all(|row| both.rewrap(a, row).unwrap().is_none()), "once is enough");

@@ -112,18 +112,20 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let (sql, keys) = match member {
-            Membership::Mailbox(mailbox) => {
-                ("DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2", vec![mailbox.address.folded()])
-            }
+            Membership::Mailbox(mailbox) => (
+                "DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2",
+                vec![mailbox.address.folded()],
+            ),
             Membership::Domain(domain) => {
                 ("DELETE FROM org_domains WHERE org_id = $1 AND domain = $2", vec![domain.to_string()])
             }
             Membership::Executive(executive) => {
                 ("DELETE FROM executives WHERE org_id = $1 AND folded = $2", vec![fold_name(&executive.name)])
             }
-            Membership::Admin(email) => {
-                ("DELETE FROM users WHERE org_id = $1 AND folded = $2 AND role = 'admin'", vec![email.folded()])
-            }
+            Membership::Admin(email) => (
+                "DELETE FROM users WHERE org_id = $1 AND folded = $2 AND role = 'admin'",
+                vec![email.folded()],
+            ),
             Membership::OwnAccount(account) => {
                 let prints = self.keyring.fingerprints(org, &account.comparison_key())?;
                 (REMOVE_OWN_ACCOUNT, prints.iter().map(|print| print.to_hex()).collect())
@@ -318,7 +320,9 @@ impl Store {
         account: &Account,
     ) -> Result<(), StoreError> {
         let prints = self.keyring.fingerprints(org, &account.comparison_key())?;
-        let Some((fingerprint, before)) = prints.split_first() else { return Err(damaged("fingerprint key")) };
+        let Some((fingerprint, before)) = prints.split_first() else {
+            return Err(damaged("fingerprint key"));
+        };
         let sealed = self.keyring.seal(org, "own_accounts.sealed_number", account.reveal().as_bytes())?;
         // The same account under a key that is being rotated: one row is enough.
         for print in before {

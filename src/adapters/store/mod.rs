@@ -27,14 +27,16 @@ pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
 pub use error::StoreError;
-pub use keys::{KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED};
 pub use journal::{JournalWriter, OpenIntent};
+pub use keys::{
+    KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED,
+};
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use quarantine::{HeldEntry, OPEN_STATES};
-pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use record::RecordedVerdict;
+pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;
 pub use system::SystemRead;
 

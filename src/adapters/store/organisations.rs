@@ -1,8 +1,8 @@
 //! Organisations: creating, and reading whole.
 
 use super::error::{StoreError, damaged};
-use super::settings::{checked_name, checked_tenant, from_word, taken, word};
 use super::members::token_context;
+use super::settings::{checked_name, checked_tenant, from_word, taken, word};
 use super::{Store, SystemRead, audit, config_changed, keys, placed};
 use crate::adapters::audit::AuditAction;
 use crate::model::{

@@ -1,7 +1,7 @@
 //! Reading the record of one message.
 
-use super::error::StoreError;
 use super::Store;
+use super::error::StoreError;
 use crate::model::OrgId;
 use serde::Serialize;
 use sqlx::Row as _;
@@ -24,7 +24,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn recorded_verdict(&self, org: OrgId, id: &str) -> Result<Option<RecordedVerdict>, StoreError> {
+    pub async fn recorded_verdict(
+        &self,
+        org: OrgId,
+        id: &str,
+    ) -> Result<Option<RecordedVerdict>, StoreError> {
         let sql = "SELECT action, severity, score, codes FROM messages WHERE org_id = $1 AND id = $2";
         let mut read = self.database.scope(org).read().await?;
         let row = sqlx::query(sql).bind(org.to_string()).bind(id).fetch_optional(&mut *read).await?;

@@ -63,8 +63,10 @@ impl Store {
             }
             KeyPurpose::Fingerprint => {
                 self.refingerprint_pass(org, &mut |_| {}).await?;
-                let left = self.fingerprints_by_key(org).await?.get(&id).copied().unwrap_or(0);
-                (left == 0).then_some(End::Gone)
+                // 0: those of which nobody knows which key made them.
+                let by_key = self.fingerprints_by_key(org).await?;
+                let under = |key: u32| by_key.get(&key).copied().unwrap_or(0);
+                (under(id) == 0 && under(0) == 0).then_some(End::Gone)
             }
             KeyPurpose::Signing => Some(End::Public(self.keyring.without_private_half(org, &row.key)?)),
         })

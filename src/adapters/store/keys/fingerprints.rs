@@ -7,8 +7,8 @@
 //! What cannot be made anew: the facts recorded of past messages, the sender history, and the codes in trace fields of
 //! mail under way. They are found under the old key as long as that is kept (`limits::FINGERPRINT_GRACE`).
 
-use super::super::database::Durability;
 use super::super::audit::{PERSON, person_context};
+use super::super::database::Durability;
 use super::super::error::damaged;
 use super::super::{Store, StoreError, scheme_from_name};
 use super::reseal::Batch;
@@ -273,7 +273,10 @@ async fn rename(
     let sql = format!("SELECT 1 FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.within, 3));
     let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(anew);
     if bind(query, &within).fetch_optional(&mut *write).await?.is_some() {
-        tracing::error!(table, "a value was entered twice during the rotation of its key; the first entry counts");
+        tracing::error!(
+            table,
+            "a value was entered twice during the rotation of its key; the first entry counts"
+        );
         if column.second == Second::Stays {
             return Ok(false);
         }

@@ -63,9 +63,7 @@ pub(super) async fn insert(
 }
 
 /// The keys of all organisations.
-pub(super) async fn of_all(
-    read: &mut AnyConnection,
-) -> Result<BTreeMap<OrgId, Vec<WrappedKey>>, StoreError> {
+pub(super) async fn of_all(read: &mut AnyConnection) -> Result<BTreeMap<OrgId, Vec<WrappedKey>>, StoreError> {
     let mut keys: BTreeMap<OrgId, Vec<WrappedKey>> = BTreeMap::new();
     let rows = sqlx::query(
         "SELECT org_id, purpose, key_id, wrapped, state, created_at, changed_at FROM org_keys ORDER BY org_id",

@@ -49,8 +49,9 @@ impl Store {
             batch.seen = batch.seen.saturating_add(1);
             match self.keyring.reseal(org, &column.context_of(&keys), &sealed) {
                 Ok(Some(anew)) => {
-                    batch.done =
-                        batch.done.saturating_add(update(&mut write, org, column, &keys, &sealed, anew).await?);
+                    batch.done = batch
+                        .done
+                        .saturating_add(update(&mut write, org, column, &keys, &sealed, anew).await?);
                 }
                 Ok(None) => {}
                 // Its key may come with the next look at the database; the rotation is then tried again.

@@ -69,8 +69,20 @@ pub const SEALED: &[SealedColumn] = &[
         "arc_keys.sealed_key",
         &["domain", "selector"],
     ),
-    SealedColumn::new("audit_private", &["seq", "field"], "sealed", "audit_private.sealed", &["seq", "field"]),
-    SealedColumn::new("audit_persons", &["pseudonym"], "sealed_name", "audit_persons.sealed_name", &["pseudonym"]),
+    SealedColumn::new(
+        "audit_private",
+        &["seq", "field"],
+        "sealed",
+        "audit_private.sealed",
+        &["seq", "field"],
+    ),
+    SealedColumn::new(
+        "audit_persons",
+        &["pseudonym"],
+        "sealed_name",
+        "audit_persons.sealed_name",
+        &["pseudonym"],
+    ),
 ];
 
 /// Columns of octets that are not sealed under a data key: table, column, what they are.

@@ -104,7 +104,8 @@ impl Store {
                     values,
                 });
             }
-            let others = |by: &BTreeMap<u32, i64>| by.iter().filter(|(id, _)| **id != active).map(|(_, n)| n).sum();
+            let others =
+                |by: &BTreeMap<u32, i64>| by.iter().filter(|(id, _)| **id != active).map(|(_, n)| n).sum();
             purposes.push(PurposeStatus {
                 purpose: purpose.as_str(),
                 active,
