@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{Count, Refresh};
+use crate::ports::{Count, PortError, Refresh};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
 use std::collections::BTreeMap;
@@ -69,16 +69,16 @@ pub async fn measure(counting: Arc<dyn Count>, stop: CancellationToken) {
 /// Removes bodies that a crash left without an entry, and keys that are over.
 pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
     while pause(limits::SWEEP_EVERY, &stop).await {
-        match counting.sweep_bodies().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
-            Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
-        }
-        match counting.destroy_keys().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "old keys under which nothing is left were destroyed"),
-            Err(error) => tracing::warn!(%error, "old keys could not be looked at"),
-        }
+        swept(counting.sweep_bodies().await, "bodies without an entry");
+        swept(counting.destroy_keys().await, "old keys under which nothing is left");
+    }
+}
+
+fn swept(outcome: Result<usize, PortError>, what: &'static str) {
+    match outcome {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "{what}: removed"),
+        Err(error) => tracing::warn!(%error, "{what}: could not be looked for"),
     }
 }
 

@@ -90,6 +90,9 @@ pub struct WrappedKey {
     pub wrapped: Vec<u8>,
 }
 
+/// An unwrapped key, wiped when dropped.
+type Plain = (KeyState, Zeroizing<Vec<u8>>);
+
 /// What identifies a key and its use, without the key.
 pub(super) type Known = (KeyPurpose, u32, KeyState);
 
@@ -134,7 +137,7 @@ pub(super) fn known(wrapped: &[WrappedKey]) -> Vec<Known> {
 /// # Errors
 /// [`PortError::Permanent`] when no master key opens one, one is damaged, or a purpose has no active key.
 pub(super) fn unwrap(masters: &Masters, org: OrgId, wrapped: &[WrappedKey]) -> Result<OrgKeys, PortError> {
-    let mut plain: BTreeMap<KeyPurpose, BTreeMap<u32, (KeyState, Zeroizing<Vec<u8>>)>> = BTreeMap::new();
+    let mut plain: BTreeMap<KeyPurpose, BTreeMap<u32, Plain>> = BTreeMap::new();
     for row in wrapped {
         let context = wrapping_context(org, row.purpose, row.key_id, row.state);
         let key = masters.unwrap(&context, &row.wrapped).map_err(|_| {
@@ -155,8 +158,7 @@ pub(super) fn unwrap(masters: &Masters, org: OrgId, wrapped: &[WrappedKey]) -> R
     let keys = keys.into_iter().map(|(id, (_, key))| Ok((id, cipher(&key)?)));
     let data = Versions { active, keys: keys.collect::<Result<_, PortError>>()? };
     let (active, keys) = take(KeyPurpose::Fingerprint)?;
-    let hmac =
-        |(id, (_, key)): (u32, (KeyState, Zeroizing<Vec<u8>>))| (id, hmac::Key::new(hmac::HMAC_SHA256, &key));
+    let hmac = |(id, (_, key)): (u32, Plain)| (id, hmac::Key::new(hmac::HMAC_SHA256, &key));
     let fingerprint = Versions { active, keys: keys.into_iter().map(hmac).collect() };
     let (active, keys) = take(KeyPurpose::Signing)?;
     let mut signing = None;

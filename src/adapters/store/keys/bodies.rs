@@ -5,7 +5,7 @@ use super::super::database::Durability;
 use super::super::quarantine::{body_context, state_of};
 use super::super::{Store, StoreError};
 use super::reseal::Batch;
-use crate::adapters::keyring::{KeyPurpose, sealed_under};
+use crate::adapters::keyring::KeyPurpose;
 use crate::limits;
 use crate::model::{HeldState, OrgId, QuarantineId};
 use sqlx::AnyConnection;
@@ -75,21 +75,22 @@ impl Store {
         let anew = tokio::task::spawn_blocking(move || keyring.reseal(org, &body_context(id), &sealed)).await;
         match anew.map_err(|error| StoreError::Unavailable(error.to_string()))? {
             Ok(None) => Ok(Body::Clean),
-            Ok(Some(anew)) => {
-                debug_assert!(sealed_under(&anew).is_some(), "what was sealed says under which key");
-                self.bodies.write(org, id, anew).await?;
-                // Deleted meanwhile: it must not come back.
-                let mut read = self.database.scope(org).read().await?;
-                if state_of(&mut read, org, id).await? == HeldState::Deleted {
-                    self.bodies.delete(org, id).await?;
-                }
-                Ok(Body::Clean)
-            }
+            Ok(Some(anew)) => self.replace_sealed(org, id, anew).await,
             Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => {
                 tracing::error!(quarantine = %id, %error, "the body of a held message cannot be opened and stays as it is");
                 Ok(Body::Unreadable)
             }
         }
+    }
+
+    async fn replace_sealed(&self, org: OrgId, id: QuarantineId, anew: Vec<u8>) -> Result<Body, StoreError> {
+        self.bodies.write(org, id, anew).await?;
+        // Deleted meanwhile: it must not come back.
+        let mut read = self.database.scope(org).read().await?;
+        if state_of(&mut read, org, id).await? == HeldState::Deleted {
+            self.bodies.delete(org, id).await?;
+        }
+        Ok(Body::Clean)
     }
 }
