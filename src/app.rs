@@ -87,7 +87,7 @@ impl App {
         let Kept { store, book, journal, writer, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
-            Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+            Some(redis) => Some(Redis::connect(redis)?),
             None => None,
         };
         let dns = Arc::new(Dns::new(dns::Options {

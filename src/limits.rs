@@ -235,8 +235,12 @@ pub const MEASURE_EVERY: Duration = Duration::from_secs(2);
 pub const BOOK_POLL: Duration = Duration::from_secs(1);
 /// Entry of the in-process directory cache lives at most this long.
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
-/// Entries of the in-process directory cache.
-pub const CACHE_ENTRIES: u64 = 200_000;
+/// Octets of the in-process directory cache.
+pub const CACHE_OCTETS: u64 = 64 * 1_024 * 1_024;
+/// Octets of the suppliers' domain lists in memory: about 60 for each domain.
+pub const DOMAIN_CACHE_OCTETS: u64 = 256 * 1_024 * 1_024;
+/// Times that a message waits for another one's look-up of the same key before it looks itself.
+pub const MAX_FLIGHT_WAITS: usize = 4;
 /// Records that one directory query reads from the database at most.
 pub const MAX_DIRECTORY_ROWS: i64 = 10_000;
 /// Cache entries waiting to be written to Redis; beyond it they are dropped.
@@ -249,6 +253,18 @@ pub const REDIS_RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const REDIS_RETRY_MAX: Duration = Duration::from_secs(5);
 /// How often the subscription is probed: a silent half-open connection must not pass for a live one.
 pub const REDIS_PROBE: Duration = Duration::from_secs(1);
+/// Servers of one Redis URL, and as many nodes of a cluster that are learned of.
+pub const MAX_REDIS_NODES: usize = 64;
+/// Times that a command follows a cluster's MOVED or ASK, or is tried again on another node.
+pub const REDIS_REDIRECTIONS: u32 = 3;
+/// One sentinel's answer, the check of the master that it names included.
+pub const REDIS_SENTINEL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Octets of one answer in Redis; a longer one is read from the database by each node.
+pub const MAX_REDIS_VALUE: usize = 64 * 1_024;
+/// Organisations on failing nodes of a cluster that are probed; beyond it all of Redis counts as away.
+pub const MAX_SUSPENDED: usize = 1_000;
+/// Such probes at once.
+pub const REDIS_PROBES: usize = 32;
 /// Redis is given this long before the database is asked.
 pub const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 /// Draining at SIGTERM.

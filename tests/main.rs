@@ -33,6 +33,7 @@ mod next_hop;
 mod operator;
 mod outages;
 mod plaintext;
+mod redis;
 mod reload;
 mod smtp_server;
 mod store;

@@ -4,7 +4,7 @@ use crate::support::redis::{RedisServer, eventually};
 use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
-use sentra::adapters::directory::redis::Redis;
+use sentra::adapters::directory::redis::{Options as RedisOptions, Redis};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::store::{ChainCheck, Database, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
@@ -102,7 +102,7 @@ impl World {
 }
 
 fn connect(server: &RedisServer) -> Redis {
-    let redis = Redis::connect(&[server.url().into()]).unwrap();
+    let redis = Redis::connect(&RedisOptions::new(server.url())).unwrap();
     let waiting = redis.clone();
     tokio::task::block_in_place(|| eventually("the subscription", || waiting.is_subscribed()));
     redis
@@ -453,7 +453,7 @@ async fn an_unreachable_redis_costs_no_answer() {
     let world = World::new().await;
     world.import(FILE, false, false).await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let redis = Redis::connect(&[format!("redis://127.0.0.1:{port}").into()]).unwrap();
+    let redis = Redis::connect(&RedisOptions::new(format!("redis://127.0.0.1:{port}"))).unwrap();
     let directory = world.directory(Some(redis.clone()));
     check_answer(&ask(&directory, &world.organisation().await, query()).await);
     assert!(redis.announce(world.org, 9).await.unwrap_err().is_transient());

@@ -34,7 +34,7 @@ impl Readiness for Dependent {
             database: failed_unless(self.store.database().answers().await),
             redis: match &self.redis {
                 None => DependencyState::Absent,
-                Some(redis) if redis.is_subscribed() => DependencyState::Ok,
+                Some(redis) if redis.is_healthy() => DependencyState::Ok,
                 Some(_) => DependencyState::Degraded,
             },
             keys: loaded,

@@ -105,7 +105,7 @@ pub(super) async fn command(
     let at = open(globals).await?;
     let organisation = at.organisation(globals).await?;
     let redis = match &at.config.redis {
-        Some(redis) => Some(Redis::connect(std::slice::from_ref(&redis.url))?),
+        Some(redis) => Some(Redis::connect(redis)?),
         None => None,
     };
     let context = SuppliersContext {

@@ -1,14 +1,14 @@
 //! [`Settings`](super::Settings) to [`Config`]: every value gets its meaning, or a problem with place and remedy.
 
 use super::checked::{
-    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, RedisConfig,
-    SmtpConfig,
+    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
 };
 use super::checker::Checker;
 use super::error::ConfigErrors;
 use super::read::{Origin, Sourced};
 use super::settings::Secret;
 use super::tls::{self, ServerTls};
+use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::{MasterKeySource, MasterKeySources};
 use crate::limits;
 use crate::model::Domain;
@@ -244,21 +244,45 @@ impl Checker<'_> {
         Some(format!("sqlite:{}{query}", path.display()).into())
     }
 
-    fn redis(&mut self) -> Option<RedisConfig> {
+    fn redis(&mut self) -> Option<RedisOptions> {
         let redis = self.sourced.settings.redis.clone();
         let url = self.secret("redis.url", &redis.url, &redis.url_file)?;
-        let text = url.expose_secret();
-        if !["redis://", "rediss://", "redis-cluster://", "rediss-cluster://", "unix://", "redis+unix://"]
-            .iter()
-            .any(|scheme| text.starts_with(scheme))
-        {
-            self.problem(
-                "redis.url",
-                "is no Redis URL",
-                "write \"redis://HOST:6379\", or \"rediss://…\" for TLS",
-            );
+        let password = self.secret("redis.password", &redis.password, &redis.password_file);
+        let sentinel_password =
+            self.secret("redis.sentinel_password", &redis.sentinel_password, &redis.sentinel_password_file);
+        let identity = match (redis.client_certificate.as_str(), redis.client_key.as_str()) {
+            ("", "") => None,
+            ("", _) | (_, "") => {
+                let help = "set redis.client_certificate and redis.client_key, or neither";
+                self.problem("redis.client_certificate", "and its key are not both set", help);
+                None
+            }
+            (certificate, key) => {
+                let pair = tls::server(self.path(certificate), self.path(key));
+                let problem = pair.as_ref().err().map(|(_, why)| format!("cannot be used: {why}"));
+                if let Some(what) = problem {
+                    self.problem("redis.client_certificate", &what, "name PEM files that belong together");
+                }
+                pair.ok().map(|pair| (pair.certificate, pair.key))
+            }
+        };
+        if let Some((_, key)) = &identity {
+            self.warn_if_readable("redis.client_key", key);
         }
-        Some(RedisConfig { url })
+        let options = RedisOptions {
+            url,
+            username: redis.username,
+            password,
+            sentinel_username: redis.sentinel_username,
+            sentinel_password,
+            authorities: self.authorities("redis.authorities", &redis.authorities),
+            identity,
+        };
+        if let Err(error) = options.check() {
+            let what = "is no Redis URL that can be used";
+            self.problem("redis.url", what, error.to_string().trim_start_matches("redis: "));
+        }
+        Some(options)
     }
 
     fn keys(&mut self) -> Option<KeysConfig> {

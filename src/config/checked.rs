@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::tls::ServerTls;
+use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::MasterKeySources;
 use crate::model::Domain;
 use ipnet::IpNet;
@@ -26,7 +27,7 @@ pub struct Config {
     /// The database.
     pub database: DatabaseConfig,
     /// Redis, if any.
-    pub redis: Option<RedisConfig>,
+    pub redis: Option<RedisOptions>,
     /// The master key.
     pub keys: KeysConfig,
     /// Folder below which `objects/` holds the bodies of held mail.
@@ -100,13 +101,6 @@ pub struct DatabaseConfig {
     pub url: SecretString,
     /// For `migrate`; `None`: `url` serves.
     pub owner_url: Option<SecretString>,
-}
-
-/// Redis.
-#[derive(Clone, Debug)]
-pub struct RedisConfig {
-    /// `redis://…`, `rediss://…`, or `redis-cluster://…`.
-    pub url: SecretString,
 }
 
 /// The master key.

@@ -18,8 +18,7 @@ mod tests;
 
 pub use check::NARROWEST_TRUST;
 pub use checked::{
-    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, RedisConfig,
-    SmtpConfig,
+    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
 };
 pub use error::{ConfigErrors, Problem, nearest};
 pub use read::{Environment, Origin, Sourced, environment, read_bounded};

@@ -254,10 +254,33 @@ settings! {
 
     /// The cache that several servers share. Without it each server's own cache serves alone.
     redis: Redis {
-        /// `redis://…`, `rediss://…` with TLS, or `redis-cluster://HOST:PORT,HOST:PORT`. Empty: no Redis.
+        /// One server: `redis://HOST:PORT`, or `redis+unix:///PATH`. A cluster: `redis-cluster://HOST:PORT,HOST:PORT`,
+        /// some of its nodes. Sentinels: `redis+sentinel://HOST:PORT,HOST:PORT/MASTER`, the name being the one under
+        /// which they watch the master. With TLS: `rediss://`, `rediss-cluster://`, `rediss+sentinel://`. User and
+        /// password may stand before the first host (`USER:PASSWORD@`), percent-encoded. Empty: no Redis.
         url: Secret = Secret::default();
         /// File that holds `url`.
         url_file: String = String::new();
+        /// User of Redis' access control list; empty: the URL's, or `default`. It needs
+        /// `+@connection +mget +get +set +exists +publish +subscribe +role +cluster|slots` on `~sentra:*` and `&sentra:*`.
+        username: String = String::new();
+        /// Its password, instead of one in the URL.
+        password: Secret = Secret::default();
+        /// File that holds `password`.
+        password_file: String = String::new();
+        /// User at the sentinels, which have access control lists of their own.
+        sentinel_username: String = String::new();
+        /// Password at the sentinels.
+        sentinel_password: Secret = Secret::default();
+        /// File that holds `sentinel_password`.
+        sentinel_password_file: String = String::new();
+        /// Certificate authorities (PEM file) of the servers' certificates. Empty: the system's. A cluster and
+        /// sentinels name servers as they know them, mostly by address: the certificates must hold that name.
+        authorities: String = String::new();
+        /// Our own certificate (PEM file), for servers that ask for one.
+        client_certificate: String = String::new();
+        /// Its private key (PEM file).
+        client_key: String = String::new();
     }
 
     /// The master key, which wraps every organisation's keys. Keep a copy somewhere else: without it, held mail and

@@ -172,7 +172,30 @@ fn mistakes_are_named_with_line_and_remedy() {
             "postgres://",
         ),
         ("memory", "[database]\nurl = \"sqlite::memory:\"\n", "database.url names no file", "must outlive"),
-        ("redis", "[redis]\nurl = \"hunter2\"\n", "redis.url is no Redis URL (FILE:2)", "redis://HOST:6379"),
+        (
+            "redis",
+            "[redis]\nurl = \"hunter2\"\n",
+            "redis.url is no Redis URL that can be used (FILE:2)",
+            "redis://HOST:PORT",
+        ),
+        (
+            "sentinels without a master",
+            "[redis]\nurl = \"redis+sentinel://u:hunter2@h\"\n",
+            "redis.url is no Redis URL that can be used (FILE:2)",
+            "redis+sentinel://HOST:PORT/MASTER",
+        ),
+        (
+            "authorities without TLS",
+            "[redis]\nurl = \"redis://h\"\nauthorities = \"nowhere.pem\"\n",
+            "redis.authorities cannot be used",
+            "PEM file",
+        ),
+        (
+            "half an identity",
+            "[redis]\nurl = \"rediss://h\"\nclient_key = \"x\"\n",
+            "redis.client_certificate and its key are not both set",
+            "or neither",
+        ),
         (
             "two secrets",
             "[redis]\nurl = \"redis://h\"\nurl_file = \"x\"\n",

@@ -8,6 +8,7 @@
 //!
 //! A layer that fails is passed over; only a failing database is `Unavailable`, and never "not found".
 
+mod flight;
 mod local;
 pub mod memory;
 mod records;
@@ -21,10 +22,12 @@ use crate::model::{
 };
 use crate::ports::{Keyring, PortError, SupplierDirectory};
 use async_trait::async_trait;
+use flight::{Flights, Landed, Own};
 use local::{Entry, Local};
 use redis::Redis;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 /// What is known under one key. Empty means: asked, and there is nothing.
@@ -58,7 +61,9 @@ pub struct Directory {
     database: Database,
     keyring: Arc<dyn Keyring>,
     local: Local,
+    flights: Flights,
     redis: Option<Redis>,
+    reads: AtomicU64,
 }
 
 /// One key of a query with the name under which it is cached.
@@ -71,7 +76,34 @@ struct Asked {
     before: Vec<Fingerprint>,
 }
 
+/// What one message has been answered so far.
+struct View {
+    org: OrgId,
+    /// The newest generation that this message has heard of.
+    generation: i64,
+    /// The subscription under which the process's cache counts; read first: an answer read across a reconnect must
+    /// not be trusted afterwards. `None` while there is none.
+    epoch: Option<u64>,
+    found: BTreeMap<Fingerprint, Arc<Hits>>,
+}
+
+impl View {
+    fn missing<'a>(&self, asked: &'a [Asked]) -> Vec<&'a Asked> {
+        asked.iter().filter(|one| !self.found.contains_key(&one.fingerprint)).collect()
+    }
+
+    /// Takes answers in. Something newer than before makes the earlier ones old.
+    fn accept(&mut self, generation: i64, found: impl IntoIterator<Item = (Fingerprint, Arc<Hits>)>) {
+        if generation > self.generation {
+            self.generation = generation;
+            self.found.clear();
+        }
+        self.found.extend(found);
+    }
+}
+
 /// Why a lookup found no answer.
+#[derive(Clone, Copy, Debug)]
 enum Failure {
     Database,
     Keys,
@@ -81,13 +113,20 @@ impl Directory {
     /// Over an open database and, where configured, Redis.
     #[must_use]
     pub fn new(database: Database, keyring: Arc<dyn Keyring>, redis: Option<Redis>) -> Self {
-        Self { database, keyring, local: Local::new(), redis }
+        let (local, flights, reads) = (Local::new(), Flights::default(), AtomicU64::new(0));
+        Self { database, keyring, local, flights, redis, reads }
     }
 
     /// Whether news of other nodes' changes arrive: always without Redis (the organisations' book brings them).
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.redis.as_ref().is_none_or(Redis::is_subscribed)
+    }
+
+    /// How often the database was read, the lists of domains aside.
+    #[must_use]
+    pub fn database_reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// The newest generation that this node has heard of.
@@ -102,69 +141,125 @@ impl Directory {
         query: DirectoryQuery,
     ) -> Result<DirectoryAnswer, Failure> {
         let asked = self.name(organisation.id, query).map_err(|_| Failure::Keys)?;
-        let mut found: BTreeMap<Fingerprint, Arc<Hits>> = BTreeMap::new();
-        let mut generation = self.generation(organisation);
-        // Read before the caches: an answer read across a reconnect must not be trusted afterwards.
-        let epoch = self.redis.as_ref().map_or(Some(0), Redis::epoch);
-
-        if let Some(epoch) = epoch {
-            for one in &asked {
-                let hits = self.local.get(organisation.id, one.fingerprint, generation, epoch).await;
-                if let Some(hits) = hits {
-                    found.insert(one.fingerprint, hits);
-                }
+        let mut view = View {
+            org: organisation.id,
+            generation: self.generation(organisation),
+            epoch: self.redis.as_ref().map_or(Some(0), Redis::epoch),
+            found: BTreeMap::new(),
+        };
+        self.remember(&asked, &mut view).await;
+        for _ in 0..limits::MAX_FLIGHT_WAITS {
+            let missing = view.missing(&asked);
+            if missing.is_empty() {
+                break;
             }
-            count("memory", "hit", found.len());
-            count("memory", "miss", asked.len().saturating_sub(found.len()));
+            self.look_together(&missing, &mut view).await?;
         }
-
-        let mut stored = None;
-        let missing: Vec<&Asked> = asked.iter().filter(|a| !found.contains_key(&a.fingerprint)).collect();
-        if let Some(redis) = &self.redis
-            && !missing.is_empty()
-        {
-            let names: Vec<_> = missing.iter().map(|a| (a.kind, a.fingerprint)).collect();
-            if let Some(shared) = redis.read(&*self.keyring, organisation.id, generation, &names).await {
-                stored = Some(shared.stored);
-                // Something newer than what this process had: what it answered itself may be old.
-                if shared.generation > generation {
-                    generation = shared.generation;
-                    found.clear();
-                }
-                for (fingerprint, hits) in shared.found {
-                    let hits = Arc::new(hits);
-                    self.keep(organisation.id, fingerprint, generation, epoch, &hits).await;
-                    found.insert(fingerprint, hits);
-                }
-            }
-        }
-
-        let missing: Vec<&Asked> = asked.iter().filter(|a| !found.contains_key(&a.fingerprint)).collect();
+        let missing = view.missing(&asked);
         if !missing.is_empty() {
-            let read = self.ask_database(organisation.id, &missing, generation, stored).await?;
-            for (fingerprint, hits) in read.found {
-                let hits = Arc::new(hits);
-                self.keep(organisation.id, fingerprint, read.generation, epoch, &hits).await;
-                found.insert(fingerprint, hits);
-            }
-            generation = read.generation;
+            let landed = self.look(&missing, &view).await?;
+            view.accept(landed.generation, landed.found);
         }
-        let known_domains = self.known_domains(organisation.id, generation).await?;
-        Ok(assemble(&asked, &found, known_domains))
+        let known_domains = self.known_domains(organisation.id, view.generation).await?;
+        Ok(assemble(&asked, &view.found, known_domains))
     }
 
-    async fn keep(
-        &self,
-        org: OrgId,
-        fingerprint: Fingerprint,
-        generation: i64,
-        epoch: Option<u64>,
-        hits: &Arc<Hits>,
-    ) {
-        if let Some(epoch) = epoch {
-            let entry = Entry { generation, epoch, hits: Arc::clone(hits) };
-            self.local.put(org, fingerprint, entry).await;
+    /// What this process has in memory.
+    async fn remember(&self, asked: &[Asked], view: &mut View) {
+        let all: Vec<&Asked> = asked.iter().collect();
+        view.found = self.recall(&all, view).await;
+        if view.epoch.is_some() {
+            count("memory", "hit", view.found.len());
+            count("memory", "miss", asked.len().saturating_sub(view.found.len()));
         }
+    }
+
+    async fn recall(&self, asked: &[&Asked], view: &View) -> BTreeMap<Fingerprint, Arc<Hits>> {
+        let mut found = BTreeMap::new();
+        if let Some(epoch) = view.epoch {
+            for one in asked {
+                let hits = self.local.get(view.org, one.fingerprint, view.generation, epoch).await;
+                found.extend(hits.map(|hits| (one.fingerprint, hits)));
+            }
+        }
+        found
+    }
+
+    /// Looks up what nobody else is looking up, and waits for the others about the rest.
+    async fn look_together(&self, missing: &[&Asked], view: &mut View) -> Result<(), Failure> {
+        let boarded = self.flights.board(view.org, missing.iter().map(|one| one.fingerprint));
+        let own: Vec<&Asked> =
+            missing.iter().copied().filter(|one| boarded.own.holds(one.fingerprint)).collect();
+        if !own.is_empty() {
+            let landed = self.land(boarded.own, self.look(&own, view).await)?;
+            view.accept(landed.generation, landed.found.clone());
+        }
+        for other in boarded.others {
+            let Some(outcome) = flight::outcome(other).await else { continue };
+            let landed = outcome?;
+            // It may have begun before the change that this message has heard of.
+            if landed.generation >= view.generation {
+                let wanted = missing.iter().filter_map(|one| {
+                    Some((one.fingerprint, Arc::clone(landed.found.get(&one.fingerprint)?)))
+                });
+                let wanted: Vec<_> = wanted.collect();
+                count("flight", "hit", wanted.len());
+                view.accept(landed.generation, wanted);
+            }
+        }
+        Ok(())
+    }
+
+    fn land(&self, own: Own<'_>, outcome: Result<Landed, Failure>) -> Result<Arc<Landed>, Failure> {
+        let outcome = outcome.map(Arc::new);
+        own.land(outcome.clone());
+        outcome
+    }
+
+    /// Asks Redis in one round trip and the database for the rest, and keeps what was found.
+    async fn look(&self, missing: &[&Asked], view: &View) -> Result<Landed, Failure> {
+        let (mut stored, mut generation) = (None, view.generation);
+        // Somebody may have landed the answer between this message's miss and its own look-up.
+        let mut found = self.recall(missing, view).await;
+        let absent: Vec<&Asked> =
+            missing.iter().copied().filter(|one| !found.contains_key(&one.fingerprint)).collect();
+        if let Some(redis) = &self.redis
+            && !absent.is_empty()
+        {
+            let names: Vec<_> = absent.iter().map(|a| (a.kind, a.fingerprint)).collect();
+            if let Some(shared) = redis.read(&*self.keyring, view.org, generation, &names).await {
+                stored = Some(shared.stored);
+                if shared.generation > generation {
+                    found.clear();
+                }
+                generation = shared.generation;
+                for (fingerprint, hits) in shared.found {
+                    found.insert(fingerprint, self.keep(view, fingerprint, generation, hits).await);
+                }
+            }
+        }
+        let rest: Vec<&Asked> =
+            missing.iter().copied().filter(|one| !found.contains_key(&one.fingerprint)).collect();
+        if !rest.is_empty() {
+            let read = self.ask_database(view.org, &rest, generation, stored).await?;
+            if read.generation > generation {
+                found.clear();
+            }
+            generation = read.generation;
+            for (fingerprint, hits) in read.found {
+                found.insert(fingerprint, self.keep(view, fingerprint, generation, hits).await);
+            }
+        }
+        Ok(Landed { generation, found })
+    }
+
+    async fn keep(&self, view: &View, fingerprint: Fingerprint, generation: i64, hits: Hits) -> Arc<Hits> {
+        let hits = Arc::new(hits);
+        if let Some(epoch) = view.epoch {
+            let entry = Entry { generation, epoch, hits: Arc::clone(&hits) };
+            self.local.put(view.org, fingerprint, entry).await;
+        }
+        hits
     }
 
     /// Asks the database for what no cache had, and hands it to Redis.
@@ -179,6 +274,7 @@ impl Directory {
             .iter()
             .flat_map(|a| std::iter::once(&a.fingerprint).chain(&a.before).map(|print| (&a.key, *print)))
             .collect();
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let read = match records::read(&self.database, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
@@ -211,11 +307,18 @@ impl Directory {
     }
 
     async fn known_domains(&self, org: OrgId, generation: i64) -> Result<KnownDomains, Failure> {
+        let current = |cached: &Option<(i64, KnownDomains)>| match cached {
+            Some((at, domains)) if *at >= generation => Some(Arc::clone(domains)),
+            _ => None,
+        };
+        if let Some(domains) = current(&self.local.domains(org).await) {
+            return Ok(domains);
+        }
+        let reading = self.local.reading(org).await;
+        let _one_at_a_time = reading.lock().await;
         let cached = self.local.domains(org).await;
-        if let Some((at, domains)) = &cached
-            && *at >= generation
-        {
-            return Ok(Arc::clone(domains));
+        if let Some(domains) = current(&cached) {
+            return Ok(domains);
         }
         match records::known_domains(&self.database, org).await {
             Ok((at, domains)) => {

@@ -5,23 +5,27 @@
 //! key, so that somebody who writes to Redis can at worst empty the cache. One message costs one MGET at most; writing
 //! back, reconnecting and probing happen in the background, and while Redis is away nothing is asked of it.
 
+mod background;
+mod breaker;
 mod link;
+mod target;
 mod value;
 
 use super::{Hits, count};
 use crate::limits;
 use crate::model::{Fingerprint, OrgId};
 use crate::ports::{Keyring, PortError};
-use futures_util::StreamExt as _;
-use link::{Link, Subscription, Urls};
+use breaker::Breaker;
+use link::{Link, Places, away};
 use std::collections::HashMap;
-use std::str::FromStr as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use target::Target;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use target::Options;
 
 /// Channel on which changes are announced: `ORG GENERATION`.
 const CHANNEL: &str = "sentra:1:invalidate";
@@ -37,10 +41,10 @@ pub struct Redis {
 }
 
 struct Shared {
-    link: Link,
-    urls: Urls,
-    /// Whether Redis answered last: while it did not, no message asks it.
-    answers: AtomicBool,
+    places: Places,
+    /// The connection for commands; none before the first one stands.
+    link: watch::Sender<Option<Link>>,
+    breaker: Breaker,
     /// Number of the running subscription; 0 while there is none.
     epoch: AtomicU64,
     /// The newest generation of each organisation that was announced or read.
@@ -58,6 +62,7 @@ pub(super) struct Found {
 
 /// Answers on their way into Redis.
 struct Write {
+    org: OrgId,
     entries: Vec<(String, Vec<u8>)>,
     generation: Option<(String, i64, Put)>,
 }
@@ -72,28 +77,34 @@ enum Put {
 }
 
 impl Redis {
-    /// Opens connections in the background; returns at once whether or not Redis can be reached.
-    ///
-    /// `urls`: `redis://`, `rediss://` (TLS) or `redis+unix://` for one server; several of them, or one
-    /// `redis-cluster://a:1,b:2` (`rediss-cluster://`), for a cluster. Needs a running tokio runtime.
+    /// Opens connections in the background; returns at once whether or not Redis can be reached. Needs a running
+    /// tokio runtime.
     ///
     /// # Errors
-    /// [`PortError::Permanent`] for a URL of another shape; it is not repeated, it may hold a password.
-    pub fn connect(urls: &[secrecy::SecretString]) -> Result<Self, PortError> {
-        let urls = Urls::parse(urls)?;
+    /// As [`Options::check`].
+    pub fn connect(options: &Options) -> Result<Self, PortError> {
         let shared = Arc::new(Shared {
-            link: Link::open(&urls)?,
-            urls,
-            answers: AtomicBool::new(false),
+            places: Places::new(Target::new(options)?),
+            link: watch::Sender::new(None),
+            breaker: Breaker::default(),
             epoch: AtomicU64::new(0),
             heard: Mutex::new(HashMap::new()),
         });
         let (writes, queue) = mpsc::channel(limits::REDIS_WRITE_QUEUE);
         let token = CancellationToken::new();
         let tasks = Arc::new(token.clone().drop_guard());
-        tokio::spawn(token.clone().run_until_cancelled_owned(listen(Arc::clone(&shared))));
-        tokio::spawn(token.run_until_cancelled_owned(write_back(Arc::clone(&shared), queue)));
+        tokio::spawn(
+            token.clone().run_until_cancelled_owned(background::keep_connected(Arc::clone(&shared))),
+        );
+        tokio::spawn(token.clone().run_until_cancelled_owned(background::listen(Arc::clone(&shared))));
+        tokio::spawn(token.run_until_cancelled_owned(background::write_back(Arc::clone(&shared), queue)));
         Ok(Self { shared, writes, _tasks: tasks })
+    }
+
+    /// Whether commands are answered and announcements of other nodes arrive.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.is_subscribed() && self.shared.breaker.is_connected()
     }
 
     /// Whether announcements of other nodes arrive.
@@ -118,14 +129,14 @@ impl Redis {
     /// [`PortError::Transient`] when Redis is away: the other nodes then learn it from the database within a second.
     pub async fn announce(&self, org: OrgId, generation: i64) -> Result<(), PortError> {
         self.shared.hear(org, generation);
-        let mut link = self.shared.link.clone();
+        let mut connected = self.shared.link.subscribe();
         let both = async {
+            // A command that announces may have begun to connect just now.
+            let link = connected.wait_for(Option::is_some).await.ok().and_then(|link| link.clone());
+            let Some(mut link) = link else { return Ok(()) };
             ::redis::cmd("SET").arg(generation_key(org)).arg(generation).exec_async(&mut link).await?;
-            ::redis::cmd("PUBLISH")
-                .arg(CHANNEL)
-                .arg(format!("{org} {generation}"))
-                .exec_async(&mut link)
-                .await
+            let news = format!("{org} {generation}");
+            ::redis::cmd("PUBLISH").arg(CHANNEL).arg(news).exec_async(&mut link).await
         };
         match timeout(limits::REDIS_CONNECT_TIMEOUT, both).await {
             Ok(Ok(())) => Ok(()),
@@ -144,21 +155,19 @@ impl Redis {
         generation: i64,
         names: &[(&'static str, Fingerprint)],
     ) -> Option<Found> {
-        if !self.shared.answers.load(Ordering::Acquire) {
+        let Some(mut link) = self.shared.link().filter(|_| self.shared.breaker.allows(org)) else {
             count("redis", "error", names.len());
             return None;
-        }
+        };
         let keys: Vec<String> =
             names.iter().map(|(kind, fingerprint)| key(org, kind, *fingerprint)).collect();
         let mut command = ::redis::cmd("MGET");
         command.arg(generation_key(org)).arg(&keys);
-        let mut link = self.shared.link.clone();
-        let answer =
-            timeout(limits::REDIS_TIMEOUT, command.query_async::<Vec<Option<Vec<u8>>>>(&mut link)).await;
-        let Ok(Ok(values)) = answer else {
-            self.shared.lost();
-            count("redis", "error", names.len());
-            return None;
+        let asked = command.query_async::<Vec<Option<Vec<u8>>>>(&mut link);
+        let values = match timeout(limits::REDIS_TIMEOUT, asked).await {
+            Ok(Ok(values)) => values,
+            Ok(Err(error)) => return self.failed(org, error.category(), names.len()),
+            Err(_) => return self.failed(org, "no answer in time", names.len()),
         };
         let mut values = values.into_iter();
         let stored =
@@ -177,6 +186,12 @@ impl Redis {
         Some(Found { generation, stored, found })
     }
 
+    fn failed(&self, org: OrgId, why: &str, names: usize) -> Option<Found> {
+        self.shared.failed(org, why);
+        count("redis", "error", names);
+        None
+    }
+
     /// Hands answers of the database over for writing; dropped when Redis is away or the queue is full.
     ///
     /// `stored`: what the last read found as generation, if there was one.
@@ -188,13 +203,13 @@ impl Redis {
         stored: Option<Option<i64>>,
         hits: impl Iterator<Item = (&'static str, Fingerprint, &'a Hits)>,
     ) {
-        if !self.shared.answers.load(Ordering::Acquire) {
+        if !self.shared.breaker.allows(org) {
             return;
         }
         let seal = |(kind, fingerprint, hits): (&'static str, Fingerprint, &Hits)| {
             let key = key(org, kind, fingerprint);
             let sealed = value::seal(keyring, org, &key, generation, hits)?;
-            Some((key, sealed))
+            (sealed.len() <= limits::MAX_REDIS_VALUE).then_some((key, sealed))
         };
         let put = match stored {
             None => None,
@@ -202,6 +217,7 @@ impl Redis {
             Some(Some(stored)) => (stored != generation).then_some(Put::Replace),
         };
         let write = Write {
+            org,
             entries: hits.filter_map(seal).collect(),
             generation: put.map(|put| (generation_key(org), generation, put)),
         };
@@ -233,96 +249,17 @@ impl Shared {
         *known = generation.max(*known);
     }
 
-    /// Redis failed: nothing is asked of it until the background has an answer again.
-    fn lost(&self) {
-        if self.answers.swap(false, Ordering::AcqRel) {
-            tracing::warn!("redis does not answer; the database is asked until it does");
-        }
+    /// The connection for commands.
+    fn link(&self) -> Option<Link> {
+        self.link.borrow().clone()
     }
 
-    /// Asks whether Redis answers commands.
-    async fn probe(&self) -> bool {
-        let mut link = self.link.clone();
-        let ping = ::redis::cmd("PING");
-        let answers =
-            matches!(timeout(limits::REDIS_CONNECT_TIMEOUT, ping.exec_async(&mut link)).await, Ok(Ok(())));
-        if answers && !self.answers.swap(true, Ordering::AcqRel) {
-            tracing::info!("redis answers");
-        }
-        answers
-    }
-}
-
-/// Keeps a subscription for as long as the process wants one: connects, listens, and starts again when it ends.
-async fn listen(shared: Arc<Shared>) {
-    let (mut number, mut pause) = (0_u64, limits::REDIS_RETRY_FIRST);
-    loop {
-        if let Ok(Ok(mut subscription)) =
-            timeout(limits::REDIS_CONNECT_TIMEOUT, shared.urls.subscribe(number, CHANNEL)).await
-            && shared.probe().await
-        {
-            number = number.wrapping_add(1).max(1);
-            shared.epoch.store(number, Ordering::Release);
-            pause = limits::REDIS_RETRY_FIRST;
-            hear_until_lost(&shared, &mut subscription).await;
-            shared.epoch.store(0, Ordering::Release);
-            tracing::warn!("redis: the subscription to changes was lost; connecting again");
-        } else {
-            number = number.wrapping_add(1).max(1);
-        }
-        sleep(pause).await;
-        pause = pause.saturating_mul(2).min(limits::REDIS_RETRY_MAX);
-    }
-}
-
-/// Takes announcements in until the connection ends or stays silent when probed.
-async fn hear_until_lost(shared: &Shared, subscription: &mut Subscription) {
-    loop {
-        let next: Result<Option<_>, _> = timeout(limits::REDIS_PROBE, subscription.news.next()).await;
-        match next {
-            Ok(Some(message)) => {
-                let text = std::str::from_utf8(message.get_payload_bytes()).unwrap_or_default();
-                let parsed = text.split_once(' ').and_then(|(org, generation)| {
-                    Some((OrgId::from_str(org).ok()?, generation.parse::<i64>().ok()?))
-                });
-                if let Some((org, generation)) = parsed {
-                    shared.hear(org, generation);
-                }
-            }
-            Ok(None) => return,
-            Err(_) => {
-                let ping = subscription.control.ping::<::redis::Value>();
-                if !matches!(timeout(limits::REDIS_CONNECT_TIMEOUT, ping).await, Ok(Ok(_))) {
-                    return;
-                }
-                if !shared.answers.load(Ordering::Acquire) {
-                    shared.probe().await;
-                }
-            }
-        }
-    }
-}
-
-/// Writes queued answers, one pipeline each.
-async fn write_back(shared: Arc<Shared>, mut queue: mpsc::Receiver<Write>) {
-    // A little longer than in this process, so that a restarted node finds a warm cache.
-    let lifetime = limits::CACHE_TTL.saturating_add(Duration::from_secs(60)).as_secs();
-    while let Some(write) = queue.recv().await {
-        let mut pipeline = ::redis::pipe();
-        for (key, value) in &write.entries {
-            pipeline.cmd("SET").arg(key).arg(value.as_slice()).arg("EX").arg(lifetime).ignore();
-        }
-        if let Some((key, generation, put)) = &write.generation {
-            let command = pipeline.cmd("SET").arg(key).arg(*generation);
-            if *put == Put::IfAbsent {
-                command.arg("NX");
-            }
-            command.ignore();
-        }
-        let mut link = shared.link.clone();
-        if !matches!(timeout(limits::REDIS_CONNECT_TIMEOUT, pipeline.exec_async(&mut link)).await, Ok(Ok(())))
-        {
-            shared.lost();
+    /// Redis, or this organisation's node of the cluster, failed: it is not asked until the background has an answer.
+    fn failed(&self, org: OrgId, why: &str) {
+        if self.places.is_cluster() && self.breaker.suspend(org) {
+            tracing::debug!(org.id = %org, why, "a node of the redis cluster fails; the database is asked");
+        } else if self.breaker.open() {
+            tracing::warn!(why, "redis fails; the database is asked until it answers");
         }
     }
 }
@@ -333,9 +270,4 @@ fn generation_key(org: OrgId) -> String {
 
 fn key(org: OrgId, kind: &str, fingerprint: Fingerprint) -> String {
     format!("sentra:1:{{{org}}}:k:{kind}:{}", fingerprint.to_hex())
-}
-
-/// A failure without the server's address, which may stand beside a password in the URL.
-fn away(error: &::redis::RedisError) -> PortError {
-    PortError::Transient { what: "redis", detail: error.category().to_owned() }
 }
