@@ -7,13 +7,13 @@ mod counting;
 mod readiness;
 mod start_error;
 
-use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::keyring::{LocalKeyring, MasterKeySources};
 use crate::adapters::next_hop::{self, SmtpNextHop};
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::config::{self, Config};
@@ -207,7 +207,7 @@ impl Kept {
         let database = Database::open(config.database.url.expose_secret()).await?;
         database.migrate().await?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-        let bodies = Bodies::new(&config.objects);
+        let bodies = Bodies::over(Objects::open(&config.objects)?);
         let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;

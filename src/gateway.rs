@@ -293,7 +293,7 @@ impl Transaction {
             Ok(notices) => notices,
             Err(error) => return outcome::of_local_trouble(self.mail.id, "notices", &error),
         };
-        match tokio::time::timeout(limits::STORE_TIMEOUT, gateway.quarantine.hold(held, notices)).await {
+        match tokio::time::timeout(limits::HOLD_TIMEOUT, gateway.quarantine.hold(held, notices)).await {
             Ok(Ok(held)) => Disposition::Held(held.id()),
             Ok(Err(error)) => outcome::of_local_trouble(self.mail.id, "quarantine", &error),
             Err(_) => outcome::of_timeout(self.mail.id, "quarantine"),

@@ -75,6 +75,9 @@ pub const MAX_DSN_VALUE: usize = 500;
 pub const INLINE_INSPECTION: usize = 64 * 1_024;
 /// The database must answer a write within this.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Holding a message (body to the object store, row, notices) must be done within this; above it the sender keeps the
+/// mail. What [`INSPECTION_HARD_STOP`] leaves of [`VERDICT_HARD_STOP`], less a margin.
+pub const HOLD_TIMEOUT: Duration = Duration::from_secs(28);
 /// From end of data to our reply, hard: then 451. Exchange keeps the mail.
 pub const VERDICT_HARD_STOP: Duration = Duration::from_secs(120);
 /// From end of data to the verdict, hard: what then remains of [`VERDICT_HARD_STOP`] is for record and quarantine.
@@ -162,8 +165,30 @@ pub const MAX_SIGNATURES: usize = 12;
 
 // ── supplier records ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/// Octets of one supplier file.
-pub const MAX_IMPORT_OCTETS: usize = 256 * 1_024 * 1_024;
+/// Octets of one supplier file; it is read as a stream.
+pub const MAX_IMPORT_OCTETS: u64 = 4 * 1_024 * 1_024 * 1_024;
+/// Octets of a supplier file's rows that stay in memory; above it they go to a temporary file.
+pub const IMPORT_IN_MEMORY: usize = 16 * 1_024 * 1_024;
+/// Octets of one row of a supplier file as it is kept: all columns full.
+pub const MAX_IMPORT_ROW: usize = 16 * 1_024 * 1_024;
+/// Octets after an opening quotation mark in which the closing one must follow.
+pub const MAX_IMPORT_QUOTED: usize = 1_024 * 1_024;
+/// Octets of a workbook (.xlsx) as it is stored, …
+pub const MAX_WORKBOOK: u64 = 256 * 1_024 * 1_024;
+/// … of one of its parts unpacked, …
+pub const MAX_WORKBOOK_PART: u64 = 1_024 * 1_024 * 1_024;
+/// … and of its shared texts, which are held in memory.
+pub const MAX_SHARED_TEXTS: usize = 128 * 1_024 * 1_024;
+/// Shared texts of a workbook.
+pub const MAX_SHARED_TEXT_COUNT: usize = 8_000_000;
+/// Octets of one XML tag or text in a workbook.
+pub const MAX_WORKBOOK_TOKEN: usize = 1_024 * 1_024;
+/// Cell formats and sheets of a workbook.
+pub const MAX_WORKBOOK_ENTRIES: usize = 65_536;
+/// Octets of a JSON file of contacts, which is held in memory.
+pub const MAX_CONTACTS_JSON: u64 = 128 * 1_024 * 1_024;
+/// Octets of a map file.
+pub const MAX_MAP_FILE: u64 = 256 * 1_024;
 /// Rows of one supplier file.
 pub const MAX_IMPORT_ROWS: usize = 1_000_000;
 /// Columns of a supplier file: Business Central exports about 200.
@@ -307,6 +332,29 @@ pub const STORE_PAGE: i64 = 500;
 pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// A body without a row is swept only when this old: a hold in progress is far younger.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
+
+// ── object stores ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of the longest object name: S3 takes 1,024, prefix included.
+pub const MAX_OBJECT_KEY: usize = 400;
+/// Octets of the largest object: a sealed body of the largest message, and room for what may come.
+pub const MAX_OBJECT: u64 = 256 * 1_024 * 1_024;
+/// Octets sent in one request; larger objects go up in parts of this size (S3 wants 5 MiB at least).
+pub const OBJECT_PART: usize = 8 * 1_024 * 1_024;
+/// Parts of one object under way at once.
+pub const OBJECT_PARTS_AT_ONCE: usize = 4;
+/// Entries of a folder's listing read ahead.
+pub const OBJECT_LIST_AHEAD: usize = 256;
+/// TCP and TLS to an object store.
+pub const OBJECT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An object store that sends nothing for so long is given up; no request is tried again after it either.
+pub const OBJECT_SILENCE: Duration = Duration::from_secs(15);
+/// Further tries of one request to an object store.
+pub const OBJECT_RETRIES: usize = 3;
+/// Writing one object, retries included. The mail path stops waiting at [`HOLD_TIMEOUT`].
+pub const OBJECT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Reading one object, retries included.
+pub const OBJECT_READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 // ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

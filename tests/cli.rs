@@ -1,9 +1,9 @@
 //! The command line, by the real program: settings, `init`, organisations, quarantine, exit statuses, help.
 
 use assert_cmd::Command;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Database, Store};
 use sentra::model::{
     EmailAddress, Envelope, Finding, FindingCode, HeldMail, HeldState, HeldSummary, MailParameters, OrgId,

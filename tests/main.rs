@@ -30,6 +30,7 @@ mod layering;
 mod limits;
 mod mailpath;
 mod next_hop;
+mod objects;
 mod operator;
 mod outages;
 mod plaintext;

@@ -4,11 +4,11 @@
 use crate::support::redis::{Redises, Topology, eventually};
 use crate::support::world::{Setup, World};
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::keyring::LocalKeyring;
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Book, Database, Store};
 use sentra::model::{
     AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, EmailAddress, Lookup, Organisation,
@@ -83,7 +83,7 @@ async fn open(world: &World) -> Arc<Store> {
     let keyring = Arc::new(LocalKeyring::new(&master).unwrap());
     let database = Database::open(config.database.url.expose_secret()).await.unwrap();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
-    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&config.objects)));
+    let store = Arc::new(Store::new(database, keyring, clock, ids, Bodies::new(&world.dir().join("data"))));
     Book::new(Arc::clone(&store)).refresh().await.unwrap();
     store
 }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use secrecy::ExposeSecret as _;
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{
     Book, ChainCheck, Database, JournalWriter, Membership, NewOrganisation, OrgSetting, ReleaseOrder, Store,
     StoreError,

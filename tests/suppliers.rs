@@ -1,17 +1,17 @@
 //! Supplier records: files into the database, and the directory's answers through cache, Redis and database.
 
 use crate::support::redis::{RedisServer, eventually};
-use sentra::adapters::bodies::Bodies;
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::{Options as RedisOptions, Redis};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{ChainCheck, Database, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
 use sentra::adapters::suppliers::feed::ListFeed;
 use sentra::adapters::suppliers::import::{ImportOptions, ImportReport};
 use sentra::adapters::suppliers::records::SupplierRecords;
-use sentra::cli::suppliers::{SuppliersCommand, SuppliersContext, run};
+use sentra::cli::suppliers::{ImportArgs, SuppliersCommand, SuppliersContext, run};
 use sentra::model::account_check;
 use sentra::model::{
     AccountHit, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, EmailAddress, Lookup,
@@ -209,7 +209,13 @@ async fn the_commands() {
     let world = World::new().await;
     let file = world.folder.path().join("suppliers.csv");
     std::fs::write(&file, format!("{FILE}S4,Typo,,,,,,,GB29NWBK60161331926818,,,\n")).unwrap();
-    let import = |dry_run| SuppliersCommand::Import { file: file.clone(), dry_run, verified: false };
+    let import = |dry_run| {
+        SuppliersCommand::Import(Box::new(ImportArgs {
+            file: file.clone(),
+            dry_run,
+            ..ImportArgs::default()
+        }))
+    };
     let (code, out, err) = world.command(import(true), false).await;
     assert_eq!(code, 1, "a row was refused");
     assert!(err.contains("IBAN ••••6818 has wrong check digits (a digit is mistyped or altered) (suppliers.csv:5, column iban)"), "{err}");
@@ -229,8 +235,8 @@ async fn the_commands() {
     assert_eq!((code, err.starts_with("error: there is no supplier `S9`\nhelp: ")), (1, true), "{err}");
     let (code, csv, _) = world.command(SuppliersCommand::Export, false).await;
     assert_eq!((code, parse(csv.as_bytes(), ParseOptions::default()).suppliers), (0, world.all().await));
-    let missing =
-        SuppliersCommand::Import { file: "/nonexistent.csv".into(), dry_run: false, verified: false };
+    let missing = ImportArgs { file: "/nonexistent.csv".into(), ..ImportArgs::default() };
+    let missing = SuppliersCommand::Import(Box::new(missing));
     assert_eq!(world.command(missing, false).await.0, 1);
 }
 

@@ -1,12 +1,12 @@
 //! The outside: one module a port. Nothing here is known to the pure stages.
 
 pub mod audit;
-pub mod bodies;
 pub mod clock;
 pub mod directory;
 pub mod dns;
 pub mod keyring;
 pub mod next_hop;
+pub mod objects;
 pub mod sender_auth;
 pub mod store;
 pub mod suppliers;

@@ -30,8 +30,13 @@ impl Readiness for Dependent {
         let failed_unless = |fine: bool| if fine { DependencyState::Ok } else { DependencyState::Failed };
         // The book holds an organisation only together with its keys.
         let loaded = failed_unless(self.book.is_loaded());
+        // Side by side: each may take as long as the page waits.
+        let (database, objects) =
+            tokio::join!(self.store.database().answers(), self.store.bodies().common().probe());
         Dependencies {
-            database: failed_unless(self.store.database().answers().await),
+            database: failed_unless(database),
+            // Clean mail needs no object store: taking every node away would only hold that up too.
+            objects: if objects.is_ok() { DependencyState::Ok } else { DependencyState::Degraded },
             redis: match &self.redis {
                 None => DependencyState::Absent,
                 Some(redis) if redis.is_healthy() => DependencyState::Ok,

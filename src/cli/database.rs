@@ -1,9 +1,9 @@
 //! Opening an installation for a command, and `sentra migrate`.
 
 use super::{Failure, Globals, Io};
-use crate::adapters::bodies::Bodies;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::keyring::LocalKeyring;
+use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::store::{Database, Store};
 use crate::config::{self, Config};
 use crate::model::Organisation;
@@ -78,7 +78,7 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
 pub(super) async fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
     let (master, previous) = config.keys.master.fetch().await?;
     let keyring = Arc::new(LocalKeyring::with(&master, &previous)?);
-    let bodies = Bodies::new(&config.objects);
+    let bodies = Bodies::over(Objects::open(&config.objects)?);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
     Ok(Arc::new(Store::new(database, keyring, clock, ids, bodies)))
 }

@@ -6,6 +6,8 @@
 mod import;
 
 use super::io::write_table;
+pub use import::ImportArgs;
+
 use super::{Failure as Ended, Globals, Io, open};
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Database, StoreError};
@@ -16,7 +18,6 @@ use crate::model::{AccountState, OrgId, SupplierAccount, SupplierId, SupplierRec
 use crate::ports::{Clock, IdSource, Keyring};
 use serde_json::json;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Arguments of `sentra suppliers`.
@@ -30,22 +31,24 @@ pub struct SuppliersArgs {
 /// Subcommands of `sentra suppliers`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum SuppliersCommand {
-    /// Import a supplier file (CSV): the canonical columns, or an export of Xero, QuickBooks, Sage, MYOB or Business Central.
+    /// Import a supplier file: CSV or Excel, the canonical columns or an export of Xero, QuickBooks, Sage, Sage 50, MYOB, Business Central or NetSuite.
     ///
     /// One row per bank account. A bad row is reported with line, column and reason, the good rows are imported and
-    /// the exit code is 1. The same file again changes nothing. New accounts are `pending` unless their `status` or
-    /// --verified says otherwise; beside an account that is already verified a new one is `pending` unless --verified.
+    /// the exit code is 1; a file that cannot be read as a whole is refused whole. The same file again changes nothing.
+    /// New accounts are `pending` unless their `status` or --verified says otherwise; beside an account that is already
+    /// verified a new one is `pending` unless --verified. docs/suppliers.md tells what is read and what is refused.
     #[command(after_help = "Examples:\n  sentra suppliers import suppliers.csv --dry-run\n  \
-                            sentra suppliers import suppliers.csv --verified")]
-    Import {
-        /// The file, or `-` for standard input.
-        file: PathBuf,
-        /// Report what would change and write nothing.
+                            sentra suppliers import suppliers.csv --verified\n  \
+                            sentra suppliers import vendors.xlsx --sheet Vendors --map map.toml --country GB\n  \
+                            sentra suppliers import suppliers.csv --rejects refused.csv")]
+    Import(Box<ImportArgs>),
+    /// Print a supplier file to fill in, or with --map a map file for files whose columns are not recognised.
+    #[command(after_help = "Examples:\n  sentra suppliers template > suppliers.csv\n  \
+                            sentra suppliers template --map > map.toml")]
+    Template {
+        /// Print the map file.
         #[arg(long)]
-        dry_run: bool,
-        /// All accounts of the file count as verified, except rows whose status says retired or blocked. Audited.
-        #[arg(long)]
-        verified: bool,
+        map: bool,
     },
     /// List all suppliers.
     #[command(after_help = "Examples:\n  sentra suppliers list\n  sentra suppliers list --json")]
@@ -102,6 +105,14 @@ pub(super) async fn command(
     command: &SuppliersCommand,
     io: &mut Io<'_>,
 ) -> Result<(), Ended> {
+    let (out, err) = io.streams();
+    // It needs no installation.
+    if let SuppliersCommand::Template { map } = command {
+        return match import::write_template(*map, out) {
+            Ok(code) => Ended::unless_done(code),
+            Err(failure) => Err(Ended::new(failure.what).help(failure.help)),
+        };
+    }
     let at = open(globals).await?;
     let organisation = at.organisation(globals).await?;
     let redis = match &at.config.redis {
@@ -116,7 +127,6 @@ pub(super) async fn command(
         org: organisation.id,
         redis,
     };
-    let (out, err) = io.streams();
     Ended::unless_done(run(command, &context, globals.json, out, err).await)
 }
 
@@ -136,10 +146,10 @@ pub async fn run(
         Arc::clone(&context.ids),
     );
     let done = match command {
-        SuppliersCommand::Import { file, dry_run, verified } => {
-            let how = import::How { file, dry_run: *dry_run, verified: *verified, json };
-            Box::pin(import::import(&records, context, &how, out, err)).await
+        SuppliersCommand::Import(args) => {
+            Box::pin(import::import(&records, context, (args, json), out, err)).await
         }
+        SuppliersCommand::Template { map } => import::write_template(*map, out),
         SuppliersCommand::List => list(&records, context.org, json, out).await,
         SuppliersCommand::Show { id } => show(&records, context.org, id, json, out).await,
         SuppliersCommand::Export => write_export(&records, context.org, json, out).await,

@@ -52,10 +52,7 @@ impl Checker<'_> {
         let web = self.listen("web.listen", &settings.web.listen);
         let metrics = self.listen("metrics.listen", &settings.metrics.listen);
         let log = self.log();
-        let objects = self.path(&settings.objects.path);
-        if settings.objects.path.is_empty() {
-            self.problem("objects.path", "names no folder", "name a folder, like \"data\"");
-        }
+        let objects = self.objects();
         let rules = self.rules(&settings.rules.folder);
         let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
         if smtp.implicit_tls_listen.is_empty() || tls.is_some() || !self.problems.is_empty() {

@@ -4,6 +4,7 @@ use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::MasterKeySources;
+use crate::adapters::objects;
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -30,8 +31,8 @@ pub struct Config {
     pub redis: Option<RedisOptions>,
     /// The master key.
     pub keys: KeysConfig,
-    /// Folder below which `objects/` holds the bodies of held mail.
-    pub objects: PathBuf,
+    /// The store that holds the bodies of held mail.
+    pub objects: objects::Options,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
     /// Prometheus.

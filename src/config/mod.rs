@@ -11,6 +11,7 @@ mod error;
 mod read;
 mod settings;
 mod show;
+mod stores;
 mod tls;
 
 #[cfg(test)]

@@ -304,8 +304,28 @@ settings! {
 
     /// Where the bodies of held mail lie, encrypted.
     objects: Objects {
-        /// Folder; the bodies of each organisation lie below `objects/` in it.
+        /// Folder; the bodies of each organisation lie below `objects/` in it. Not used where `url` is set.
         path: String = "data".into();
+        /// `file:FOLDER`, `s3://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. Empty: `objects/` below `path`.
+        url: Secret = Secret::default();
+        /// File that holds `url`.
+        url_file: String = String::new();
+        /// Another server than Amazon's or Microsoft's own, like `https://minio.example:9000`.
+        endpoint: String = String::new();
+        /// S3: the bucket's region. Empty: `AWS_REGION`, or `us-east-1`.
+        region: String = String::new();
+        /// S3: the access key id; Azure: the storage account. Empty: the usual variables of the environment (`AWS_…`,
+        /// `AZURE_…`) or the identity of the machine or pod.
+        account: String = String::new();
+        /// S3: the secret access key; Azure: the account key.
+        secret_key: Secret = Secret::default();
+        /// File that holds `secret_key`.
+        secret_key_file: String = String::new();
+        /// Take an endpoint without TLS. What is sent is encrypted by us, the credentials are signed and not sent; names
+        /// and sizes are readable on the way.
+        allow_http: bool = false;
+        /// Certificate authorities (PEM file) believed besides the system's, for a server with a private authority.
+        roots: String = String::new();
     }
 
     /// Health pages and the web interface.

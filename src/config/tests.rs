@@ -53,8 +53,9 @@ fn bless() {
 fn an_empty_file_is_the_defaults_with_paths_beside_it() {
     let (dir, file) = folder(NO_TLS);
     let config = load_with(&file, &Environment::new()).unwrap();
-    assert_eq!(config.objects, dir.path().join("data"));
     use secrecy::ExposeSecret;
+    let objects = format!("file:{}", dir.path().join("data/objects").display());
+    assert_eq!(config.objects.url.expose_secret(), objects);
     let url = format!("sqlite:{}", dir.path().join("data/sentra.db").display());
     assert_eq!(config.database.url.expose_secret(), url);
     let crate::adapters::keyring::MasterKeySource::Text(key) = &config.keys.master.current else { panic!() };
@@ -238,6 +239,36 @@ fn mistakes_are_named_with_line_and_remedy() {
             "[smtp]\nclient_ca = \"keys/master.key\"\n",
             "smtp.client_ca cannot be used",
             "PEM file",
+        ),
+        (
+            "object store",
+            "[objects]\nurl = \"gs://hunter2\"\n",
+            "objects.url cannot be used: the URL of an object store begins with file:, s3:// or az:// (FILE:2)",
+            "s3://BUCKET/PREFIX",
+        ),
+        (
+            "object store without TLS",
+            "[objects]\nurl = \"s3://bucket\"\nendpoint = \"http://h:9000\"\n",
+            "objects.endpoint cannot be used",
+            "allow_http = true",
+        ),
+        (
+            "half of the credentials",
+            "[objects]\nurl = \"s3://bucket\"\naccount = \"ID\"\n",
+            "objects.secret_key is missing while account is set",
+            "secret_key_file",
+        ),
+        (
+            "the other half",
+            "[objects]\nurl = \"az://bucket\"\nsecret_key = \"hunter2\"\n",
+            "objects.account is empty while secret_key is set",
+            "storage account",
+        ),
+        (
+            "no folder for objects",
+            "[objects]\npath = \"\"\n",
+            "objects.path names no folder (FILE:2)",
+            "objects.url",
         ),
         (
             "name server",

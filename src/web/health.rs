@@ -19,7 +19,7 @@ pub enum DependencyState {
     Ok,
     /// Not configured, and not needed.
     Absent,
-    /// Does not answer, and we go on without: slower.
+    /// Does not answer, and we go on without: slower, or (objects) deferring only what must be held.
     Degraded,
     /// Does not answer, and mail can't be decided without.
     Failed,
@@ -32,6 +32,8 @@ pub struct Dependencies {
     pub database: DependencyState,
     /// The shared cache.
     pub redis: DependencyState,
+    /// The bodies of held mail.
+    pub objects: DependencyState,
     /// The organisations' keys.
     pub keys: DependencyState,
     /// The organisations, cached whole.
@@ -44,7 +46,7 @@ impl Dependencies {
     /// Whether mail should be sent here.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        let needed = [self.database, self.redis, self.keys, self.book];
+        let needed = [self.database, self.redis, self.objects, self.keys, self.book];
         !self.draining && !needed.contains(&DependencyState::Failed)
     }
 }

@@ -137,11 +137,18 @@ mod tests {
     #[tokio::test]
     async fn readiness_follows_what_mail_needs() {
         use DependencyState::{Absent, Degraded, Failed, Ok};
-        let well = Dependencies { database: Ok, redis: Absent, keys: Ok, book: Ok, draining: false };
+        let well =
+            Dependencies { database: Ok, redis: Absent, objects: Ok, keys: Ok, book: Ok, draining: false };
         let rows = [
             ("all well", well, "200 OK", "\"ready\":true"),
             ("redis away", Dependencies { redis: Degraded, ..well }, "200 OK", "\"redis\":\"degraded\""),
             ("database away", Dependencies { database: Failed, ..well }, "503", "\"database\":\"failed\""),
+            (
+                "objects away",
+                Dependencies { objects: Degraded, ..well },
+                "200 OK",
+                "\"objects\":\"degraded\"",
+            ),
             ("no keys", Dependencies { keys: Failed, ..well }, "503", "\"keys\":\"failed\""),
             ("draining", Dependencies { draining: true, ..well }, "503", "\"draining\":true"),
         ];

@@ -126,7 +126,8 @@ impl Store {
     /// [`StoreError`] of database and disk.
     pub async fn sweep_bodies(&self, org: OrgId) -> Result<usize, StoreError> {
         let mut removed = 0_usize;
-        for id in self.bodies.older_than(org, self.clock.now_ms(), limits::ORPHAN_AGE).await? {
+        let mut old = self.bodies.older_than(org, self.clock.now_ms(), limits::ORPHAN_AGE).await?;
+        while let Some(id) = old.next().await? {
             let mut read = self.database.scope(org).read().await?;
             let named = match state_of(&mut read, org, id).await {
                 Ok(state) => state != HeldState::Deleted,

@@ -41,8 +41,8 @@ pub use settings::OrgSetting;
 pub use system::SystemRead;
 
 use crate::adapters::audit::AuditAction;
-use crate::adapters::bodies::Bodies;
 use crate::adapters::keyring::LocalKeyring;
+use crate::adapters::objects::Bodies;
 use crate::limits;
 use crate::model::{OrgId, Organisation};
 use crate::ports::{Clock, IdSource, Keyring as _};
@@ -84,6 +84,12 @@ impl Store {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The bodies of held mail.
+    #[must_use]
+    pub fn bodies(&self) -> &Bodies {
+        &self.bodies
     }
 
     /// The keys.

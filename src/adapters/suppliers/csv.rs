@@ -1,18 +1,17 @@
-//! A supplier file to supplier records, and to a list of what is wrong with it. Pure: nothing is stored.
+//! A small supplier file to supplier records, and to a list of what is wrong with it. Pure: nothing is stored.
 //!
-//! Forgiving in form (encoding, delimiter, header names of Xero, QuickBooks, Sage, MYOB and Business Central, grouping
-//! of numbers), strict in substance: a row with a wrong value is refused whole, with line, column and reason, and the
-//! other rows stand. One row per bank account; rows of one supplier are folded by `supplier_id`, else tax number, else
+//! Forgiving in form (encoding, delimiter, header names of Xero, QuickBooks, Sage, MYOB, Business Central and NetSuite,
+//! grouping of numbers), strict in substance: a row with a wrong value is refused whole, with line, column and reason,
+//! and the other rows stand. Large files are walked with [`super::reading::Reading`] instead. One row per bank account; rows of one supplier are folded by `supplier_id`, else tax number, else
 //! name and domain. Rows that give no `supplier_id` get a provisional id (see [`is_provisional`]) until
 //! [`super::records`] finds or makes the real one.
 
-use super::columns::{Column, Columns};
-use super::fold::Folding;
-use super::row::{self, Row};
-use super::text;
+use super::feed::SupplierFeed as _;
+use super::reading::Reading;
 use crate::limits;
-use crate::model::{AccountState, SupplierId, SupplierRecord};
+use crate::model::{SupplierId, SupplierRecord};
 use std::borrow::Cow;
+use std::io::Cursor;
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,160 +62,34 @@ pub(super) fn provisional(line: u64) -> SupplierId {
     SupplierId(format!("{PROVISIONAL}{line}"))
 }
 
-/// Reads a supplier file. Never fails: a file that is none at all comes back as one error of line 0 or 1.
+/// Reads a supplier file that is in memory. Never fails: a file that is none at all comes back as one error of line 0
+/// or 1. Domains that only addresses and website have count as the supplier's.
 #[must_use]
 pub fn parse(bytes: &[u8], options: ParseOptions) -> ParsedSuppliers {
-    let mut out = ParsedSuppliers::default();
-    if bytes.len() > limits::MAX_IMPORT_OCTETS {
-        let reason = format!("the file is over {} octets; split it", limits::MAX_IMPORT_OCTETS);
-        out.refuse(RowError { line: 0, column: String::new(), reason });
-        return out;
-    }
-    let decoded = text::decode(bytes);
-    if decoded.guessed {
-        let reason =
-            "the file is not UTF-8 and was read as Windows-1252; check letters with accents".to_owned();
-        out.warn(RowError { line: 0, column: String::new(), reason });
-    }
-    let table = text::table(&decoded.text);
-    if let Some(line) = text::unclosed_quote(table.body, table.delimiter) {
-        let reason = "a quotation mark that opens here is never closed; nothing was read".to_owned();
-        out.refuse(RowError { line: line.saturating_add(table.skipped), column: String::new(), reason });
-        return out;
-    }
-    read_table(&table, options, &mut out);
-    out
-}
-
-fn read_table(table: &text::Table<'_>, options: ParseOptions, out: &mut ParsedSuppliers) {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .delimiter(table.delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(table.body.as_bytes());
-    let mut record = ::csv::StringRecord::new();
-    let mut folding = Folding::default();
-    let mut columns: Option<Columns> = None;
+    let mut reading = Reading::of_file(Box::new(Cursor::new(bytes.to_vec())), options.into());
+    let mut suppliers = Vec::new();
     loop {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => break,
-            // The text is UTF-8 and rows may differ in length, so no row can fail; were one to, it would be reported.
+        match reading.next_batch(limits::IMPORT_BATCH) {
+            Ok(batch) if batch.is_empty() => break,
+            Ok(batch) => suppliers.extend(batch.into_iter().map(|incoming| {
+                let mut supplier = incoming.supplier;
+                supplier.domains.extend(incoming.derived);
+                supplier
+            })),
             Err(error) => {
-                out.refuse(RowError { line: 0, column: String::new(), reason: error.to_string() });
+                reading.found.refuse(RowError { line: 0, column: String::new(), reason: error.to_string() });
                 break;
             }
         }
-        let line = record.position().map_or(0, ::csv::Position::line).saturating_add(table.skipped);
-        if record.iter().all(|cell| cell.trim().is_empty()) {
-            continue;
-        }
-        let Some(columns) = &columns else {
-            match header(&record, line, out) {
-                Header::Named(found) => columns = Some(found),
-                Header::ByPosition(found) => {
-                    take(&found, &record, line, options, &mut folding, out);
-                    columns = Some(found);
-                }
-                Header::Unusable => return,
-            }
-            continue;
-        };
-        if out.rows >= limits::MAX_IMPORT_ROWS {
-            let reason = format!("the file has over {} rows; the rest was not read", limits::MAX_IMPORT_ROWS);
-            out.refuse(RowError { line, column: String::new(), reason });
-            break;
-        }
-        take(columns, &record, line, options, &mut folding, out);
     }
-    if out.rows == 0 && out.errors.is_empty() {
-        let reason = "the file has no rows below its header".to_owned();
-        out.refuse(RowError { line: 0, column: String::new(), reason });
-    }
-    folding.finish(out);
-}
-
-enum Header {
-    Named(Columns),
-    ByPosition(Columns),
-    Unusable,
-}
-
-/// The first row: a header, or a Sage 50 record.
-fn header(record: &::csv::StringRecord, line: u64, out: &mut ParsedSuppliers) -> Header {
-    if record.len() > limits::MAX_IMPORT_COLUMNS {
-        let reason = format!("the header row has over {} columns", limits::MAX_IMPORT_COLUMNS);
-        out.refuse(RowError { line, column: String::new(), reason });
-        return Header::Unusable;
-    }
-    let mut duplicates = Vec::new();
-    match Columns::from_header(record, line, &mut duplicates) {
-        Some(columns) if columns.has(Column::Name) => {
-            duplicates.into_iter().for_each(|warning| out.warn(warning));
-            return Header::Named(columns);
-        }
-        Some(_) => {}
-        None => {
-            if let Some(columns) = Columns::sage_50(record) {
-                let reason = "there is no header row; read by position as a Sage 50 supplier file".to_owned();
-                out.warn(RowError { line, column: String::new(), reason });
-                return Header::ByPosition(columns);
-            }
-        }
-    }
-    let reason = "there is no column `name` (or a ledger's word for it) in the header row".to_owned();
-    out.refuse(RowError { line, column: String::new(), reason });
-    Header::Unusable
-}
-
-/// Takes one data row: into the suppliers, or into the errors.
-fn take(
-    columns: &Columns,
-    record: &::csv::StringRecord,
-    line: u64,
-    options: ParseOptions,
-    folding: &mut Folding,
-    out: &mut ParsedSuppliers,
-) {
-    out.rows = out.rows.saturating_add(1);
-    let refused = match row::read(columns, record) {
-        Ok(mut row) => {
-            settle_states(&mut row, options);
-            for (column, reason) in std::mem::take(&mut row.warnings) {
-                out.warn(RowError { line, column, reason });
-            }
-            folding.take(row, line, out).err()
-        }
-        Err(refused) => Some(refused),
-    };
-    if let Some((column, reason)) = refused {
-        out.refuse(RowError { line, column, reason });
-    }
-}
-
-/// What `--verified` does to a row.
-fn settle_states(row: &mut Row, options: ParseOptions) {
-    for account in &mut row.accounts {
-        if options.verified && account.state == AccountState::Pending {
-            account.state = AccountState::Verified;
-        }
-    }
-}
-
-impl ParsedSuppliers {
-    /// Notes a refused row.
-    pub(super) fn refuse(&mut self, error: RowError) {
-        self.rejected = self.rejected.saturating_add(1);
-        if self.errors.len() < limits::MAX_IMPORT_ERRORS {
-            self.errors.push(error);
-        }
-    }
-
-    /// Notes a warning.
-    pub(super) fn warn(&mut self, warning: RowError) {
-        if self.warnings.len() < limits::MAX_IMPORT_ERRORS {
-            self.warnings.push(warning);
-        }
+    let found = reading.found;
+    ParsedSuppliers {
+        suppliers,
+        errors: found.errors,
+        warnings: found.warnings,
+        rows: found.rows,
+        rejected: found.rejected,
+        accounts: found.accounts,
     }
 }
 

@@ -6,7 +6,7 @@
 //! `retired` or `blocked`, unless the importing person said `--verified`.
 
 use super::csv::is_provisional;
-use super::feed::{Incoming, SupplierFeed};
+use super::feed::{Incoming, Lifecycle, SupplierFeed};
 use super::plan::{additions, granted, resolve};
 use super::records::{NAME, NUMBER, SHORT, Stored, SupplierRecords, rows_in};
 use crate::adapters::audit::AuditAction;
@@ -133,8 +133,20 @@ impl SupplierRecords {
         report: &mut ImportReport,
     ) -> Result<(), StoreError> {
         let stored = self.candidates(connection, org, batch).await?;
-        for Incoming { supplier: new, lines, .. } in batch {
-            let planned = match resolve(new, &stored) {
+        for Incoming { supplier, derived, lifecycle, lines } in batch {
+            let mut new = supplier.clone();
+            new.domains.extend(derived.iter().cloned());
+            let found = resolve(&new, &stored);
+            // Beside known domains a derived one is only a proposal; what the ledger archived is not created.
+            match &found {
+                Ok(Some(found)) if !found.record.domains.is_empty() => {
+                    new.domains.clone_from(&supplier.domains)
+                }
+                Ok(None) if *lifecycle != Lifecycle::Active => continue,
+                _ => {}
+            }
+            let new = &new;
+            let planned = match found {
                 Ok(Some(found)) => Planned { id: found.record.id.clone(), new, stored: Some(found) },
                 Ok(None) if is_provisional(&new.id) => {
                     Planned { id: SupplierId(self.ids.ulid().to_string()), new, stored: None }

@@ -1,8 +1,12 @@
 //! One row of a supplier file to typed values.
 
 use super::accounts::{self, CellError};
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, fold_header};
 use super::csv::clean;
+use super::feed::Lifecycle;
+use super::lifecycle;
+use super::lists::{COUNTRIES, is_shared};
+use super::raw::{Mark, RawRow};
 use crate::limits;
 use crate::model::{AccountState, Domain, EmailAddress, SupplierAccount, SupplierId};
 
@@ -13,6 +17,9 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) aliases: Vec<String>,
     pub(super) domains: Vec<Domain>,
+    /// Domains that only addresses and website have.
+    pub(super) derived: Vec<Domain>,
+    pub(super) lifecycle: Lifecycle,
     pub(super) emails: Vec<EmailAddress>,
     pub(super) phones: Vec<String>,
     pub(super) vat_number: Option<String>,
@@ -22,159 +29,31 @@ pub(super) struct Row {
     pub(super) warnings: Vec<CellError>,
 }
 
-/// Mail providers and invoicing services: their domains belong to no supplier, and one on a record would make every
-/// customer of theirs that supplier. Addresses there identify by the whole address.
-const SHARED_DOMAINS: &[&str] = &[
-    "126.com",
-    "163.com",
-    "aol.com",
-    "btinternet.com",
-    "btopenworld.com",
-    "bigpond.com",
-    "fastmail.com",
-    "free.fr",
-    "freshbooks.com",
-    "gmail.com",
-    "gmx.at",
-    "gmx.ch",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
-    "hey.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.de",
-    "hotmail.fr",
-    "hotmail.it",
-    "hotmail.es",
-    "icloud.com",
-    "intuit.com",
-    "laposte.net",
-    "libero.it",
-    "live.co.uk",
-    "live.com",
-    "live.com.au",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "me.com",
-    "msn.com",
-    "myob.com",
-    "ntlworld.com",
-    "onmicrosoft.com",
-    "optonline.net",
-    "optusnet.com.au",
-    "orange.fr",
-    "outlook.com",
-    "outlook.com.au",
-    "outlook.de",
-    "outlook.fr",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "quickbooks.com",
-    "rocketmail.com",
-    "sage.com",
-    "sbcglobal.net",
-    "shaw.ca",
-    "sky.com",
-    "sympatico.ca",
-    "t-online.de",
-    "talktalk.net",
-    "tiscali.co.uk",
-    "verizon.net",
-    "virginmedia.com",
-    "wanadoo.fr",
-    "web.de",
-    "xero.com",
-    "xtra.co.nz",
-    "yahoo.ca",
-    "yahoo.co.in",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yahoo.com.au",
-    "yahoo.de",
-    "yahoo.es",
-    "yahoo.fr",
-    "yahoo.it",
-    "yandex.com",
-    "yandex.ru",
-    "ymail.com",
-    "zoho.com",
-];
-
-/// Country names that ledgers write instead of the code.
-const COUNTRIES: &[(&str, &str)] = &[
-    ("australia", "AU"),
-    ("austria", "AT"),
-    ("belgium", "BE"),
-    ("canada", "CA"),
-    ("china", "CN"),
-    ("denmark", "DK"),
-    ("deutschland", "DE"),
-    ("england", "GB"),
-    ("españa", "ES"),
-    ("finland", "FI"),
-    ("france", "FR"),
-    ("germany", "DE"),
-    ("great britain", "GB"),
-    ("hong kong", "HK"),
-    ("india", "IN"),
-    ("ireland", "IE"),
-    ("italia", "IT"),
-    ("italy", "IT"),
-    ("japan", "JP"),
-    ("luxembourg", "LU"),
-    ("nederland", "NL"),
-    ("netherlands", "NL"),
-    ("the netherlands", "NL"),
-    ("new zealand", "NZ"),
-    ("northern ireland", "GB"),
-    ("norway", "NO"),
-    ("poland", "PL"),
-    ("polska", "PL"),
-    ("portugal", "PT"),
-    ("scotland", "GB"),
-    ("singapore", "SG"),
-    ("spain", "ES"),
-    ("sweden", "SE"),
-    ("switzerland", "CH"),
-    ("schweiz", "CH"),
-    ("österreich", "AT"),
-    ("uk", "GB"),
-    ("united kingdom", "GB"),
-    ("united states", "US"),
-    ("united states of america", "US"),
-    ("usa", "US"),
-    ("wales", "GB"),
-];
-
-/// Whether a domain belongs to everybody who has a mailbox there.
-pub(super) fn is_shared(domain: &Domain) -> bool {
-    let own = domain.as_str();
-    let registrable = domain.registrable();
-    // `acme.onmicrosoft.com` is one customer's, `post.xero.com` the service's.
-    let whole = if registrable == "onmicrosoft.com" { own } else { registrable };
-    SHARED_DOMAINS.contains(&whole)
-}
-
 /// Reads a row; the first wrong value refuses it.
-pub(super) fn read(columns: &Columns, record: &::csv::StringRecord) -> Result<Row, CellError> {
+pub(super) fn read(columns: &Columns, raw: &RawRow) -> Result<Row, CellError> {
+    if let Some(fault) = &raw.fault {
+        return Err(fault.clone());
+    }
+    let record = &raw.cells;
     check_shape(columns, record)?;
     let mut warnings = Vec::new();
-    let (_, name) = columns.cell(record, Column::Name).ok_or_else(|| fault("name", "is empty"))?;
-    let name = short("name", name)?;
-    if !name.chars().any(char::is_alphanumeric) {
-        return Err(fault("name", "has no letter or digit"));
-    }
-    let emails = emails(columns, record)?;
     let country = country(columns, record, &mut warnings);
-    let bank = accounts::read(columns, record, country.as_deref())?;
+    let bank_country = country.as_deref().or(columns.country.as_deref());
+    check_marks(columns, raw, bank_country, &mut warnings)?;
+    let name = name(columns, record)?;
+    let emails = emails(columns, record)?;
+    let bank = accounts::read(columns, record, bank_country)?;
     warnings.extend(bank.warnings);
-    let (bic, account_name, state) =
-        (bic(columns, record)?, optional(columns, record, Column::AccountName)?, state(columns, record)?);
-    if bank.accounts.is_empty() && columns.cell(record, Column::Status).is_some() {
+    let (bic, account_name) = (bic(columns, record)?, optional(columns, record, Column::AccountName)?);
+    let (mut state, mut lifecycle) = state(columns, record)?;
+    lifecycle = lifecycle.max(lifecycle::of(columns, record, &mut warnings));
+    if lifecycle != Lifecycle::Active && state != AccountState::Blocked {
+        state = AccountState::Retired;
+    }
+    if bank.accounts.is_empty()
+        && columns.cell(record, Column::Status).is_some()
+        && lifecycle == Lifecycle::Active
+    {
         warnings.push(fault("status", "stands without an account and was ignored"));
     }
     let accounts = bank.accounts.into_iter().map(|account| SupplierAccount {
@@ -184,19 +63,79 @@ pub(super) fn read(columns: &Columns, record: &::csv::StringRecord) -> Result<Ro
         state,
     });
     let accounts = accounts.collect();
+    let domains = domains(columns, record, &mut warnings)?;
     Ok(Row {
         id: supplier_id(columns, record)?,
         aliases: aliases(columns, record, &name)?,
-        domains: domains(columns, record, &emails, &mut warnings)?,
+        derived: derived(columns, record, &emails, &domains),
+        domains,
+        lifecycle,
         phones: phones(columns, record)?,
-        vat_number: number(columns, record, Column::VatNumber)?,
-        company_number: number(columns, record, Column::CompanyNumber)?,
+        vat_number: vat_number(columns, record, &mut warnings)?,
+        company_number: number(columns, record, Column::CompanyNumber)?.map(|(_, number)| number),
         name,
         emails,
         country,
         accounts,
         warnings,
     })
+}
+
+fn name(columns: &Columns, record: &::csv::StringRecord) -> Result<String, CellError> {
+    let (header, name) = columns.cell(record, Column::Name).ok_or_else(|| fault("name", "is empty"))?;
+    let mut name = short(header, name)?;
+    if !name.chars().any(char::is_alphanumeric) {
+        return Err(fault("name", "has no letter or digit"));
+    }
+    // MYOB's cards of persons.
+    if let Some(first) = optional(columns, record, Column::FirstName)? {
+        name = short(header, &format!("{first} {name}"))?;
+    }
+    Ok(name)
+}
+
+/// What the reader noticed about cells: nothing of it is guessed away.
+fn check_marks(
+    columns: &Columns,
+    raw: &RawRow,
+    country: Option<&str>,
+    warnings: &mut Vec<CellError>,
+) -> Result<(), CellError> {
+    let exact = matches!(country, Some("CA" | "IN" | "NZ"))
+        || [Column::TransitNumber, Column::InstitutionNumber, Column::Ifsc]
+            .into_iter()
+            .any(|column| columns.cell(&raw.cells, column).is_some());
+    for (header, column, mark) in columns.marked(raw) {
+        let reason = match mark {
+            Mark::Broken => "holds an error of the spreadsheet instead of a value",
+            Mark::Undecodable => "has characters that are not of the file's encoding: save the file as UTF-8",
+            Mark::Rounded if column.is_identifier() => {
+                "is a number of more digits than a spreadsheet keeps: format the column as text and enter it again"
+            }
+            Mark::Date if column.is_identifier() => {
+                "is a date: a spreadsheet took the number for one; format the column as text and enter it again"
+            }
+            Mark::Number if column == Column::AccountNumber && exact => {
+                "is a number, and leading zeros may be lost: format the column as text and enter it again"
+            }
+            Mark::Number if column == Column::Phones => {
+                warnings.push(fault(header, "is a number: a leading zero or + may be lost"));
+                continue;
+            }
+            Mark::Number | Mark::Rounded | Mark::Date => continue,
+        };
+        return Err(fault(header, reason));
+    }
+    for column in [Column::SupplierId, Column::VatNumber, Column::CompanyNumber, Column::Phones] {
+        if let Some((header, _)) = columns.cells(&raw.cells, column).find(|(_, text)| accounts::rounded(text))
+        {
+            return Err(fault(
+                header,
+                "has been rounded by a spreadsheet: format the column as text and export again",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A row with more cells than the header has shifted: nothing in it can be trusted.
@@ -225,15 +164,7 @@ fn short(column: &str, text: &str) -> Result<String, CellError> {
     if text.chars().count() > limits::MAX_SUPPLIER_TEXT {
         return Err((column.to_owned(), format!("is over {} characters", limits::MAX_SUPPLIER_TEXT)));
     }
-    Ok(unquoted_formula(&text).to_owned())
-}
-
-/// The apostrophe that an export puts before a text that a spreadsheet would run as a formula is not part of it.
-fn unquoted_formula(text: &str) -> &str {
-    match text.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
-        _ => text,
-    }
+    Ok(text.into_owned())
 }
 
 fn optional(
@@ -302,11 +233,10 @@ fn emails(columns: &Columns, record: &::csv::StringRecord) -> Result<Vec<EmailAd
     all.into_iter().map(parse).collect()
 }
 
-/// The domains of a row: those given, else those of its website and addresses that belong to nobody else.
+/// The domains that the row names as such.
 fn domains(
     columns: &Columns,
     record: &::csv::StringRecord,
-    emails: &[EmailAddress],
     warnings: &mut Vec<CellError>,
 ) -> Result<Vec<Domain>, CellError> {
     let mut out = Vec::new();
@@ -326,18 +256,28 @@ fn domains(
             out.push(domain);
         }
     }
-    if !out.is_empty() {
-        return Ok(out);
+    Ok(out)
+}
+
+/// Where the row names no domain: those of its website and addresses.
+fn derived(
+    columns: &Columns,
+    record: &::csv::StringRecord,
+    emails: &[EmailAddress],
+    named: &[Domain],
+) -> Vec<Domain> {
+    let mut out = Vec::new();
+    if !named.is_empty() {
+        return out;
     }
     let website = columns.cell(record, Column::Website).and_then(|(_, text)| website_domain(text));
-    let derived = website.into_iter().chain(emails.iter().map(|email| email.domain().clone()));
-    for domain in derived {
+    for domain in website.into_iter().chain(emails.iter().map(|email| email.domain().clone())) {
         let usable = !is_shared(&domain) && psl::domain_str(domain.as_str()).is_some();
         if usable && !out.contains(&domain) && out.len() < limits::MAX_SUPPLIER_VALUES {
             out.push(domain);
         }
     }
-    Ok(out)
+    out
 }
 
 fn website_domain(text: &str) -> Option<Domain> {
@@ -358,7 +298,7 @@ fn number(
     columns: &Columns,
     record: &::csv::StringRecord,
     column: Column,
-) -> Result<Option<String>, CellError> {
+) -> Result<Option<(String, String)>, CellError> {
     let Some((header, text)) = columns.cell(record, column) else { return Ok(None) };
     let plain: String =
         text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).take(64).collect();
@@ -368,7 +308,31 @@ fn number(
     if !(4..=32).contains(&plain.len()) {
         return Err(fault(header, "has the wrong length for such a number"));
     }
+    Ok(Some((header.to_owned(), plain)))
+}
+
+/// The tax number; an Australian one is checked (ATO: subtract 1 from the first digit, weights, modulus 89).
+fn vat_number(
+    columns: &Columns,
+    record: &::csv::StringRecord,
+    warnings: &mut Vec<CellError>,
+) -> Result<Option<String>, CellError> {
+    let Some((header, plain)) = number(columns, record, Column::VatNumber)? else { return Ok(None) };
+    if fold_header(&header) == "abn" && !abn_holds(&plain) {
+        warnings.push(fault(&header, "has a wrong check digit; imported as it stands"));
+    }
     Ok(Some(plain))
+}
+
+fn abn_holds(number: &str) -> bool {
+    const WEIGHTS: [u32; 11] = [10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19];
+    let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
+    let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| digit.saturating_mul(weight)).sum();
+    // One less in the first place takes its weight off the sum.
+    let sum = sum.checked_sub(10);
+    digits.len() == WEIGHTS.len()
+        && number.len() == WEIGHTS.len()
+        && sum.is_some_and(|sum| sum.is_multiple_of(89))
 }
 
 fn country(columns: &Columns, record: &::csv::StringRecord, warnings: &mut Vec<CellError>) -> Option<String> {
@@ -396,9 +360,32 @@ fn bic(columns: &Columns, record: &::csv::StringRecord) -> Result<Option<String>
     }
 }
 
-fn state(columns: &Columns, record: &::csv::StringRecord) -> Result<AccountState, CellError> {
-    let Some((header, text)) = columns.cell(record, Column::Status) else { return Ok(AccountState::Pending) };
-    AccountState::from_name(&text.to_ascii_lowercase())
-        .filter(|state| *state != AccountState::Own)
-        .ok_or_else(|| fault(header, "is none of pending, verified, retired, blocked"))
+/// The state that the row asks for. Ledgers write their own words into such a column: those that only say whether the
+/// supplier is in use say nothing about its account.
+fn state(columns: &Columns, record: &::csv::StringRecord) -> Result<(AccountState, Lifecycle), CellError> {
+    let Some((header, text)) = columns.cell(record, Column::Status) else {
+        return Ok((AccountState::Pending, Lifecycle::Active));
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "active" | "enabled" => Ok((AccountState::Pending, Lifecycle::Active)),
+        "inactive" | "archived" | "disabled" => Ok((AccountState::Retired, Lifecycle::Archived)),
+        text => AccountState::from_name(text)
+            .filter(|state| *state != AccountState::Own)
+            .map(|state| (state, Lifecycle::Active))
+            .ok_or_else(|| fault(header, "is none of pending, verified, retired, blocked")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn australian_business_numbers_have_a_check_digit() {
+        for (number, holds) in
+            [("51824753556", true), ("51824753557", false), ("5182475355", false), ("", false)]
+        {
+            assert_eq!(abn_holds(number), holds, "{number}");
+        }
+    }
 }

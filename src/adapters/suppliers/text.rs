@@ -1,31 +1,69 @@
-//! Octets of a supplier file to text, and which character separates its cells.
+//! Octets of a text file to UTF-8, and where its table begins and what separates its cells.
+//!
+//! Everything is a stream: only the head of the file is held to find this out.
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use std::borrow::Cow;
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// The text of a file and how it was read.
-pub(super) struct Decoded<'a> {
-    pub(super) text: Cow<'a, str>,
-    /// The file says nothing about its encoding and is no UTF-8: letters beyond ASCII may be wrong.
-    pub(super) guessed: bool,
+/// Octets of a file that are looked at before it is read.
+const HEAD: usize = 64 * 1_024;
+
+/// The first octets of a file, and all of it.
+pub(super) struct Opened {
+    pub(super) head: Vec<u8>,
+    pub(super) all: Box<dyn BufRead + Send>,
 }
 
-/// Byte order mark, else UTF-16 by its zero octets, else UTF-8, else Windows-1252 (what Excel writes).
-pub(super) fn decode(bytes: &[u8]) -> Decoded<'_> {
-    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        let rest = bytes.get(length..).unwrap_or_default();
-        let (text, had_errors) = encoding.decode_without_bom_handling(rest);
-        return Decoded { text, guessed: had_errors };
+/// Reads the head of an input without losing it.
+pub(super) fn open(mut input: Box<dyn Read + Send>) -> io::Result<Opened> {
+    let mut head = Vec::with_capacity(HEAD);
+    let most = u64::try_from(HEAD).unwrap_or(u64::MAX);
+    input.by_ref().take(most).read_to_end(&mut head)?;
+    let all = BufReader::with_capacity(HEAD, Cursor::new(head.clone()).chain(input));
+    Ok(Opened { head, all: Box::new(all) })
+}
+
+/// How a text is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decoding {
+    encoding: &'static Encoding,
+    /// Octets of the byte order mark.
+    mark: usize,
+    /// The file or the person says that it is this encoding: what does not fit is damage.
+    pub(super) declared: bool,
+}
+
+impl Decoding {
+    /// By its label, as `--map` names it (<https://encoding.spec.whatwg.org/#names-and-labels>).
+    pub(super) fn named(label: &str) -> Option<Self> {
+        let encoding = Encoding::for_label(label.as_bytes())?;
+        Some(Self { encoding, mark: 0, declared: true })
     }
-    if let Some(encoding) = utf_16_without_mark(bytes) {
-        let (text, had_errors) = encoding.decode_without_bom_handling(bytes);
-        return Decoded { text, guessed: had_errors };
+
+    /// By byte order mark, else UTF-16 by its zero octets, else UTF-8 with single cells in Windows-1252.
+    pub(super) fn sniff(head: &[u8]) -> Self {
+        if let Some((encoding, mark)) = Encoding::for_bom(head) {
+            return Self { encoding, mark, declared: true };
+        }
+        match utf_16_without_mark(head) {
+            Some(encoding) => Self { encoding, mark: 0, declared: true },
+            None => Self { encoding: UTF_8, mark: 0, declared: false },
+        }
     }
-    if let Some(text) = UTF_8.decode_without_bom_handling_and_without_replacement(bytes) {
-        return Decoded { text, guessed: false };
+
+    /// The text as UTF-8. What cannot be decoded becomes U+FFFD; UTF-8 itself is passed on for the cells to be judged.
+    pub(super) fn decode(self, mut input: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
+        let mut mark = vec![0_u8; self.mark];
+        input.read_exact(&mut mark)?;
+        if self.encoding == UTF_8 {
+            return Ok(input);
+        }
+        let decoder = self.encoding.new_decoder_without_bom_handling();
+        Ok(Box::new(BufReader::with_capacity(
+            HEAD,
+            Transcoder { input, decoder, decoded: Vec::new(), at: 0, ended: false },
+        )))
     }
-    let (text, _) = WINDOWS_1252.decode_without_bom_handling(bytes);
-    Decoded { text, guessed: true }
 }
 
 /// A table in UTF-16 begins with ASCII, so one octet of each of its first pairs is zero.
@@ -37,42 +75,91 @@ fn utf_16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The table inside the text: what precedes the header row is cut off, and counted in lines.
-pub(super) struct Table<'a> {
-    pub(super) body: &'a str,
+/// Any encoding to UTF-8.
+struct Transcoder {
+    input: Box<dyn BufRead + Send>,
+    decoder: Decoder,
+    /// Decoded octets, and how many of them were handed out.
+    decoded: Vec<u8>,
+    at: usize,
+    ended: bool,
+}
+
+impl Transcoder {
+    /// Decodes some more into the empty buffer.
+    fn refill(&mut self) -> io::Result<()> {
+        self.at = 0;
+        self.decoded.resize(HEAD, 0);
+        let octets = self.input.fill_buf()?;
+        let last = octets.is_empty();
+        let (result, read, written) =
+            self.decoder.decode_to_utf8_without_replacement(octets, &mut self.decoded, last);
+        self.input.consume(read);
+        self.decoded.truncate(written);
+        match result {
+            DecoderResult::Malformed(..) => self.decoded.extend_from_slice("\u{fffd}".as_bytes()),
+            DecoderResult::InputEmpty => self.ended = last,
+            DecoderResult::OutputFull => {}
+        }
+        Ok(())
+    }
+}
+
+impl Read for Transcoder {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.at >= self.decoded.len() {
+            if self.ended {
+                return Ok(0);
+            }
+            self.refill()?;
+        }
+        let length = self.decoded.get(self.at..).unwrap_or_default().read(out)?;
+        self.at = self.at.saturating_add(length);
+        Ok(length)
+    }
+}
+
+/// Where the table stands in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Table {
     pub(super) delimiter: u8,
-    /// Lines before `body`.
+    /// Lines before the header row.
     pub(super) skipped: u64,
 }
 
 /// Skips what exports put before the header row (`sep=;` of Excel, `{}` of MYOB, empty lines) and finds the delimiter
 /// that the header row uses most.
-pub(super) fn table(text: &str) -> Table<'_> {
-    let mut body = text;
-    let mut skipped = 0_u64;
-    let mut declared = None;
-    while let Some((line, rest)) = body.split_once('\n') {
-        let line = line.trim();
-        match line.strip_prefix("sep=").map(str::as_bytes) {
-            Some([delimiter]) => declared = Some(*delimiter),
-            _ if line.is_empty() || line == "{}" => {}
+pub(super) fn table(input: &mut dyn BufRead, delimiter: Option<u8>) -> io::Result<Table> {
+    let (mut skipped, mut declared) = (0_u64, delimiter);
+    loop {
+        let head = input.fill_buf()?;
+        let Some(end) = head.iter().position(|b| *b == b'\n') else { break };
+        let line = head.get(..end).unwrap_or_default().trim_ascii();
+        match line.strip_prefix(b"sep=") {
+            Some([found]) => declared = declared.or(Some(*found)),
+            Some([]) => declared = declared.or(Some(b'\t')),
+            _ if line.is_empty() || line == b"{}" => {}
             _ => break,
         }
-        body = rest;
+        input.consume(end.saturating_add(1));
         skipped = skipped.saturating_add(1);
     }
-    Table { body, delimiter: declared.unwrap_or_else(|| delimiter(body)), skipped }
+    let delimiter = match declared {
+        Some(declared) => declared,
+        None => most_used(input.fill_buf()?),
+    };
+    Ok(Table { delimiter, skipped })
 }
 
-fn delimiter(body: &str) -> u8 {
+fn most_used(body: &[u8]) -> u8 {
     let (mut commas, mut semicolons, mut tabs, mut quoted) = (0_usize, 0_usize, 0_usize, false);
-    for b in body.bytes() {
+    for b in body {
         match b {
             b'"' => quoted = !quoted,
             b'\n' | b'\r' if !quoted => break,
-            b',' if !quoted => commas += 1,
-            b';' if !quoted => semicolons += 1,
-            b'\t' if !quoted => tabs += 1,
+            b',' if !quoted => commas = commas.saturating_add(1),
+            b';' if !quoted => semicolons = semicolons.saturating_add(1),
+            b'\t' if !quoted => tabs = tabs.saturating_add(1),
             _ => {}
         }
     }
@@ -85,46 +172,41 @@ fn delimiter(body: &str) -> u8 {
     }
 }
 
-/// The line of a quotation mark that is never closed: everything after it would silently become one cell.
-pub(super) fn unclosed_quote(body: &str, delimiter: u8) -> Option<u64> {
-    let (mut line, mut opened, mut at_start) = (1_u64, None, true);
-    let mut bytes = body.bytes().peekable();
-    while let Some(b) = bytes.next() {
-        if b == b'\n' {
-            line = line.saturating_add(1);
-        }
-        match (opened, b) {
-            (None, b'"') if at_start => opened = Some(line),
-            // Two quotation marks inside a quoted cell stand for one.
-            (Some(_), b'"') if bytes.next_if_eq(&b'"').is_none() => opened = None,
-            _ => {}
-        }
-        at_start = b == delimiter || b == b'\n' || b == b'\r';
-    }
-    opened
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn decoded(bytes: &[u8]) -> (String, bool) {
+        let opened = open(Box::new(Cursor::new(bytes.to_vec()))).expect("opens");
+        let decoding = Decoding::sniff(&opened.head);
+        let mut text = Vec::new();
+        decoding.decode(opened.all).expect("decodes").read_to_end(&mut text).expect("reads");
+        (String::from_utf8_lossy(&text).into_owned(), decoding.declared)
+    }
+
     #[test]
     fn every_encoding_that_spreadsheets_write() {
-        let utf_16_le: Vec<u8> = "name\nMüller".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let utf_16_be: Vec<u8> = "name\nMüller".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let text = "name\nMüller".repeat(9_000);
+        let utf_16_le: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let utf_16_be: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let rows: [(&str, Vec<u8>, bool); 6] = [
-            ("utf-8", "name\nMüller".into(), false),
-            ("utf-8 with mark", "\u{feff}name\nMüller".into(), false),
-            ("utf-16le with mark", [vec![0xff, 0xfe], utf_16_le.clone()].concat(), false),
-            ("utf-16le", utf_16_le, false),
-            ("utf-16be", utf_16_be, false),
-            ("windows-1252", b"name\nM\xfcller".to_vec(), true),
+            ("utf-8", text.clone().into(), false),
+            ("utf-8 with mark", format!("\u{feff}{text}").into(), true),
+            ("utf-16le with mark", [vec![0xff, 0xfe], utf_16_le.clone()].concat(), true),
+            ("utf-16be with mark", [vec![0xfe, 0xff], utf_16_be.clone()].concat(), true),
+            ("utf-16le", utf_16_le, true),
+            ("utf-16be", utf_16_be, true),
         ];
-        for (name, bytes, guessed) in rows {
-            let decoded = decode(&bytes);
-            assert_eq!(decoded.text, "name\nMüller", "{name}");
-            assert_eq!(decoded.guessed, guessed, "{name}");
+        for (name, bytes, declared) in rows {
+            assert_eq!(decoded(&bytes), (text.clone(), declared), "{name}");
         }
+    }
+
+    #[test]
+    fn damage_is_marked_and_read_over() {
+        let torn: Vec<u8> = [0x41_u16, 0x41, 0xd800, 0x42].iter().flat_map(|u| u.to_le_bytes()).collect();
+        assert_eq!(decoded(&torn).0, "AA\u{fffd}B");
+        assert_eq!(decoded(&[0xff, 0xfe, 0x41, 0x00, 0x42]).0, "A\u{fffd}", "half a unit at the end");
     }
 
     #[test]
@@ -137,15 +219,9 @@ mod tests {
             ("sep=;\na\n", b';', 1),
             ("{}\n\na\tb\n", b'\t', 2),
         ] {
-            let table = table(text);
-            assert_eq!((table.delimiter, table.skipped), (want, skipped), "{text}");
+            let mut input = text.as_bytes();
+            assert_eq!(table(&mut input, None).expect(text), Table { delimiter: want, skipped }, "{text}");
+            assert!(input.starts_with(b"a") || input.starts_with(b"\"a"), "{text}");
         }
-    }
-
-    #[test]
-    fn an_unclosed_quote_is_found() {
-        assert_eq!(unclosed_quote("a,b\n\"x\"\"y\",z\n", b','), None);
-        assert_eq!(unclosed_quote("a,b\n1,\"x\ny,z\n", b','), Some(2));
-        assert_eq!(unclosed_quote("a,b\n5\" pipe,z\n", b','), None, "a mark inside a cell opens nothing");
     }
 }

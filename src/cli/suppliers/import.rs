@@ -1,96 +1,264 @@
-//! `sentra suppliers import`: a file in, a report out.
+//! `sentra suppliers import` and `template`: a file in, a report out.
 
 use super::{Failure, SuppliersContext, table};
-use crate::adapters::suppliers::csv::{self, ParseOptions, ParsedSuppliers, RowError};
-use crate::adapters::suppliers::feed::ListFeed;
+use crate::adapters::suppliers::csv::RowError;
 use crate::adapters::suppliers::import::{AccountChange, ImportOptions, ImportReport};
+use crate::adapters::suppliers::map::{self, Map};
+use crate::adapters::suppliers::reading::{ReadOptions, Reading};
 use crate::adapters::suppliers::records::SupplierRecords;
+use crate::adapters::suppliers::template;
 use crate::limits;
-use serde_json::json;
-use std::io::{self, Write};
-use std::path::Path;
-use tokio::io::AsyncReadExt as _;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
-/// How a file is imported.
-pub(super) struct How<'a> {
-    pub(super) file: &'a Path,
-    pub(super) dry_run: bool,
-    pub(super) verified: bool,
-    pub(super) json: bool,
+/// Arguments of `sentra suppliers import`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ImportArgs {
+    /// The file, or `-` for standard input.
+    pub file: PathBuf,
+    /// Report what would change and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// All accounts of the file count as verified, except rows whose status says retired or blocked. Audited.
+    #[arg(long)]
+    pub verified: bool,
+    /// Which columns are which (TOML); `sentra suppliers template --map` prints one to start from.
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// The sheet of a workbook; otherwise its first.
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// Country of bank details in rows that name none, such as GB or AU.
+    #[arg(long, value_name = "CODE", value_parser = country)]
+    pub country: Option<String>,
+    /// Write the refused rows there, with a last column `reason`: correct them and import that file.
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
+fn country(text: &str) -> Result<String, String> {
+    let fits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
+    fits.then(|| text.to_ascii_uppercase())
+        .ok_or_else(|| "a country is two letters (ISO 3166), such as GB".to_owned())
+}
+
+/// `sentra suppliers template`
+pub(super) fn write_template(as_map: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    match as_map {
+        true => out.write_all(map::TEMPLATE.as_bytes())?,
+        false => template::write(out)?,
+    }
+    Ok(0)
+}
+
+/// `sentra suppliers import`
 pub(super) async fn import(
     records: &SupplierRecords,
     context: &SuppliersContext,
-    how: &How<'_>,
+    (args, json): (&ImportArgs, bool),
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<u8, Failure> {
-    let bytes = read(how.file).await?;
-    let options = ParseOptions { verified: how.verified };
-    let parsed = tokio::task::spawn_blocking(move || csv::parse(&bytes, options)).await;
-    let parsed =
-        parsed.map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
-    let source = how.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
+    let options = ReadOptions {
+        verified: args.verified,
+        map: args.map.as_deref().map(read_map).transpose()?,
+        sheet: args.sheet.clone(),
+        country: args.country.clone(),
+    };
+    let input = open(&args.file)?;
+    let reading = tokio::task::spawn_blocking(move || Reading::of_file(input, options)).await;
+    let mut reading = reading
+        .map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
+    let source = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
     let options =
-        ImportOptions { verified: how.verified, dry_run: how.dry_run, actor: "operator", source: &source };
-    let mut feed = ListFeed::new(parsed.suppliers.iter().cloned());
-    let report = records.import(context.org, &mut feed, &options).await?;
+        ImportOptions { verified: args.verified, dry_run: args.dry_run, actor: "operator", source: &source };
+    let report = match reading.found.stopped {
+        true => ImportReport::default(),
+        false => records.import(context.org, &mut reading, &options).await?,
+    };
     if let (Some(redis), Some(generation)) = (&context.redis, report.generation)
         && let Err(error) = redis.announce(context.org, generation).await
     {
         writeln!(err, "warning: {error}; running servers see the change within a second from the database")?;
     }
-    let refused = parsed.rejected > 0 || !report.ambiguous.is_empty();
-    if how.json {
-        writeln!(out, "{}", as_json(how, &source, &parsed, &report))?;
+    let told = Told { args, source: &source, reading: &reading, report: &report };
+    if json {
+        writeln!(out, "{}", told.json())?;
     } else {
-        for (word, rows) in [("error", &parsed.errors), ("warning", &parsed.warnings)] {
+        told.rows(err)?;
+        told.summary(out)?;
+    }
+    let refused = told.refused();
+    let rejects = args.rejects.as_deref().filter(|_| refused > 0);
+    let written = rejects.map(|path| write_rejects(path, &mut reading, &report).map(|count| (path, count)));
+    if refused > 0 {
+        end(args, &source, reading.found.stopped, refused, written.transpose()?, err)?;
+    }
+    Ok(u8::from(refused > 0))
+}
+
+/// The last words of an import that refused something.
+fn end(
+    args: &ImportArgs,
+    source: &str,
+    stopped: bool,
+    refused: usize,
+    rejects: Option<(&Path, usize)>,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    if stopped {
+        writeln!(err, "error: the file was refused as a whole, nothing was imported ({source})")?;
+        return writeln!(err, "help: correct what the error above names and import the file again");
+    }
+    let others = if args.dry_run { "only checked (--dry-run)" } else { "imported" };
+    writeln!(err, "error: {refused} rows were refused, the others were {others} ({source})")?;
+    match rejects {
+        Some((path, count)) => writeln!(
+            err,
+            "help: {count} rows are in {} with their reasons: correct them there and import that file",
+            path.display()
+        ),
+        None => writeln!(
+            err,
+            "help: correct these rows and import the file again, what is in already stays as it is; --rejects FILE \
+             writes them with their reasons"
+        ),
+    }
+}
+
+/// A file or standard input.
+fn open(file: &Path) -> Result<Box<dyn Read + Send>, Failure> {
+    if file == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    let failed = |error: io::Error| Failure {
+        what: format!("{error} ({})", file.display()),
+        help: "name a readable supplier file, or `-` for standard input",
+    };
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    if opened.metadata().map_err(failed)?.is_dir() {
+        return Err(failed(io::Error::other("this is a folder")));
+    }
+    Ok(Box::new(opened))
+}
+
+fn read_map(path: &Path) -> Result<Map, Failure> {
+    let failed = |what: String| Failure {
+        what: format!("{what} ({})", path.display()),
+        help: "`sentra suppliers template --map` prints a map with every key explained",
+    };
+    let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+    let mut text = String::new();
+    let read = file.take(limits::MAX_MAP_FILE.saturating_add(1)).read_to_string(&mut text);
+    read.map_err(|error| failed(error.to_string()))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > limits::MAX_MAP_FILE {
+        return Err(failed(format!("the map is over {} octets", limits::MAX_MAP_FILE)));
+    }
+    Map::parse(&text).map_err(|error| failed(error.to_string()))
+}
+
+/// Writes the reject file beside its place and renames it there, readable by its owner alone: it holds account numbers.
+fn write_rejects(path: &Path, reading: &mut Reading, report: &ImportReport) -> Result<usize, Failure> {
+    let reason = "several suppliers on record fit: add supplier_id or a tax number";
+    let more: BTreeMap<u64, String> =
+        report.ambiguous.iter().flat_map(|one| &one.lines).map(|line| (*line, reason.to_owned())).collect();
+    let failed = |error: io::Error| Failure {
+        what: format!("the reject file cannot be written: {error} ({})", path.display()),
+        help: "name a file in a folder that can be written to",
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let count = reading.write_rejects(&more, &mut file).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(count)
+}
+
+/// What is told about an import.
+struct Told<'a> {
+    args: &'a ImportArgs,
+    source: &'a str,
+    reading: &'a Reading,
+    report: &'a ImportReport,
+}
+
+impl Told<'_> {
+    /// Rows that are not in.
+    fn refused(&self) -> usize {
+        self.reading.found.rejected.saturating_add(self.report.ambiguous.len())
+    }
+
+    fn json(&self) -> Value {
+        let found = &self.reading.found;
+        let mut all = json!({
+            "file": self.source, "format": found.format, "dry_run": self.args.dry_run, "verified": self.args.verified,
+            "stopped": found.stopped, "rows": found.rows, "rejected": found.rejected, "suppliers": found.suppliers,
+            "accounts": found.accounts, "archived_in_file": found.archived, "without_phone": found.without_phone,
+            "free_mail_only": found.free_mail_only, "errors": found.errors, "warnings": found.warnings,
+        });
+        if let (Some(all), Ok(Value::Object(report))) =
+            (all.as_object_mut(), serde_json::to_value(self.report))
+        {
+            all.extend(report);
+        }
+        all
+    }
+
+    /// Bad rows and what is worth a look.
+    fn rows(&self, err: &mut dyn Write) -> io::Result<()> {
+        let found = &self.reading.found;
+        for (word, rows) in [("error", &found.errors), ("warning", &found.warnings)] {
             for row in rows {
-                writeln!(err, "{word}: {}", located(&source, row))?;
+                writeln!(err, "{word}: {}", located(self.source, row))?;
             }
         }
-        for supplier in &report.ambiguous {
+        let more = found.rejected.saturating_sub(found.errors.len());
+        if more > 0 {
             writeln!(
                 err,
-                "error: several suppliers on record fit `{}`: add supplier_id or a tax number ({source})",
-                supplier.name
+                "error: {more} more rows were refused; --rejects FILE tells all ({})",
+                self.source
             )?;
         }
-        summary(how, &parsed, &report, out)?;
-    }
-    if refused {
-        let count = parsed.rejected.saturating_add(report.ambiguous.len());
-        writeln!(err, "error: {count} rows were refused, the others were {} ({source})", past(how.dry_run))?;
-        writeln!(
-            err,
-            "help: correct these rows and import the file again; what is in already stays as it is"
-        )?;
-    }
-    Ok(u8::from(refused))
-}
-
-fn past(dry_run: bool) -> &'static str {
-    if dry_run { "only checked (--dry-run)" } else { "imported" }
-}
-
-/// Reads a file or standard input, up to one octet more than the importer takes.
-async fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let most = u64::try_from(limits::MAX_IMPORT_OCTETS).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    let done = if file == Path::new("-") {
-        tokio::io::stdin().take(most).read_to_end(&mut bytes).await
-    } else {
-        match tokio::fs::File::open(file).await {
-            Ok(file) => file.take(most).read_to_end(&mut bytes).await,
-            Err(error) => Err(error),
+        for supplier in &self.report.ambiguous {
+            writeln!(
+                err,
+                "error: several suppliers on record fit `{}`: add supplier_id or a tax number ({}{})",
+                supplier.name,
+                self.source,
+                supplier.lines.first().map(|line| format!(":{line}")).unwrap_or_default()
+            )?;
         }
-    };
-    let named = |error: io::Error| Failure {
-        what: format!("{error} ({})", file.display()),
-        help: "name a readable CSV file, or `-` for standard input",
-    };
-    done.map(|_| bytes).map_err(named)
+        Ok(())
+    }
+
+    fn summary(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (found, report) = (&self.reading.found, self.report);
+        if !report.changes.is_empty() {
+            let rows = report.changes.iter().map(change_row).collect();
+            table(&["SUPPLIER", "NAME", "ACCOUNT", "BEFORE", "AFTER", "NOTE"], rows, out)?;
+        }
+        if self.args.dry_run {
+            writeln!(out, "Dry run: nothing was written.")?;
+        }
+        writeln!(
+            out,
+            "{}: {} rows, {} refused. Suppliers: {} new, {} changed, {} unchanged, {} archived. Accounts: {} new, {} \
+             changed, {} held back.",
+            if found.format.is_empty() { "File" } else { &found.format },
+            found.rows,
+            found.rejected,
+            report.created,
+            report.updated,
+            report.unchanged,
+            found.archived,
+            report.accounts_added,
+            report.accounts_changed,
+            report.accounts_held_back
+        )
+    }
 }
 
 /// `reason (FILE:LINE, column NAME)`
@@ -98,50 +266,6 @@ fn located(source: &str, row: &RowError) -> String {
     let line = if row.line == 0 { String::new() } else { format!(":{}", row.line) };
     let column = if row.column.is_empty() { String::new() } else { format!(", column {}", row.column) };
     format!("{} ({source}{line}{column})", row.reason)
-}
-
-fn as_json(
-    how: &How<'_>,
-    source: &str,
-    parsed: &ParsedSuppliers,
-    report: &ImportReport,
-) -> serde_json::Value {
-    json!({
-        "file": source, "dry_run": how.dry_run, "verified": how.verified,
-        "rows": parsed.rows, "rejected": parsed.rejected, "suppliers": parsed.suppliers.len(),
-        "accounts": parsed.accounts, "created": report.created, "updated": report.updated,
-        "unchanged": report.unchanged, "accounts_added": report.accounts_added,
-        "accounts_changed": report.accounts_changed, "accounts_held_back": report.accounts_held_back,
-        "changes": report.changes, "ambiguous": report.ambiguous,
-        "errors": parsed.errors, "warnings": parsed.warnings,
-    })
-}
-
-fn summary(
-    how: &How<'_>,
-    parsed: &ParsedSuppliers,
-    report: &ImportReport,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    if !report.changes.is_empty() {
-        let rows = report.changes.iter().map(change_row).collect();
-        table(&["SUPPLIER", "NAME", "ACCOUNT", "BEFORE", "AFTER", "NOTE"], rows, out)?;
-    }
-    if how.dry_run {
-        writeln!(out, "Dry run: nothing was written.")?;
-    }
-    writeln!(
-        out,
-        "{} rows, {} refused. Suppliers: {} new, {} changed, {} unchanged. Accounts: {} new, {} changed, {} held back.",
-        parsed.rows,
-        parsed.rejected,
-        report.created,
-        report.updated,
-        report.unchanged,
-        report.accounts_added,
-        report.accounts_changed,
-        report.accounts_held_back
-    )
 }
 
 fn change_row(change: &AccountChange) -> Vec<String> {

@@ -3,6 +3,15 @@ use crate::adapters::suppliers::export;
 use crate::model::AccountState;
 use proptest::prelude::*;
 
+use crate::adapters::suppliers::feed::Lifecycle;
+use crate::adapters::suppliers::map::Map;
+use crate::adapters::suppliers::reading::ReadOptions;
+use std::collections::BTreeMap;
+
+fn reading(text: &[u8], options: ReadOptions) -> Reading {
+    Reading::of_file(Box::new(Cursor::new(text.to_vec())), options)
+}
+
 fn read(text: &str) -> ParsedSuppliers {
     parse(text.as_bytes(), ParseOptions::default())
 }
@@ -272,5 +281,266 @@ proptest! {
                 prop_assert!(run <= 4 || error.reason.contains("over "), "{}", error.reason);
             }
         }
+    }
+}
+
+#[test]
+fn more_ledgers() {
+    let rows = [
+        (
+            "NetSuite",
+            "Internal ID,entityid,companyname,email,phone,vatregnumber,custrecord_2663_entity_acct_name,custrecord_2663_entity_acct_no,custrecord_2663_entity_bank_no,custrecord_2663_entity_iban,custrecord_2663_entity_bic,custrecord_2663_entity_country,isinactive\n\
+             77,V-9,Acme Pty Ltd,ap@acme.com.au,1,51824753556,Acme,12345678,062000,,,Australia,No\n",
+            vec!["V-9 Acme Pty Ltd [acme.com.au] [062000-12345678:pending]"],
+        ),
+        (
+            "Sage Accounting",
+            "name,reference,email,main_contact_person.telephone,tax_number,bank_account_details.account_name,bank_account_details.account_number,bank_account_details.sort_code,gdpr_obfuscated\n\
+             Acme,A1,a@acme.co.uk,1,GB980780684,Acme,31926819,601613,false\n",
+            vec!["A1 Acme [acme.co.uk] [60161331926819:pending]"],
+        ),
+        (
+            "MYOB, a person",
+            "{}\nCo./Last Name\tFirst Name\tCard ID\tCard Status\tBSB\tAccount Number\nSmith\tJohn\tC1\tN\t062000\t12345678\nOld\t\tC2\tI\t062000\t12345679\n",
+            vec!["C1 John Smith [] [062000-12345678:pending]", "C2 Old [] [062000-12345679:retired]"],
+        ),
+        (
+            "Business Central, two accounts",
+            "Vendor No.,Vendor Name,Code,Name,Bank Branch No.,Bank Account No.,IBAN,Country/Region Code,Blocked\n\
+             V1,Acme,MAIN,Nordbank,,,DE89370400440532013000,DE,_x0020_\n\
+             V1,Acme,OLD,Südbank,,,NO9386011117947,NO,_x0020_\n",
+            vec!["V1 Acme [] [DE89370400440532013000:pending NO9386011117947:pending]"],
+        ),
+    ];
+    for (name, text, want) in rows {
+        let parsed = read(text);
+        assert_eq!(
+            (summary(&parsed), parsed.errors),
+            (want.into_iter().map(str::to_owned).collect(), vec![]),
+            "{name}"
+        );
+    }
+    let list = read("Vendor No.,Code,Name,Bank Account No.,IBAN\nV1,MAIN,Nordbank,,DE89370400440532013000\n");
+    assert!(list.suppliers.is_empty(), "the bank's name is no supplier's: {list:?}");
+}
+
+#[test]
+fn a_saved_answer_of_xero() {
+    let text = r#"{"Id":"x","Contacts":[
+        {"ContactID":"c1","Name":"Acme","ContactStatus":"ACTIVE","EmailAddress":"a@acme.co.uk","IsSupplier":true,
+         "BankAccountDetails":"GB29NWBK60161331926819","BatchPayments":{"BankAccountNumber":"GB29 NWBK 6016 1331 9268 19"}},
+        {"ContactID":"c2","Name":"Gone","ContactStatus":"ARCHIVED","IsSupplier":true,"BankAccountDetails":"NO9386011117947"},
+        {"ContactID":"c3","Name":"Customer","IsCustomer":true}]}"#;
+    let parsed = read(text);
+    assert_eq!(
+        summary(&parsed),
+        ["c1 Acme [acme.co.uk] [GB29NWBK60161331926819:pending]", "c2 Gone [] [NO9386011117947:retired]"]
+    );
+    assert_eq!(
+        read("{\"Contacts\":[}").errors[0].reason,
+        "the file is no answer of Xero's contacts (column 14)"
+    );
+}
+
+#[test]
+fn a_map_tells_what_is_what() {
+    let map = "[file]\nheader = false\ndelimiter = \"|\"\n[columns]\nname = 2\naccount_number = 4\nbank_code = 3\n\
+               country = { constant = \"GB\" }\nemails = [5, 6]\n";
+    let options = ReadOptions { map: Some(Map::parse(map).expect("a map")), ..ReadOptions::default() };
+    let mut read = reading(b"x|Acme|601613|31926819|a@acme.co.uk|b@acme.co.uk\n", options);
+    let batch = read.next_batch(10).expect("reads");
+    let supplier = &batch[0].supplier;
+    assert_eq!(
+        (supplier.name.as_str(), supplier.emails.len(), batch[0].lines.as_slice()),
+        ("Acme", 2, &[1][..])
+    );
+    assert_eq!(supplier.accounts[0].account.reveal(), "60161331926819");
+    let by_name = Map::parse("[columns]\nname = \"Firma\"\niban = \"Konto\"\n").expect("a map");
+    let options = ReadOptions { map: Some(by_name), ..ReadOptions::default() };
+    let missing = reading(b"Firma,IBAN\nAcme,\n", options.clone());
+    assert!(
+        missing.found.stopped && missing.found.errors[0].reason.contains("`Konto`"),
+        "{:?}",
+        missing.found
+    );
+    assert_eq!(reading(b"firma,KONTO\nAcme,NO9386011117947\n", options).found.accounts, 1);
+}
+
+#[test]
+fn refused_rows_are_corrected_and_fed_again() {
+    let text = "supplier_id,name,phones,iban\nS1,Good,+47 1,NO9386011117947\nS2,=Bad,-47,NO9386011117948\n\
+                S3,Shifted,1,,x\nS4,\"Mis\"quoted,1,\nS5,Twin,1,\n";
+    let mut first = reading(text.as_bytes(), ReadOptions::default());
+    assert_eq!((first.found.suppliers, first.found.rejected), (2, 3));
+    let more = BTreeMap::from([(6, "several fit".to_owned())]);
+    let mut rejects = Vec::new();
+    assert_eq!(first.write_rejects(&more, &mut rejects).expect("writes"), 4);
+    let rejects = String::from_utf8(rejects).expect("text");
+    assert_eq!(
+        rejects,
+        "supplier_id,name,phones,iban,reason\r\n\
+         S2,'=Bad,'-47,NO9386011117948,\"line 3, iban: IBAN ••••7948 has wrong check digits (a digit is mistyped or altered)\"\r\n\
+         S3,Shifted,1,,x,\"line 4: the row has 5 cells, the header 4: a value that holds the delimiter needs quotation marks\"\r\n\
+         S4,Misquoted,1,,line 5: a quotation mark stands inside a quoted cell: write it twice\r\n\
+         S5,Twin,1,,line 6: several fit\r\n"
+    );
+    let corrected = rejects.replace("NO9386011117948", "NO9386011117947").replace("1,,x,", "1,,");
+    let second = read(&corrected);
+    assert_eq!((second.suppliers.len(), second.errors), (4, vec![]), "the reason is not read");
+    assert_eq!((second.suppliers[0].name.as_str(), second.suppliers[0].phones[0].as_str()), ("=Bad", "-47"));
+    // A file without a header row keeps its positions.
+    let mut cells = vec!["\"\""; 42];
+    (cells[0], cells[1], cells[38], cells[39]) = ("ACME01", "Acme Ltd", "60161", "31926819");
+    let mut sage = reading(format!("{}\n", cells.join(",")).as_bytes(), ReadOptions::default());
+    let mut rejects = Vec::new();
+    assert_eq!(sage.write_rejects(&BTreeMap::new(), &mut rejects).expect("writes"), 1);
+    let corrected = String::from_utf8(rejects).expect("text").replace(",60161,", ",601613,");
+    assert_eq!(summary(&read(&corrected)), ["ACME01 Acme Ltd [] [60161331926819:pending]"]);
+}
+
+#[test]
+fn what_is_odd_is_said() {
+    for (text, want) in [
+        ("name,abn\nA,51824753557\n", "abn: has a wrong check digit"),
+        (
+            "supplier_id,name,vat_number\n1,A,GB980780684\n2,B,980780684\n",
+            "vat_number: stands also on another supplier, in line 2",
+        ),
+        ("name,phones\nA,1\n", "1 suppliers have no domain of their own"),
+        ("name,domains\nA,a.com\n", "1 suppliers have no phone number"),
+        ("name,email,email\nA,a@a.com,b@b.com\n", "stands several times in the header row (columns 2, 3)"),
+        ("name,iban\nA,\nName,IBAN\nB,\n", "says the header row again"),
+        ("name,active\nA,perhaps\n", "active: has a word that is not known"),
+    ] {
+        let parsed = read(text);
+        let found = parsed.warnings.iter().any(|w| format!("{}: {}", w.column, w.reason).contains(want));
+        assert!(found && parsed.errors.is_empty(), "{want}: {:?} {:?}", parsed.warnings, parsed.errors);
+    }
+    for (text, want) in [
+        ("name,vat_number\nA,1.23457E+11\n", "rounded by a spreadsheet"),
+        ("name,phones\nA,4.42079E+11\n", "rounded by a spreadsheet"),
+        ("name,iban\nA\u{0}B,\n", "holds a NUL octet"),
+        ("\u{feff}name,iban\nA\u{fffd},\n", "not of the file's encoding"),
+    ] {
+        let parsed = read(text);
+        assert!(
+            parsed.errors.iter().any(|e| e.line == 2 && e.reason.contains(want)),
+            "{want}: {:?}",
+            parsed.errors
+        );
+    }
+}
+
+#[test]
+fn a_file_with_a_broken_end_gives_nothing() {
+    let mut text = String::from("name,iban\n");
+    for n in 0..50 {
+        text.push_str(&format!("Supplier {n},\n"));
+    }
+    text.push_str("\"open,\n");
+    let parsed = read(&text);
+    assert_eq!((parsed.suppliers.len(), parsed.accounts, parsed.errors[0].line), (0, 0, 52));
+}
+
+#[test]
+fn a_ledgers_erased_supplier_says_nothing() {
+    let text =
+        b"supplier_id,name,emails,iban,contact_status\nS1,Redacted,x@x.com,NO9386011117947,GDPRREQUEST\n";
+    let batch = reading(text, ReadOptions::default()).next_batch(5).expect("reads");
+    let [erased] = batch.as_slice() else { panic!("{batch:?}") };
+    assert_eq!(erased.lifecycle, Lifecycle::Erased);
+    assert!(
+        erased.supplier.emails.is_empty() && erased.supplier.accounts.is_empty() && erased.derived.is_empty()
+    );
+}
+
+#[test]
+fn rows_of_a_supplier_may_stand_anywhere_in_a_large_file() {
+    let mut text = String::from("supplier_id,name,iban,emails\n");
+    let ibans = ["GB29NWBK60161331926819", "DE89370400440532013000", "NO9386011117947"];
+    for iban in ibans {
+        for n in 0..4_000 {
+            text.push_str(&format!("S{n},Supplier {n},{iban},a{n}@s{n}.com\n"));
+        }
+    }
+    let mut read = reading(text.as_bytes(), ReadOptions::default());
+    assert_eq!((read.found.suppliers, read.found.rows, read.found.rejected), (4_000, 12_000, 0));
+    for _ in 0..2 {
+        let mut count = 0;
+        loop {
+            let batch = read.next_batch(300).expect("reads");
+            if batch.is_empty() {
+                break;
+            }
+            for incoming in batch {
+                assert_eq!(incoming.supplier.id.0, format!("S{count}"));
+                assert_eq!(incoming.supplier.accounts.len(), 3);
+                count += 1;
+            }
+        }
+        assert_eq!(count, 4_000);
+        read.rewind();
+    }
+}
+
+fn record() -> impl Strategy<Value = SupplierRecord> {
+    let text = "[A-Za-z0-9=+@'.\"-][A-Za-z0-9 =+@'.,;\"&-]{0,12}[A-Za-z0-9]";
+    let accounts = prop::sample::subsequence(
+        vec!["GB29NWBK60161331926819", "DE89370400440532013000", "NO9386011117947"],
+        0..=3,
+    );
+    (text, proptest::collection::btree_set(text, 0..3), text, accounts, any::<bool>()).prop_map(
+        |(name, aliases, phone, accounts, blocked)| SupplierRecord {
+            id: SupplierId(String::new()),
+            aliases: aliases.into_iter().filter(|alias| *alias != name).collect(),
+            name,
+            domains: Vec::new(),
+            emails: Vec::new(),
+            phones: vec![format!("{phone}1")],
+            vat_number: None,
+            company_number: Some("12345678".to_owned()),
+            country: Some("GB".to_owned()),
+            accounts: accounts
+                .into_iter()
+                .map(|iban| crate::model::SupplierAccount {
+                    account: crate::model::account_check::iban(iban).expect("valid"),
+                    bic: Some("NWBKGB2L".to_owned()),
+                    account_name: Some(phone.clone()),
+                    state: if blocked { AccountState::Blocked } else { AccountState::Verified },
+                })
+                .collect(),
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_is_exported_is_imported(records in proptest::collection::vec(record(), 1..6)) {
+        let clean = |text: &str| super::clean(text).into_owned();
+        let records: Vec<SupplierRecord> = (0..).zip(records).map(|(n, record)| {
+            let mut record = record;
+            record.id = SupplierId(format!("=S{n}"));
+            record.name = clean(&record.name);
+            record.aliases = record.aliases.iter().map(|alias| clean(alias)).filter(|alias| *alias != record.name).collect();
+            record.aliases.sort();
+            record.aliases.dedup();
+            record.phones = record.phones.iter().map(|phone| clean(phone)).collect();
+            for account in &mut record.accounts {
+                account.account_name = account.account_name.as_deref().map(clean);
+            }
+            record
+        }).collect();
+        // Phones are split at semicolons, as people write several.
+        prop_assume!(records.iter().all(|r| !r.phones[0].contains(';')));
+        let mut out = Vec::new();
+        export::write(&records, true, &mut out).expect("writes");
+        for cell in ::csv::Reader::from_reader(out.as_slice()).records().flat_map(|r| r.expect("row").iter().map(str::to_owned).collect::<Vec<_>>()) {
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", cell);
+        }
+        let parsed = parse(&out, ParseOptions::default());
+        prop_assert_eq!(parsed.errors, vec![]);
+        prop_assert_eq!(parsed.suppliers, records);
     }
 }

@@ -1,0 +1,121 @@
+//! Sealed bodies of held mail: `<organisation>/<id>` in the organisation's object store.
+
+use super::{Key, Objects};
+use crate::model::{OrgId, QuarantineId};
+use crate::ports::PortError;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where bodies are: one store for all, and another for each organisation that is pinned to one of its own.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    common: Objects,
+    pinned: Arc<ArcSwap<BTreeMap<OrgId, Objects>>>,
+}
+
+impl Bodies {
+    /// Bodies in this store.
+    #[must_use]
+    pub fn over(common: Objects) -> Self {
+        Self { common, pinned: Arc::default() }
+    }
+
+    /// Bodies below `data/objects`; folders are made (mode 0700) as they are needed.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self::over(Objects::folder(&data.join("objects")))
+    }
+
+    /// The store of whoever is not pinned.
+    #[must_use]
+    pub fn common(&self) -> &Objects {
+        &self.common
+    }
+
+    /// The store of an organisation.
+    #[must_use]
+    pub fn of(&self, org: OrgId) -> Objects {
+        self.pinned.load().get(&org).unwrap_or(&self.common).clone()
+    }
+
+    /// Sets which organisations have a store of their own; those not named use the common one.
+    pub fn pin(&self, pinned: BTreeMap<OrgId, Objects>) {
+        self.pinned.store(Arc::new(pinned));
+    }
+
+    /// The name of a body.
+    #[must_use]
+    pub fn key(org: OrgId, id: QuarantineId) -> Key {
+        Key::of(org).join(&Key::of(id))
+    }
+
+    /// Writes a sealed body durably. An older one of the same id is replaced.
+    ///
+    /// # Errors
+    /// [`PortError`] when the store refuses or is away: nothing is kept.
+    pub async fn write(&self, org: OrgId, id: QuarantineId, sealed: Vec<u8>) -> Result<(), PortError> {
+        self.of(org).put(&Self::key(org, id), sealed.into()).await
+    }
+
+    /// Reads a sealed body; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn read(&self, org: OrgId, id: QuarantineId) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(self.of(org).get(&Self::key(org, id)).await?.map(Vec::from))
+    }
+
+    /// Whether there is a body of this id.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn exists(&self, org: OrgId, id: QuarantineId) -> Result<bool, PortError> {
+        Ok(self.of(org).head(&Self::key(org, id)).await?.is_some())
+    }
+
+    /// Removes a body durably; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn delete(&self, org: OrgId, id: QuarantineId) -> Result<(), PortError> {
+        self.of(org).delete(&Self::key(org, id)).await
+    }
+
+    /// One organisation's bodies that were written longer than `age` before `now_ms`, one after the other; half-written
+    /// ones of that age are removed on the way.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn older_than(&self, org: OrgId, now_ms: i64, age: Duration) -> Result<OldBodies, PortError> {
+        let (objects, folder) = (self.of(org), Key::of(org));
+        objects.sweep_unfinished(&folder, now_ms, age).await?;
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Ok(OldBodies { listing: objects.list(&folder), before: now_ms.saturating_sub(age) })
+    }
+}
+
+/// A walk over old bodies.
+pub struct OldBodies {
+    listing: super::Listing,
+    before: i64,
+}
+
+impl OldBodies {
+    /// The next id; `None` at the end.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn next(&mut self) -> Result<Option<QuarantineId>, PortError> {
+        while let Some(entry) = self.listing.next().await? {
+            if entry.modified_ms < self.before
+                && let Ok(id) = entry.key.name().parse()
+            {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,106 @@
+//! `[objects]`: where bodies go.
+
+use super::checker::Checker;
+use super::settings::Secret;
+use crate::adapters::objects::{Location, LocationError, Options};
+use secrecy::ExposeSecret as _;
+
+/// What a section says of its object store.
+pub(super) struct Said<'a> {
+    pub(super) section: &'static str,
+    pub(super) url: &'a Secret,
+    pub(super) url_file: &'a str,
+    pub(super) endpoint: &'a str,
+    pub(super) region: &'a str,
+    pub(super) account: &'a str,
+    pub(super) secret_key: &'a Secret,
+    pub(super) secret_key_file: &'a str,
+    pub(super) allow_http: bool,
+    pub(super) roots: &'a str,
+}
+
+impl Checker<'_> {
+    pub(super) fn objects(&mut self) -> Options {
+        let objects = self.sourced.settings.objects.clone();
+        let said = Said {
+            section: "objects",
+            url: &objects.url,
+            url_file: &objects.url_file,
+            endpoint: &objects.endpoint,
+            region: &objects.region,
+            account: &objects.account,
+            secret_key: &objects.secret_key,
+            secret_key_file: &objects.secret_key_file,
+            allow_http: objects.allow_http,
+            roots: &objects.roots,
+        };
+        if let Some(options) = self.object_store(&said) {
+            return options;
+        }
+        if objects.path.is_empty() {
+            self.problem(
+                "objects.path",
+                "names no folder",
+                "name a folder, like \"data\", or set objects.url",
+            );
+        }
+        let folder = self.path(&objects.path).join("objects");
+        Options::of(&format!("file:{}", folder.display()))
+    }
+
+    /// The store that a section names; `None` when its URL is empty or wrong.
+    pub(super) fn object_store(&mut self, said: &Said<'_>) -> Option<Options> {
+        let key = |name: &str| format!("{}.{name}", said.section);
+        let url = self.secret(&key("url"), said.url, said.url_file)?;
+        let secret = self.secret(&key("secret_key"), said.secret_key, said.secret_key_file);
+        let roots = self.authorities(&key("roots"), said.roots);
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let mut options = Options {
+            url,
+            endpoint: given(said.endpoint),
+            region: given(said.region),
+            account: given(said.account),
+            secret,
+            allow_http: said.allow_http,
+            roots,
+        };
+        match options.location() {
+            Ok(Location::Folder(folder)) => {
+                options.url = format!("file:{}", self.base.join(folder).display()).into();
+            }
+            Ok(location) => self.cloud_credentials(said, &location, &options),
+            Err(error) => {
+                let (name, help) = match error {
+                    LocationError::Endpoint if said.endpoint.is_empty() => ("url", PLACE_HELP),
+                    LocationError::Endpoint => {
+                        ("endpoint", "write \"https://HOST:PORT\"; http:// wants allow_http = true")
+                    }
+                    _ => ("url", PLACE_HELP),
+                };
+                self.problem(&key(name), &format!("cannot be used: {error}"), help);
+                return None;
+            }
+        }
+        Some(options)
+    }
+
+    /// Half a pair of credentials is a mistake; none is the environment's matter.
+    fn cloud_credentials(&mut self, said: &Said<'_>, location: &Location, options: &Options) {
+        let in_url = options.url.expose_secret().contains('@');
+        let key = |name: &str| format!("{}.{name}", said.section);
+        if options.secret.is_some() && options.account.is_none() && !in_url {
+            let help = "S3: the access key id; Azure: the storage account";
+            self.problem(&key("account"), "is empty while secret_key is set", help);
+        }
+        if matches!(location, Location::S3 { .. })
+            && options.account.is_some()
+            && options.secret.is_none()
+            && !in_url
+        {
+            let help = "set secret_key_file, or leave account empty to use the environment's credentials";
+            self.problem(&key("secret_key"), "is missing while account is set", help);
+        }
+    }
+}
+
+const PLACE_HELP: &str = "write \"file:FOLDER\", \"s3://BUCKET/PREFIX\" or \"az://CONTAINER/PREFIX\"";
