@@ -203,8 +203,24 @@ pub const MAX_SUPPLIER_VALUES: usize = 100;
 pub const MAX_SUPPLIER_ACCOUNTS: usize = 1_000;
 /// Suppliers of one file that share a name.
 pub const MAX_SAME_NAME: usize = 64;
-/// Suppliers written in one transaction: the mail path waits for the database no longer than one takes.
-pub const IMPORT_BATCH: usize = 200;
+/// Suppliers staged in one transaction: the mail path waits for the database no longer than one takes. Their fingerprints
+/// fall all over the indexes, so that each row costs several pages. A power of two: statements are prepared by the size
+/// of their lists.
+pub const IMPORT_BATCH: usize = 64;
+/// An import that was silent for this long was killed: the next change to the directory clears it away.
+pub const IMPORT_LEASE: Duration = Duration::from_secs(15);
+/// Pause between looks at another import that is at work.
+pub const IMPORT_POLL: Duration = Duration::from_millis(200);
+/// Such looks before a change gives up: twice the lease.
+pub const IMPORT_WAITS: usize = 150;
+/// Rows that one statement takes away of a batch that was given up or undone.
+pub const IMPORT_CLEAR_ROWS: i64 = 2_000;
+/// Conflicts that a refused undo names.
+pub const MAX_UNDO_CONFLICTS: i64 = 100;
+/// Hits that one search of the directory names.
+pub const MAX_SEARCH_HITS: usize = 50;
+/// Values that one search opens and looks into; a directory with more is searched by exact values only beyond it.
+pub const MAX_SEARCH_VALUES: usize = 2_000_000;
 /// Characters of one text value (name, alias, phone, account name, identifier).
 pub const MAX_SUPPLIER_TEXT: usize = 256;
 // ── configuration, log, web ────────────────────────────────────────────────────────────────────────────────────────

@@ -38,5 +38,8 @@ mod redis;
 mod reload;
 mod smtp_server;
 mod store;
+mod supplier_cases;
+mod supplier_changes;
+mod supplier_commands;
 mod suppliers;
 mod support;

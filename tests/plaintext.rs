@@ -27,14 +27,15 @@ const SENSITIVE: &[(&str, &str)] = &[
     ("recipient beyond the mailbox", "accounts+crayfish@contoso.example"),
     ("words of a mail", "Our bank details have changed"),
     ("holder of an account", "Bramble Holdings Nominee"),
+    ("name of a supplier", "Acme Building Supplies Ltd"),
+    ("domain of a supplier", "acme-supplies.example"),
+    ("address of a supplier", "accounts@acme-supplies.example"),
+    ("phone of a supplier", "+44 20 7946 0018"),
+    ("phone of a supplier, digits", "442079460018"),
 ];
 
-/// What the directory of suppliers holds: readable until the directory is sealed.
+/// What stays readable, and why.
 const READABLE: &[(&str, &str, &str)] = &[
-    ("name of a supplier", "Acme Building Supplies Ltd", "suppliers are looked up and listed by name"),
-    ("domain of a supplier", "acme-supplies.example", "look-ups compare domains, lookalikes need them all"),
-    ("address of a supplier", "accounts@acme-supplies.example", "look-ups compare addresses"),
-    ("phone of a supplier", "+44 20 7946 0018", "shown to whoever calls back"),
     ("protected mailbox", "accounts@contoso.example", "every RCPT is matched before any key is chosen"),
     ("administrator", "it@contoso.example", "notices go there without opening anything"),
 ];
@@ -135,7 +136,6 @@ async fn nothing_sensitive_can_be_read_from_what_is_left_behind() {
                 "{name} is sealed by now ({reason}): move it to SENSITIVE"
             );
         }
-        assert!(places(&all, "acme-supplies.example").iter().all(|place| !place.starts_with("redis")));
         if world.process_runs() {
             assert_eq!(world.stop(), 0);
         }

@@ -161,6 +161,7 @@ impl From<StoreError> for Failure {
             StoreError::Unavailable(_) => {
                 failure.help("try again; if it stays so, check disk and permissions")
             }
+            StoreError::Conflict(_) => failure.help("look at what is there now, and try again"),
             StoreError::Transition { .. } => failure.help(
                 "`sentra quarantine show ID` tells its state; docs/operations.md says which steps it allows",
             ),

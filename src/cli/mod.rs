@@ -4,6 +4,7 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod cases;
 mod certificate;
 pub mod check;
 mod config;
@@ -88,8 +89,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Judge .eml files offline: no mail is sent, nothing is stored
     Check(check::CheckArgs),
-    /// Suppliers: import, list, show, export
+    /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
+    /// Verification cases: bank accounts that two people make sure of
+    #[command(subcommand)]
+    Cases(cases::CasesCommand),
     /// The rules that judge: list, test, lint
     Rules(rules::RulesArgs),
     /// The organisations' keys: status, rotation
@@ -152,6 +156,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
+        Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
         Command::Serve | Command::Demo(_) => {
             Err(Failure::usage("serve and demo make a runtime of their own"))

@@ -1,4 +1,4 @@
-//! The notice that tells an organisation's administrators of a release from the command line.
+//! Notices that tell an organisation's administrators what was decided from the command line.
 
 use super::Installation;
 use crate::model::{
@@ -17,8 +17,6 @@ pub(super) fn released(
     id: QuarantineId,
     reason: &str,
 ) -> Vec<OutboxMail> {
-    let hostname = at.config.hostname.as_str();
-    let now = at.store.clock().now_ms().div_euclid(1_000);
     let text = format!(
         "The held message {id} of {} is being released from the server's command line,\r\n\
          without a second person's approval.\r\n\r\nReason given: {}\r\n\r\n\
@@ -26,6 +24,29 @@ pub(super) fn released(
         org.name,
         reason.trim(),
     );
+    notices(at, org, "A held message was released from the command line", &text)
+}
+
+/// One mail per administrator: which case, what was done, in whose name. No account is quoted.
+pub(super) fn case(
+    at: &Installation,
+    org: &Organisation,
+    id: &str,
+    what: &str,
+    who: &str,
+) -> Vec<OutboxMail> {
+    let text = format!(
+        "On the server's command line, in the name of {who}, {what}\r\nfor {} (case {id}).\r\n\r\n\
+         Whoever has that command line can name anybody. If {who} does not know of this, treat the\r\n\
+         account as fraud: do not pay, and ask who operates the server.\r\n",
+        org.name,
+    );
+    notices(at, org, "A verification case was decided from the command line", &text)
+}
+
+fn notices(at: &Installation, org: &Organisation, subject: &str, text: &str) -> Vec<OutboxMail> {
+    let hostname = at.config.hostname.as_str();
+    let now = at.store.clock().now_ms().div_euclid(1_000);
     let from = format!("sentra@{hostname}");
     let notice = |email: &EmailAddress| {
         let message = MessageBuilder::new()
@@ -33,9 +54,9 @@ pub(super) fn released(
             .date(now)
             .from(("Sentra", from.as_str()))
             .to(email.to_string())
-            .subject("A held message was released from the command line")
+            .subject(subject)
             .header("Auto-Submitted", Raw::new("auto-generated"))
-            .text_body(text.clone());
+            .text_body(text.to_owned());
         // Without it the tenant's routing rule would send the notice round again.
         let message = match &org.return_token {
             Some(token) => message.header("X-Sentra-Return", Raw::new(token.expose_secret())),

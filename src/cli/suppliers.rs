@@ -1,9 +1,12 @@
-//! `sentra suppliers`: import, list, show and export an organisation's supplier records.
+//! `sentra suppliers`: an organisation's supplier records, in and out, found, changed, and changes taken back.
 //!
 //! Bad rows go to standard error with line, column and reason while the good ones are imported; the exit code is then
-//! 1, so that a script notices. Account numbers are masked everywhere but in `export`, which is audited.
+//! 1, so that a script notices. Account numbers are masked everywhere but in `export` and
+//! `show --reveal`, which are audited.
 
+mod change;
 mod import;
+mod show;
 
 use super::io::write_table;
 pub use import::ImportArgs;
@@ -11,14 +14,13 @@ pub use import::ImportArgs;
 use super::{Failure as Ended, Globals, Io, open};
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Database, StoreError};
-use crate::adapters::suppliers::export;
 use crate::adapters::suppliers::records::SupplierRecords;
-use crate::limits;
-use crate::model::{AccountState, OrgId, SupplierAccount, SupplierId, SupplierRecord};
+use crate::model::OrgId;
 use crate::ports::{Clock, IdSource, Keyring};
-use serde_json::json;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Arguments of `sentra suppliers`.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,16 +55,106 @@ pub enum SuppliersCommand {
     /// List all suppliers.
     #[command(after_help = "Examples:\n  sentra suppliers list\n  sentra suppliers list --json")]
     List,
-    /// Show one supplier; account numbers are masked.
-    #[command(after_help = "Example:\n  sentra suppliers show SUP-001")]
+    /// Find suppliers by name or part of one, domain, address, phone, tax or company number, account or its last four.
+    #[command(after_help = "Examples:\n  sentra suppliers search acme\n  sentra suppliers search 6819")]
+    Search {
+        /// What to look for: at least two characters.
+        text: String,
+    },
+    /// Show one supplier with where everything came from; account numbers are masked.
+    #[command(
+        after_help = "Examples:\n  sentra suppliers show SUP-001\n  sentra suppliers show SUP-001 --history"
+    )]
     Show {
         /// Its id, as `list` shows it.
         id: String,
+        /// Also what is no longer in use, and every change of an account's state.
+        #[arg(long)]
+        history: bool,
+        /// Show full account numbers. Audited.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Change what a supplier is known by, or retire or block an account. A new account opens a verification case.
+    #[command(
+        after_help = "Examples:\n  sentra suppliers edit SUP-001 --add-domain acme.example --remove-email old@acme.example\n  \
+                            sentra suppliers edit SUP-001 --block-account 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9"
+    )]
+    Edit(Box<EditArgs>),
+    /// Merge one supplier into another: accounts, names, domains and numbers move, its id then means the other.
+    #[command(after_help = "Example:\n  sentra suppliers merge SUP-014 SUP-001")]
+    Merge {
+        /// The record that goes.
+        from: String,
+        /// The record that stays.
+        into: String,
+    },
+    /// List changes to the directory, newest first: imports, syncs, edits, merges, decisions.
+    #[command(after_help = "Example:\n  sentra suppliers batches")]
+    Batches {
+        /// Show at most this many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=500))]
+        limit: i64,
+    },
+    /// Take a change back: all is as before it, or nothing happens and what came in between is named. Audited.
+    #[command(after_help = "Example:\n  sentra suppliers undo 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9")]
+    Undo {
+        /// Its id, as `batches` and `import` show it.
+        batch: String,
     },
     /// Write all suppliers as CSV with full account numbers, as `import` reads it; with --json one object a line.
     /// Audited.
     #[command(after_help = "Example:\n  sentra suppliers export > suppliers.csv")]
     Export,
+}
+
+/// Arguments of `sentra suppliers edit`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct EditArgs {
+    /// Its id, as `list` shows it.
+    pub id: String,
+    /// Set the name; the old one is kept in the history.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Set the tax number.
+    #[arg(long, value_name = "NUMBER")]
+    pub tax_number: Option<String>,
+    /// Set the company number.
+    #[arg(long, value_name = "NUMBER")]
+    pub company_number: Option<String>,
+    /// Add a trading name.
+    #[arg(long, value_name = "NAME")]
+    pub add_alias: Vec<String>,
+    /// Take a trading name out of use.
+    #[arg(long, value_name = "NAME")]
+    pub remove_alias: Vec<String>,
+    /// Add a domain that its mail comes from.
+    #[arg(long, value_name = "DOMAIN")]
+    pub add_domain: Vec<String>,
+    /// Take a domain out of use.
+    #[arg(long, value_name = "DOMAIN")]
+    pub remove_domain: Vec<String>,
+    /// Add an exact sender address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub add_email: Vec<String>,
+    /// Take an address out of use.
+    #[arg(long, value_name = "ADDRESS")]
+    pub remove_email: Vec<String>,
+    /// Add a number to call back; it verifies bank changes only after some days on record.
+    #[arg(long, value_name = "NUMBER")]
+    pub add_phone: Vec<String>,
+    /// Take a number out of use.
+    #[arg(long, value_name = "NUMBER")]
+    pub remove_phone: Vec<String>,
+    /// Add an account as pending, with a verification case.
+    #[arg(long, value_name = "IBAN_OR_ACCOUNT")]
+    pub add_account: Vec<String>,
+    /// Retire an account, by its id as `show` tells it.
+    #[arg(long, value_name = "ACCOUNT-ID")]
+    pub retire_account: Vec<String>,
+    /// Block an account as fraud, by its id as `show` tells it.
+    #[arg(long, value_name = "ACCOUNT-ID")]
+    pub block_account: Vec<String>,
 }
 
 /// What the command works on.
@@ -89,7 +181,13 @@ struct Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self { what: error.to_string(), help: "try again; if it stays so, check disk and permissions" }
+        let help = match &error {
+            StoreError::NotFound(_) => "`sentra suppliers list`, `show` and `batches` tell the ids",
+            StoreError::Invalid(_) => "the same command with --help tells what it takes",
+            StoreError::Conflict(_) => "look at what is on record now, and try again",
+            _ => "try again; if it stays so, check disk and permissions",
+        };
+        Self { what: error.to_string(), help }
     }
 }
 
@@ -150,9 +248,21 @@ pub async fn run(
             Box::pin(import::import(&records, context, (args, json), out, err)).await
         }
         SuppliersCommand::Template { map } => import::write_template(*map, out),
-        SuppliersCommand::List => list(&records, context.org, json, out).await,
-        SuppliersCommand::Show { id } => show(&records, context.org, id, json, out).await,
-        SuppliersCommand::Export => write_export(&records, context.org, json, out).await,
+        SuppliersCommand::List => show::list(&records, context.org, json, out).await,
+        SuppliersCommand::Search { text } => show::search(&records, context.org, text, json, out).await,
+        SuppliersCommand::Show { id, history, reveal } => {
+            let how = show::How { history: *history, reveal: *reveal, json };
+            show::show(&records, context.org, id, &how, out).await
+        }
+        SuppliersCommand::Export => show::export(&records, context.org, json, out).await,
+        SuppliersCommand::Edit(args) => change::edit(&records, context, args, json, out, err).await,
+        SuppliersCommand::Merge { from, into } => {
+            change::merge(&records, context, (from, into), json, out, err).await
+        }
+        SuppliersCommand::Batches { limit } => {
+            change::batches(&records, context.org, *limit, json, out).await
+        }
+        SuppliersCommand::Undo { batch } => change::undo(&records, context, batch, json, out, err).await,
     };
     match done {
         Ok(code) => code,
@@ -168,132 +278,18 @@ fn table(header: &[&str], rows: Vec<Vec<String>>, out: &mut dyn Write) -> io::Re
     write_table(header, rows, io::stdout().is_terminal(), out)
 }
 
-/// Accounts of a supplier by state.
-fn counts(supplier: &SupplierRecord) -> [(&'static str, usize); 4] {
-    [AccountState::Verified, AccountState::Pending, AccountState::Retired, AccountState::Blocked]
-        .map(|state| (state.as_str(), supplier.accounts.iter().filter(|a| a.state == state).count()))
+/// Tells running servers that the directory changed; without Redis they learn it from the database.
+async fn announce(context: &SuppliersContext, generation: i64, err: &mut dyn Write) -> io::Result<()> {
+    if let Some(redis) = &context.redis
+        && let Err(error) = redis.announce(context.org, generation).await
+    {
+        writeln!(err, "warning: {error}; running servers see the change within a second from the database")?;
+    }
+    Ok(())
 }
 
-async fn list(records: &SupplierRecords, org: OrgId, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let mut rows = Vec::new();
-    let mut after: Option<SupplierId> = None;
-    loop {
-        let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id.clone());
-        for supplier in &page {
-            let counts = counts(supplier);
-            let domains: Vec<&str> = supplier.domains.iter().map(|d| d.as_str()).collect();
-            if json {
-                let accounts: serde_json::Map<String, serde_json::Value> =
-                    counts.iter().map(|(state, count)| ((*state).to_owned(), json!(count))).collect();
-                let line = json!({
-                    "id": supplier.id, "name": supplier.name, "domains": domains, "country": supplier.country,
-                    "accounts": accounts,
-                });
-                writeln!(out, "{line}")?;
-            } else {
-                let mut row = vec![supplier.id.0.clone(), supplier.name.clone(), domains.join(", ")];
-                row.extend(counts.iter().map(|(_, count)| count.to_string()));
-                rows.push(row);
-            }
-        }
-    }
-    if !json && after.is_none() {
-        writeln!(out, "No suppliers yet: `sentra suppliers import FILE.csv` brings them in.")?;
-    } else if !json {
-        table(&["ID", "NAME", "DOMAINS", "VERIFIED", "PENDING", "RETIRED", "BLOCKED"], rows, out)?;
-    }
-    Ok(0)
-}
-
-/// A supplier as JSON; `reveal` adds the full account numbers.
-fn described(supplier: &SupplierRecord, reveal: bool) -> serde_json::Value {
-    let accounts = supplier.accounts.iter().map(|a| {
-        let mut account = json!({
-            "scheme": a.account.scheme().as_str(), "country": a.account.country(), "masked": a.account.masked(),
-            "bic": a.bic, "account_name": a.account_name, "state": a.state,
-        });
-        if let Some(object) = account.as_object_mut().filter(|_| reveal) {
-            object.insert("value".to_owned(), a.account.reveal().into());
-        }
-        account
-    });
-    json!({
-        "id": supplier.id, "name": supplier.name, "aliases": supplier.aliases, "domains": supplier.domains,
-        "emails": supplier.emails, "phones": supplier.phones, "vat_number": supplier.vat_number,
-        "company_number": supplier.company_number, "country": supplier.country,
-        "accounts": accounts.collect::<Vec<_>>(),
-    })
-}
-
-async fn show(
-    records: &SupplierRecords,
-    org: OrgId,
-    id: &str,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
-    let found = records.get(org, &SupplierId(id.to_owned())).await?;
-    let supplier = found.ok_or_else(|| Failure {
-        what: format!("there is no supplier `{}`", id.escape_debug()),
-        help: "`sentra suppliers list` shows the ids",
-    })?;
-    if json {
-        writeln!(out, "{}", described(&supplier, false))?;
-        return Ok(0);
-    }
-    let joined = |values: Vec<String>| values.join(", ");
-    for (label, value) in [
-        ("Id", supplier.id.0.clone()),
-        ("Name", supplier.name.clone()),
-        ("Aliases", joined(supplier.aliases.clone())),
-        ("Domains", joined(supplier.domains.iter().map(ToString::to_string).collect())),
-        ("E-mail", joined(supplier.emails.iter().map(ToString::to_string).collect())),
-        ("Phones", joined(supplier.phones.clone())),
-        ("Tax number", supplier.vat_number.clone().unwrap_or_default()),
-        ("Company number", supplier.company_number.clone().unwrap_or_default()),
-        ("Country", supplier.country.clone().unwrap_or_default()),
-    ] {
-        if !value.is_empty() {
-            writeln!(out, "{label:<15} {value}")?;
-        }
-    }
-    let row = |a: &SupplierAccount| {
-        vec![
-            a.account.scheme().as_str().to_owned(),
-            a.account.country().to_owned(),
-            a.account.masked(),
-            a.bic.clone().unwrap_or_default(),
-            a.account_name.clone().unwrap_or_default(),
-            a.state.as_str().to_owned(),
-        ]
-    };
-    let rows = supplier.accounts.iter().map(row).collect();
-    writeln!(out)?;
-    table(&["SCHEME", "COUNTRY", "ACCOUNT", "BIC", "HOLDER", "STATE"], rows, out)?;
-    Ok(0)
-}
-
-async fn write_export(
-    records: &SupplierRecords,
-    org: OrgId,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
-    // Noted before the first number leaves.
-    records.note_export(org, "operator").await?;
-    let mut after: Option<SupplierId> = None;
-    let mut first = true;
-    loop {
-        let page = records.page(org, after.as_ref(), limits::STORE_PAGE).await?;
-        if json {
-            page.iter().try_for_each(|supplier| writeln!(out, "{}", described(supplier, true)))?;
-        } else if first || !page.is_empty() {
-            export::write(&page, first, out)?;
-        }
-        first = false;
-        let Some(last) = page.last() else { return Ok(0) };
-        after = Some(last.id.clone());
-    }
+/// A moment in UTC for people and JSON; empty for one that no calendar has.
+pub(super) fn moment(ms: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(ms.div_euclid(1_000)).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }

@@ -174,7 +174,13 @@ async fn import(globals: &Globals) -> Result<(), Failure> {
         Arc::clone(store.ids()),
     );
     let parsed = csv::parse(SUPPLIERS.as_bytes(), csv::ParseOptions { verified: true });
-    let options = ImportOptions { verified: true, dry_run: false, actor: "demo", source: "suppliers.csv" };
+    let options = ImportOptions {
+        verified: true,
+        dry_run: false,
+        actor: "demo",
+        source: "suppliers.csv",
+        ..ImportOptions::default()
+    };
     records.import(organisation.id, &mut ListFeed::new(parsed.suppliers), &options).await?;
     Ok(())
 }

@@ -223,6 +223,49 @@ mod tests {
         assert_eq!(key(Scheme::Iban, b"DE", "DE89370400440532013000"), "iban|DE89370400440532013000");
     }
 
+    /// One account in two written forms, and the account next to it, for every scheme.
+    #[test]
+    fn forms_of_one_account_are_one_and_neighbours_are_not() {
+        use Scheme::{AuBsb, Ca, Iban, InIfsc, Nz, Uk, UsAba};
+        type Form<'a> = (Scheme, &'a [u8; 2], &'a str);
+        let rows: [(Form, Form, bool); 18] = [
+            ((Iban, b"GB", "GB29NWBK60161331926819"), (Uk, b"GB", "60161331926819"), true),
+            ((Iban, b"GB", "GB29NWBK60161331926819"), (Uk, b"GB", "60161331926818"), false),
+            ((Iban, b"GB", "GB29NWBK60161331926819"), (Uk, b"GB", "60161431926819"), false),
+            // The bank's letters and the check digits say nothing that sort code and number do not.
+            ((Iban, b"GB", "GB29NWBK60161331926819"), (Iban, b"GB", "GB94BARC60161331926819"), true),
+            ((Uk, b"GB", "6016131926819"), (Uk, b"GB", "60161301926819"), true),
+            ((Iban, b"DE", "DE89370400440532013000"), (Iban, b"DE", "DE89370400440532013000"), true),
+            ((Iban, b"DE", "DE89370400440532013000"), (Iban, b"DE", "DE89370400440532013001"), false),
+            ((UsAba, b"US", "021000021-0012345678"), (UsAba, b"US", "021000021-12345678"), true),
+            ((UsAba, b"US", "021000021-12345678"), (UsAba, b"US", "026009593-12345678"), false),
+            ((AuBsb, b"AU", "082082-012345678"), (AuBsb, b"AU", "082082-12345678"), true),
+            ((AuBsb, b"AU", "082082-12345678"), (AuBsb, b"AU", "082083-12345678"), false),
+            ((AuBsb, b"AU", "082082-12345678"), (Uk, b"GB", "08208212345678"), false),
+            ((Nz, b"NZ", "01-0242-0100194-00"), (Nz, b"NZ", "01-0242-0100194-000"), true),
+            ((Nz, b"NZ", "01-0242-0100194-00"), (Nz, b"NZ", "01-0242-0100194-001"), false),
+            ((Ca, b"CA", "00006-003-1234567"), (Ca, b"CA", "00006-003-1234567"), true),
+            ((Ca, b"CA", "00006-003-1234567"), (Ca, b"CA", "00007-003-1234567"), false),
+            (
+                (InIfsc, b"IN", "HDFC0001234-50100012345678"),
+                (InIfsc, b"IN", "HDFC0001234-50100012345678"),
+                true,
+            ),
+            (
+                (InIfsc, b"IN", "HDFC0001234-50100012345678"),
+                (InIfsc, b"IN", "HDFC0001234-050100012345678"),
+                false,
+            ),
+        ];
+        for ((scheme, country, text), (other, their_country, theirs), same) in rows {
+            assert_eq!(
+                key(scheme, country, text) == key(other, their_country, theirs),
+                same,
+                "{text} {theirs}"
+            );
+        }
+    }
+
     #[test]
     fn neither_debug_nor_display_shows_the_number() {
         let account = Account::from_canonical(Scheme::Uk, *b"GB", "60161331926819").expect("valid");

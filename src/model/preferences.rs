@@ -71,6 +71,12 @@ pub const PREFERENCES: &[Preference] = &[
         default: "off",
         values: Values::OneOf(&["off", "on"]),
     },
+    Preference {
+        name: "cases.call-back-days",
+        doc: "Days that a phone number must have been on a supplier's record before it can verify a bank change",
+        default: "30",
+        values: Values::Number(0, 365),
+    },
 ];
 
 /// The preference of that name.

@@ -136,12 +136,35 @@ actions! {
     /// Bodies that no entry names were removed.
     QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
 
-    /// A batch of supplier records was imported.
-    SuppliersImport = "suppliers.import" ("name of the source"; "created, updated, accounts_added, accounts_changed, accounts_verified, accounts_held_back, verified_flag"; "-")
+    /// A file of supplier records was imported.
+    SuppliersImport = "suppliers.import" ("name of the source"; "created, updated, archived, accounts_added, accounts_changed, accounts_verified, accounts_held_back, cases_opened, verified_flag, batch"; "-")
+    /// Supplier records came from a live source.
+    SuppliersSync = "suppliers.sync" ("name of the source"; "as of suppliers.import"; "-")
+    /// A change to the directory was taken back.
+    SuppliersUndo = "suppliers.undo" ("batch"; "-"; "-")
+    /// A supplier's record was edited.
+    SupplierEdit = "supplier.edit" ("id of the supplier"; "steps, cases_opened, batch"; "-")
+    /// A supplier was merged into another.
+    SupplierMerge = "supplier.merge" ("id of the supplier that goes"; "into, values, accounts, stricter, batch"; "-")
+    /// Full account numbers of a supplier were shown.
+    SuppliersReveal = "suppliers.reveal" ("id of the supplier"; "-"; "-")
+    /// Suppliers were searched.
+    SuppliersSearch = "suppliers.search" ("`suppliers`"; "hits (count)"; "-")
     /// All supplier records left with their account numbers.
     SuppliersExport = "suppliers.export" ("form of the export"; "-"; "-")
     /// A supplier was shown, with contacts.
     SuppliersShow = "suppliers.show" ("id of the supplier"; "-"; "-")
+
+    /// A verification case was opened by a person.
+    CaseOpen = "case.open" ("case"; "supplier, account, batch"; "-")
+    /// A case was shown, with the supplier's numbers.
+    CaseShow = "case.show" ("case"; "-"; "-")
+    /// A call to a supplier was recorded.
+    CaseCall = "case.call" ("case"; "number, outcome, batch"; "-")
+    /// A case was approved: its account is verified.
+    CaseApprove = "case.approve" ("case"; "called_by, retire, batch"; "-")
+    /// A case was rejected.
+    CaseReject = "case.reject" ("case"; "fraud, batch"; "-")
 
     /// Private fields of the audit were shown.
     AuditReveal = "audit.reveal" ("`entries`"; "filters"; "-")

@@ -37,22 +37,6 @@ pub(crate) struct Hits {
     accounts: Vec<AccountHit>,
 }
 
-impl Hits {
-    /// What was found of the same key under another fingerprint.
-    fn add(&mut self, more: Self) {
-        for supplier in more.suppliers {
-            if !self.suppliers.contains(&supplier) {
-                self.suppliers.push(supplier);
-            }
-        }
-        for account in more.accounts {
-            if !self.accounts.contains(&account) {
-                self.accounts.push(account);
-            }
-        }
-    }
-}
-
 /// Domains of one organisation's suppliers, for lookalikes.
 type KnownDomains = Arc<Vec<(Domain, SupplierId)>>;
 
@@ -72,8 +56,6 @@ struct Asked {
     /// `address`, `domain`, …: part of the name in Redis.
     kind: &'static str,
     fingerprint: Fingerprint,
-    /// Of keys before, while one is being rotated: rows may still stand under them.
-    before: Vec<Fingerprint>,
 }
 
 /// What one message has been answered so far.
@@ -270,12 +252,10 @@ impl Directory {
         believed: i64,
         stored: Option<Option<i64>>,
     ) -> Result<FromDatabase, Failure> {
-        let keys: Vec<(&DirectoryKey, Fingerprint)> = missing
-            .iter()
-            .flat_map(|a| std::iter::once(&a.fingerprint).chain(&a.before).map(|print| (&a.key, *print)))
-            .collect();
+        let keys: Vec<(&DirectoryKey, Fingerprint)> =
+            missing.iter().map(|a| (&a.key, a.fingerprint)).collect();
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let read = match records::read(&self.database, org, &keys).await {
+        let read = match records::read(&self.database, &*self.keyring, org, &keys).await {
             Ok(read) => read,
             Err(error) => {
                 count("database", "error", missing.len());
@@ -286,11 +266,7 @@ impl Directory {
         let mut hits = read.hits;
         let found: Vec<(Fingerprint, Hits)> = missing
             .iter()
-            .map(|asked| {
-                let mut found = hits.remove(&asked.fingerprint).unwrap_or_default();
-                asked.before.iter().filter_map(|print| hits.remove(print)).for_each(|more| found.add(more));
-                (asked.fingerprint, found)
-            })
+            .map(|asked| (asked.fingerprint, hits.remove(&asked.fingerprint).unwrap_or_default()))
             .collect();
         let empty = found.iter().filter(|(_, hits)| *hits == Hits::default()).count();
         count("database", "hit", found.len().saturating_sub(empty));
@@ -320,7 +296,7 @@ impl Directory {
         if let Some(domains) = current(&cached) {
             return Ok(domains);
         }
-        match records::known_domains(&self.database, org).await {
+        match records::known_domains(&self.database, &*self.keyring, org).await {
             Ok((at, domains)) => {
                 let domains = Arc::new(domains);
                 self.local.put_domains(org, at, Arc::clone(&domains)).await;
@@ -338,18 +314,15 @@ impl Directory {
     fn name(&self, org: OrgId, query: DirectoryQuery) -> Result<Vec<Asked>, PortError> {
         let keys = query.keys.into_iter().take(limits::MAX_DIRECTORY_KEYS);
         keys.map(|key| {
-            let (kind, prints) = match &key {
-                DirectoryKey::Account(account) => ("account", self.keyring.fingerprints(org, account)?),
+            let (kind, fingerprint) = match &key {
+                DirectoryKey::Account(account) => ("account", self.keyring.fingerprint(org, account)?),
                 DirectoryKey::Address(address) => text(&*self.keyring, org, "address", &address.folded())?,
                 DirectoryKey::Domain(domain) => text(&*self.keyring, org, "domain", domain.as_str())?,
                 DirectoryKey::Name(name) => text(&*self.keyring, org, "name", name)?,
                 DirectoryKey::TaxNumber(number) => text(&*self.keyring, org, "vat", number)?,
                 DirectoryKey::CompanyNumber(number) => text(&*self.keyring, org, "company", number)?,
             };
-            let mut prints = prints.into_iter();
-            let none = || PortError::Permanent { what: "keys", detail: "no fingerprint key".to_owned() };
-            let fingerprint = prints.next().ok_or_else(none)?;
-            Ok(Asked { key, kind, fingerprint, before: prints.collect() })
+            Ok(Asked { key, kind, fingerprint })
         })
         .collect()
     }
@@ -365,9 +338,8 @@ fn text(
     org: OrgId,
     kind: &'static str,
     text: &str,
-) -> Result<(&'static str, Vec<Fingerprint>), PortError> {
-    // Only the caches are named by it: the database is asked by the text itself.
-    Ok((kind, vec![keyring.fingerprint_text(org, kind, text)?]))
+) -> Result<(&'static str, Fingerprint), PortError> {
+    Ok((kind, keyring.fingerprint_text(org, kind, text)?))
 }
 
 fn assemble(

@@ -34,6 +34,9 @@ pub enum StoreError {
         /// State asked for.
         to: HeldState,
     },
+    /// Something else is at work, or came in between: what, and what to do.
+    #[error("{0}")]
+    Conflict(String),
     /// The arguments make no sense together.
     #[error("{0}")]
     Invalid(String),

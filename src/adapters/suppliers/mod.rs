@@ -2,15 +2,21 @@
 //!
 //! A file becomes rows ([`format`] tells CSV, workbook and JSON apart), rows become typed values ([`row`]), and
 //! [`reading`] folds them into suppliers and a list of what is wrong, without touching anything (the `check` command
-//! needs no more). [`feed`] is the seam to [`import`], which brings them into the database; [`records`] reads them there
-//! and [`export`] writes the file that is read again. An import never makes money move: what it brings is `pending`
-//! unless the importing person says `verified`, and says so in the audit log.
+//! needs no more). [`feed`] is the seam to [`import`], which brings them into the database; [`records`] reads what is on
+//! record, [`search`] finds it, [`edit`] and [`merge`] change it, [`export`] writes the file that is read again. Every
+//! change is a batch that is seen whole or not at all and can be undone ([`batches`], [`undo`]). An import never makes
+//! money move: what it brings is `pending` unless the importing person says `verified`, and a bank change becomes a
+//! verification case ([`cases`]) that two people decide.
 
 mod accounts;
 mod aliases;
+pub mod batches;
+pub mod cases;
 mod columns;
 pub mod csv;
 mod delimited;
+mod draft;
+pub mod edit;
 pub mod export;
 pub mod feed;
 mod findings;
@@ -20,15 +26,20 @@ pub mod import;
 mod lifecycle;
 mod lists;
 pub mod map;
+pub mod merge;
 mod plan;
 mod raw;
 pub mod reading;
 pub mod records;
 pub mod rejects;
+mod report;
 mod row;
+pub mod rows;
+pub mod search;
 mod spool;
 pub mod template;
 mod text;
+pub mod undo;
 mod workbook;
 mod xero;
 mod xero_dump;

@@ -1,8 +1,10 @@
 //! Supplier records in the database: reading them.
 //!
-//! Account numbers and holders' names are sealed under the organisation's data key; what is compared is the
-//! fingerprint. [`super::import`] writes.
+//! Texts and numbers are sealed (see [`super::rows`]); rows that a running import created, or a running undo takes away,
+//! are not seen. [`super::import`], [`super::edit`], [`super::merge`] and [`super::cases`] write, each change as a batch
+//! of [`super::batches`].
 
+use super::rows::{ValueKind, damaged, open, rows_in, sealed};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Database, Event, StoreError, append_audit, scheme_from_name};
 use crate::limits;
@@ -11,15 +13,9 @@ use crate::model::{
 };
 use crate::ports::{Clock, IdSource, Keyring};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
-
-/// What the sealed columns are bound to.
-pub(super) const NUMBER: &str = "supplier_accounts.number";
-pub(super) const SHORT: &str = "supplier_accounts.short";
-pub(super) const NAME: &str = "supplier_accounts.name";
 
 /// The supplier records of all organisations; every call names one.
 #[derive(Clone)]
@@ -30,17 +26,94 @@ pub struct SupplierRecords {
     pub(super) ids: Arc<dyn IdSource>,
 }
 
-/// One account as stored, with what the record type does not carry.
-pub(super) struct StoredAccount {
+/// One thing that a supplier is or was known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredValue {
+    /// Row id.
+    pub id: String,
+    /// What it is.
+    pub kind: ValueKind,
+    /// As written.
+    pub text: String,
+    /// Where it came from: a batch's source.
+    pub source: String,
+    /// Unix milliseconds.
+    pub added_at: i64,
+    /// Who brought it.
+    pub added_by: String,
+    /// Unix milliseconds; `None` while it counts.
+    pub retired_at: Option<i64>,
+    /// Batch that brought it.
+    pub batch: String,
     pub(super) fingerprint: String,
-    pub(super) account: SupplierAccount,
+    pub(super) change: Option<String>,
+    pub(super) retired_by: Option<String>,
 }
 
-/// One supplier as stored.
-pub(super) struct Stored {
-    /// Its accounts are in `accounts`, not here.
-    pub(super) record: SupplierRecord,
-    pub(super) accounts: Vec<StoredAccount>,
+/// One account with its provenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAccount {
+    /// Row id.
+    pub id: String,
+    /// Number, holder and state.
+    pub account: SupplierAccount,
+    /// Where it came from: a batch's source.
+    pub source: String,
+    /// Who brought it.
+    pub added_by: String,
+    /// Batch that brought it.
+    pub batch: String,
+    /// Who verified it, if somebody did.
+    pub verified_by: Option<String>,
+    /// When, Unix milliseconds.
+    pub verified_at: Option<i64>,
+    /// How: `import` (its person vouched for the file), `status` (the file of a first record said so) or `case:ID`.
+    pub verified_how: Option<String>,
+    /// Unix milliseconds.
+    pub created_at: i64,
+    pub(super) fingerprint: String,
+    pub(super) change: Option<String>,
+}
+
+/// One supplier as stored, with provenance; retired values too where they were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Identifier.
+    pub id: SupplierId,
+    /// Name in the ledger.
+    pub name: String,
+    /// ISO 3166 alpha-2.
+    pub country: Option<String>,
+    /// Unix milliseconds.
+    pub created_at: i64,
+    /// Batch that made it.
+    pub batch: String,
+    /// What it is known by.
+    pub values: Vec<StoredValue>,
+    /// Its accounts, oldest first.
+    pub accounts: Vec<StoredAccount>,
+    pub(super) change: Option<String>,
+}
+
+/// One step in the life of an account.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct StateChange {
+    /// Row id of the account.
+    pub account_id: String,
+    /// Unix milliseconds.
+    pub at: i64,
+    /// Who: `operator`, `system` or a user's id.
+    pub actor: String,
+    /// What it was part of: `import`, `sync`, `edit`, `merge`, `case`.
+    pub kind: String,
+    /// The batch.
+    pub batch: String,
+    /// State before.
+    pub from: Option<String>,
+    /// State after.
+    pub to: Option<String>,
+    /// Whether the batch was undone since.
+    pub undone: bool,
 }
 
 impl SupplierRecords {
@@ -55,7 +128,8 @@ impl SupplierRecords {
         Self { database, keyring, clock, ids }
     }
 
-    /// Up to `limit` suppliers with ids after `after`, in order of id, with their accounts opened.
+    /// Up to `limit` suppliers with ids after `after`, in order of id, with their accounts opened. Merged ones are left
+    /// out: their records are their successors'.
     ///
     /// # Errors
     /// [`StoreError`] of the database; [`StoreError::Port`] when a sealed value does not open.
@@ -65,26 +139,75 @@ impl SupplierRecords {
         after: Option<&SupplierId>,
         limit: i64,
     ) -> Result<Vec<SupplierRecord>, StoreError> {
-        let mut read = self.database.reader().begin().await?;
-        let ids: Vec<String> =
-            sqlx::query_scalar("SELECT id FROM suppliers WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3")
-                .bind(org.to_string())
-                .bind(after.map_or("", |id| id.0.as_str()))
-                .bind(limit.clamp(1, limits::STORE_PAGE))
-                .fetch_all(&mut *read)
-                .await?;
-        let mut stored = self.load(&mut read, org, &ids).await?;
-        Ok(ids.iter().filter_map(|id| stored.remove(id)).map(Stored::into_record).collect())
+        let mut read = self.database.scope(org).read().await?;
+        let hidden = hidden(&mut read, org).await?;
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM suppliers WHERE org_id = $1 AND id > $2 AND batch_id <> $3 AND merged_into IS NULL \
+             ORDER BY id LIMIT $4",
+        )
+        .bind(org.to_string())
+        .bind(after.map_or("", |id| id.0.as_str()))
+        .bind(&hidden)
+        .bind(limit.clamp(1, limits::STORE_PAGE))
+        .fetch_all(&mut *read)
+        .await?;
+        let mut stored = self.load(&mut read, org, &hidden, &ids, false).await?;
+        ids.iter().filter_map(|id| stored.remove(id)).map(|stored| stored.record()).collect()
     }
 
-    /// One supplier.
+    /// One supplier; by a merged id its successor.
     ///
     /// # Errors
     /// As [`SupplierRecords::page`].
     pub async fn get(&self, org: OrgId, id: &SupplierId) -> Result<Option<SupplierRecord>, StoreError> {
-        let mut read = self.database.reader().begin().await?;
-        let mut stored = self.load(&mut read, org, std::slice::from_ref(&id.0)).await?;
-        Ok(stored.remove(&id.0).map(Stored::into_record))
+        self.detail(org, id, false).await?.map(|stored| stored.record()).transpose()
+    }
+
+    /// One supplier with the provenance of everything, by a merged id its successor; with `history` retired values too.
+    ///
+    /// # Errors
+    /// As [`SupplierRecords::page`].
+    pub async fn detail(
+        &self,
+        org: OrgId,
+        id: &SupplierId,
+        history: bool,
+    ) -> Result<Option<Stored>, StoreError> {
+        let mut read = self.database.scope(org).read().await?;
+        let hidden = hidden(&mut read, org).await?;
+        let Some(id) = successor(&mut read, org, &hidden, &id.0).await? else { return Ok(None) };
+        let mut stored = self.load(&mut read, org, &hidden, std::slice::from_ref(&id), history).await?;
+        Ok(stored.remove(&id))
+    }
+
+    /// What became of the states of a supplier's accounts, oldest first; at most `limits::STORE_PAGE`.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn state_changes(&self, org: OrgId, stored: &Stored) -> Result<Vec<StateChange>, StoreError> {
+        let mut read = self.database.scope(org).read().await?;
+        let ids: Vec<String> = stored.accounts.iter().map(|account| account.id.clone()).collect();
+        let head = "SELECT c.row_id, COALESCE(b.committed_at, b.created_at), b.actor, b.kind, b.id, c.before_state, \
+                    c.after_state, b.state FROM supplier_changes c JOIN supplier_batches b ON b.id = c.batch_id \
+                    AND b.org_id = c.org_id WHERE c.org_id = $1 AND b.state <> 'staging' AND c.batch_id <> $2 \
+                    AND c.entity = 'account' AND c.row_id";
+        let mut out = Vec::new();
+        for row in rows_in(&mut read, head, &org.to_string(), "", &ids, "").await? {
+            out.push(StateChange {
+                account_id: row.try_get(0)?,
+                at: row.try_get(1)?,
+                actor: row.try_get(2)?,
+                kind: row.try_get(3)?,
+                batch: row.try_get(4)?,
+                from: row.try_get(5)?,
+                to: row.try_get(6)?,
+                undone: row.try_get::<String, _>(7)? != "committed",
+            });
+        }
+        out.retain(|change| change.from != change.to);
+        out.sort_by(|a, b| (a.at, &a.batch).cmp(&(b.at, &b.batch)));
+        out.truncate(usize::try_from(limits::STORE_PAGE).unwrap_or(usize::MAX));
+        Ok(out)
     }
 
     /// Notes in the audit log that all records leave with their numbers.
@@ -92,10 +215,23 @@ impl SupplierRecords {
     /// # Errors
     /// [`StoreError`] of the database: then nothing may leave.
     pub async fn note_export(&self, org: OrgId, actor: &str) -> Result<(), StoreError> {
-        let mut write = self.database.begin().await?;
-        let (action, detail) = (AuditAction::SuppliersExport, serde_json::json!({}));
-        let event =
-            Event { org, at: self.clock.now_ms(), actor, action, subject: "csv", detail, private: None };
+        self.note(org, actor, AuditAction::SuppliersExport, "csv", serde_json::json!({})).await
+    }
+
+    /// Notes in the audit log what somebody saw.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database: then nothing may be shown.
+    pub async fn note(
+        &self,
+        org: OrgId,
+        actor: &str,
+        action: AuditAction,
+        subject: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let mut write = self.database.scope(org).write().await?;
+        let event = Event { org, at: self.clock.now_ms(), actor, action, subject, detail, private: None };
         append_audit(&mut write, self.keyring.as_ref(), event).await?;
         write.commit().await
     }
@@ -105,135 +241,163 @@ impl SupplierRecords {
         &self,
         read: &mut AnyConnection,
         org: OrgId,
+        hidden: &str,
         ids: &[String],
+        history: bool,
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
-        let org_text = org.to_string();
+        let text = org.to_string();
         let mut out = BTreeMap::new();
-        let head =
-            "SELECT id, name, vat_number, company_number, country FROM suppliers WHERE org_id = $1 AND id";
-        for row in rows_in(read, head, &org_text, ids, "").await? {
+        let head = "SELECT id, sealed_name, country, created_at, batch_id, change_id FROM suppliers \
+                    WHERE org_id = $1 AND batch_id <> $2 AND id";
+        for row in rows_in(read, head, &text, hidden, ids, "").await? {
             let id: String = row.try_get(0)?;
-            let record = SupplierRecord {
+            let stored = Stored {
                 id: SupplierId(id.clone()),
-                name: row.try_get(1)?,
-                vat_number: row.try_get(2)?,
-                company_number: row.try_get(3)?,
-                country: row.try_get(4)?,
-                aliases: Vec::new(),
-                domains: Vec::new(),
-                emails: Vec::new(),
-                phones: Vec::new(),
+                name: open(&*self.keyring, org, sealed::NAME, &id, &row.try_get::<Vec<u8>, _>(1)?)?,
+                country: row.try_get(2)?,
+                created_at: row.try_get(3)?,
+                batch: row.try_get(4)?,
+                change: row.try_get(5)?,
+                values: Vec::new(),
                 accounts: Vec::new(),
             };
-            out.insert(id, Stored { record, accounts: Vec::new() });
+            out.insert(id, stored);
         }
-        load_lists(read, &org_text, ids, &mut out).await?;
-        let head = "SELECT supplier_id, fingerprint, scheme, country, sealed_number, sealed_name, bic, state \
-                    FROM supplier_accounts WHERE org_id = $1 AND supplier_id";
-        for row in rows_in(read, head, &org_text, ids, " ORDER BY created_at, fingerprint").await? {
-            let supplier: String = row.try_get(0)?;
+        const ACTIVE: &str = " AND retired_at IS NULL";
+        const RETIRED: &str = " AND retired_at IS NOT NULL";
+        let head = "SELECT supplier_id, id, kind, sealed_value, source, added_at, added_by, retired_at, \
+                    retired_by, batch_id, change_id FROM supplier_values WHERE org_id = $1 AND batch_id <> $2 \
+                    AND supplier_id";
+        for tail in [ACTIVE, RETIRED].into_iter().take(if history { 2 } else { 1 }) {
+            for row in rows_in(read, head, &text, hidden, ids, tail).await? {
+                let value = self.stored_value(org, &row)?;
+                if let Some(stored) = out.get_mut(row.try_get::<&str, _>(0)?) {
+                    stored.values.push(value);
+                }
+            }
+        }
+        let head = "SELECT supplier_id, id, scheme, country, sealed_number, sealed_name, bic, state, \
+                    source, added_by, batch_id, verified_by, verified_at, verified_how, created_at, change_id \
+                    FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND supplier_id";
+        for row in rows_in(read, head, &text, hidden, ids, "").await? {
             let account = self.stored_account(org, &row)?;
-            if let Some(stored) = out.get_mut(&supplier) {
+            if let Some(stored) = out.get_mut(row.try_get::<&str, _>(0)?) {
                 stored.accounts.push(account);
             }
+        }
+        // Sorted here: an ORDER BY makes SQLite walk all of the organisation's rows in that order.
+        for stored in out.values_mut() {
+            stored.values.sort_by(|a, b| (a.kind, &a.text, a.added_at).cmp(&(b.kind, &b.text, b.added_at)));
+            stored.accounts.sort_by(|a, b| a.id.cmp(&b.id));
         }
         Ok(out)
     }
 
-    fn stored_account(&self, org: OrgId, row: &AnyRow) -> Result<StoredAccount, StoreError> {
-        let scheme = scheme_from_name(row.try_get::<String, _>(2)?.as_str()).ok_or_else(damaged)?;
-        let country: String = row.try_get(3)?;
-        let country: [u8; 2] = country.as_bytes().try_into().map_err(|_| damaged())?;
-        let number = self.open(org, NUMBER, &row.try_get::<Vec<u8>, _>(4)?)?;
-        let name: Option<Vec<u8>> = row.try_get(5)?;
-        let state: String = row.try_get(7)?;
-        Ok(StoredAccount {
-            fingerprint: row.try_get(1)?,
-            account: SupplierAccount {
-                account: Account::from_canonical(scheme, country, &number).map_err(|_| damaged())?,
-                bic: row.try_get(6)?,
-                account_name: name.map(|sealed| self.open(org, NAME, &sealed)).transpose()?,
-                state: AccountState::from_name(&state).ok_or_else(damaged)?,
-            },
+    fn stored_value(&self, org: OrgId, row: &AnyRow) -> Result<StoredValue, StoreError> {
+        let id: String = row.try_get(1)?;
+        let kind = ValueKind::from_name(row.try_get(2)?).ok_or_else(damaged)?;
+        let text = open(&*self.keyring, org, sealed::VALUE, &id, &row.try_get::<Vec<u8>, _>(3)?)?;
+        Ok(StoredValue {
+            // Made anew: the stored one may be of an older key that is being replaced.
+            fingerprint: kind.fingerprint(&*self.keyring, org, &text)?,
+            id,
+            kind,
+            text,
+            source: row.try_get(4)?,
+            added_at: row.try_get(5)?,
+            added_by: row.try_get(6)?,
+            retired_at: row.try_get(7)?,
+            retired_by: row.try_get(8)?,
+            batch: row.try_get(9)?,
+            change: row.try_get(10)?,
         })
     }
 
-    fn open(&self, org: OrgId, context: &str, sealed: &[u8]) -> Result<String, StoreError> {
-        String::from_utf8(self.keyring.open(org, context, sealed)?).map_err(|_| damaged())
+    fn stored_account(&self, org: OrgId, row: &AnyRow) -> Result<StoredAccount, StoreError> {
+        let id: String = row.try_get(1)?;
+        let (scheme, country): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
+        let number = open(&*self.keyring, org, sealed::NUMBER, &id, &row.try_get::<Vec<u8>, _>(4)?)?;
+        let holder: Option<Vec<u8>> = row.try_get(5)?;
+        let holder =
+            holder.map(|sealed| open(&*self.keyring, org, sealed::HOLDER, &id, &sealed)).transpose()?;
+        let account = account(scheme, country, &number)?;
+        Ok(StoredAccount {
+            // Made anew, as with values.
+            fingerprint: self.keyring.fingerprint(org, &account.comparison_key())?.to_hex(),
+            id,
+            account: SupplierAccount {
+                account,
+                bic: row.try_get(6)?,
+                account_name: holder,
+                state: AccountState::from_name(row.try_get(7)?).ok_or_else(damaged)?,
+            },
+            source: row.try_get(8)?,
+            added_by: row.try_get(9)?,
+            batch: row.try_get(10)?,
+            verified_by: row.try_get(11)?,
+            verified_at: row.try_get(12)?,
+            verified_how: row.try_get(13)?,
+            created_at: row.try_get(14)?,
+            change: row.try_get(15)?,
+        })
     }
+}
+
+/// An account from its stored parts.
+pub(super) fn account(scheme: &str, country: &str, number: &str) -> Result<Account, StoreError> {
+    let scheme = scheme_from_name(scheme).ok_or_else(damaged)?;
+    let country: [u8; 2] = country.as_bytes().try_into().map_err(|_| damaged())?;
+    Account::from_canonical(scheme, country, number).map_err(|_| damaged())
 }
 
 impl Stored {
-    fn into_record(self) -> SupplierRecord {
-        let accounts = self.accounts.into_iter().map(|stored| stored.account).collect();
-        SupplierRecord { accounts, ..self.record }
+    /// The values of a kind that count, as written.
+    pub fn active(&self, kind: ValueKind) -> impl Iterator<Item = &StoredValue> {
+        self.values.iter().filter(move |value| value.kind == kind && value.retired_at.is_none())
     }
-}
 
-async fn load_lists(
-    read: &mut AnyConnection,
-    org: &str,
-    ids: &[String],
-    out: &mut BTreeMap<String, Stored>,
-) -> Result<(), StoreError> {
-    const LISTS: [&str; 4] = [
-        "SELECT supplier_id, alias FROM supplier_aliases WHERE org_id = $1 AND supplier_id",
-        "SELECT supplier_id, domain FROM supplier_domains WHERE org_id = $1 AND supplier_id",
-        "SELECT supplier_id, email FROM supplier_emails WHERE org_id = $1 AND supplier_id",
-        "SELECT supplier_id, phone FROM supplier_phones WHERE org_id = $1 AND supplier_id",
-    ];
-    for (list, head) in LISTS.into_iter().enumerate() {
-        for row in rows_in(read, head, org, ids, "").await? {
-            let (supplier, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let Some(Stored { record, .. }) = out.get_mut(&supplier) else { continue };
-            match list {
-                0 => record.aliases.push(value),
-                1 => record.domains.push(Domain::parse(&value).map_err(|_| damaged())?),
-                2 => record.emails.push(EmailAddress::parse(&value).map_err(|_| damaged())?),
-                _ => record.phones.push(value),
-            }
-        }
-    }
-    // Sorted here: an ORDER BY makes SQLite walk all of the organisation's values in that order.
-    for Stored { record, .. } in out.values_mut() {
-        record.aliases.sort();
+    /// The record as imported and exported, without provenance.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a stored address or domain that is none.
+    pub fn record(&self) -> Result<SupplierRecord, StoreError> {
+        let texts = |kind| self.active(kind).map(|value| value.text.clone()).collect::<Vec<_>>();
+        let first = |kind| self.active(kind).next().map(|value| value.text.clone());
+        let domains = self.active(ValueKind::Domain).map(|v| Domain::parse(&v.text));
+        let emails = self.active(ValueKind::Email).map(|v| EmailAddress::parse(&v.text));
+        let mut record = SupplierRecord {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            aliases: texts(ValueKind::Alias),
+            domains: domains.collect::<Result<_, _>>().map_err(|_| damaged())?,
+            emails: emails.collect::<Result<_, _>>().map_err(|_| damaged())?,
+            phones: texts(ValueKind::Phone),
+            vat_number: first(ValueKind::Tax),
+            company_number: first(ValueKind::Company),
+            country: self.country.clone(),
+            accounts: self.accounts.iter().map(|stored| stored.account.clone()).collect(),
+        };
         record.domains.sort();
         record.emails.sort();
-        record.phones.sort();
+        Ok(record)
     }
-    Ok(())
 }
 
-/// Runs `head IN (values) tail` with the organisation as `$1`. `head` and `tail` are fixed texts of this program.
-pub(in crate::adapters) async fn rows_in(
+/// The batch whose rows do not count: one that is being imported or undone. Empty for none.
+pub(in crate::adapters) async fn hidden(read: &mut AnyConnection, org: OrgId) -> Result<String, StoreError> {
+    let sql = "SELECT id FROM supplier_batches WHERE org_id = $1 AND state IN ('staging', 'undoing')";
+    let found: Option<String> = sqlx::query_scalar(sql).bind(org.to_string()).fetch_optional(read).await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The id under which a supplier's record stands now; `None` when there is none of this id.
+pub(super) async fn successor(
     read: &mut AnyConnection,
-    head: &'static str,
-    org: &str,
-    values: &[String],
-    tail: &'static str,
-) -> Result<Vec<AnyRow>, StoreError> {
-    if values.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!("{head} IN ({}){tail}", placeholders(2, values.len()));
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org);
-    for value in values {
-        query = query.bind(value);
-    }
-    Ok(query.fetch_all(read).await?)
-}
-
-/// `$2, $3, $4` for three values from the second on.
-pub(in crate::adapters) fn placeholders(from: usize, count: usize) -> String {
-    let mut out = String::with_capacity(count.saturating_mul(6));
-    for n in from..from.saturating_add(count) {
-        let comma = if n == from { "" } else { ", " };
-        // Writing into a String cannot fail.
-        write!(out, "{comma}${n}").ok();
-    }
-    out
-}
-
-fn damaged() -> StoreError {
-    StoreError::Refused("a stored supplier is not readable; restore it from a backup".to_owned())
+    org: OrgId,
+    hidden: &str,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql =
+        "SELECT COALESCE(merged_into, id) FROM suppliers WHERE org_id = $1 AND id = $2 AND batch_id <> $3";
+    Ok(sqlx::query_scalar(sql).bind(org.to_string()).bind(id).bind(hidden).fetch_optional(read).await?)
 }

@@ -72,8 +72,13 @@ pub(super) async fn import(
     let mut reading = reading
         .map_err(|_| Failure { what: "the file could not be read".to_owned(), help: "report this" })?;
     let source = args.file.file_name().map_or("-".into(), |name| name.to_string_lossy());
-    let options =
-        ImportOptions { verified: args.verified, dry_run: args.dry_run, actor: "operator", source: &source };
+    let options = ImportOptions {
+        verified: args.verified,
+        dry_run: args.dry_run,
+        actor: "operator",
+        source: &source,
+        ..ImportOptions::default()
+    };
     let report = match reading.found.stopped {
         true => ImportReport::default(),
         false => records.import(context.org, &mut reading, &options).await?,
@@ -257,7 +262,44 @@ impl Told<'_> {
             report.accounts_added,
             report.accounts_changed,
             report.accounts_held_back
-        )
+        )?;
+        self.what_now(out)
+    }
+
+    /// What the import leaves to people.
+    fn what_now(&self, out: &mut dyn Write) -> io::Result<()> {
+        let report = self.report;
+        for shared in &report.shared {
+            match &shared.other {
+                Some(other) => writeln!(
+                    out,
+                    "Account {} of {} stands on the record of {other} too.",
+                    shared.account, shared.supplier
+                )?,
+                None => writeln!(
+                    out,
+                    "Account {} of {} is the organisation's own; it was not taken.",
+                    shared.account, shared.supplier
+                )?,
+            }
+        }
+        for proposed in &report.proposed {
+            writeln!(
+                out,
+                "{} also writes from {}: `sentra suppliers edit {} --add-domain {}` if it is theirs.",
+                proposed.supplier, proposed.domain, proposed.supplier, proposed.domain
+            )?;
+        }
+        if report.overfull > 0 {
+            writeln!(out, "{} values were not taken: their records are full.", report.overfull)?;
+        }
+        if report.cases_opened > 0 {
+            writeln!(out, "{} verification cases: `sentra cases list`.", report.cases_opened)?;
+        }
+        if let Some(batch) = &report.batch {
+            writeln!(out, "`sentra suppliers undo {batch}` takes this import back.")?;
+        }
+        Ok(())
     }
 }
 
@@ -271,13 +313,18 @@ fn located(source: &str, row: &RowError) -> String {
 fn change_row(change: &AccountChange) -> Vec<String> {
     let note = match change.refused {
         Some(asked) => format!("`{asked}` needs --verified or a verification"),
+        None if change.case.is_some() => "waits for a verification".to_owned(),
         None => String::new(),
+    };
+    let before = match change.beside.as_slice() {
+        [] => change.from.unwrap_or("–").to_owned(),
+        beside => format!("beside {}", beside.join(", ")),
     };
     vec![
         change.supplier.0.clone(),
         change.name.clone(),
         change.account.clone(),
-        change.from.unwrap_or("–").to_owned(),
+        before,
         change.to.to_owned(),
         note,
     ]

@@ -14,6 +14,7 @@ use super::super::{Store, StoreError, scheme_from_name};
 use super::reseal::Batch;
 use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of};
 use crate::adapters::keyring::{KeyPurpose, LocalKeyring};
+use crate::adapters::suppliers::rows::{LAST4, ValueKind, open, sealed, tail};
 use crate::limits;
 use crate::model::{Account, Fingerprint, OrgId};
 use crate::ports::Keyring as _;
@@ -22,7 +23,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use std::collections::BTreeMap;
 
 /// Fingerprints a row under every known key. The row's columns `from` start at the given index.
-type Make = fn(&LocalKeyring, OrgId, &AnyRow, usize) -> Result<Vec<(u32, Fingerprint)>, StoreError>;
+type Make = fn(&LocalKeyring, OrgId, &AnyRow, usize) -> Made;
 
 /// A column of fingerprints (lower-case hexadecimal).
 #[derive(Clone, Copy)]
@@ -37,12 +38,10 @@ pub(super) struct FingerprintColumn {
     pub(super) from: &'static [&'static str],
     /// How.
     pub(super) make: Make,
-    /// Columns within whose values a fingerprint stands once.
-    pub(super) within: &'static [&'static str],
+    /// When another row `x` with the new fingerprint stands in the way of this one `t`; `None`: never.
+    pub(super) unless: Option<&'static str>,
     /// What becomes of a row whose fingerprint is there already, entered by a writer that had not yet seen the new key.
     pub(super) second: Second,
-    /// Other columns that hold the same fingerprint and follow it: table, column.
-    pub(super) followers: &'static [(&'static str, &'static str)],
 }
 
 /// What becomes of a second row of the same value.
@@ -54,29 +53,54 @@ pub(super) enum Second {
     Stays,
 }
 
-const ACCOUNT: &[&str] = &["scheme", "country", "sealed_number"];
-
 /// Every column of fingerprints that a rotation makes anew.
 pub(super) const FINGERPRINTS: &[FingerprintColumn] = &[
     FingerprintColumn {
         table: "own_accounts",
         keys: &[],
         column: "fingerprint",
-        from: ACCOUNT,
-        make: |keyring, org, row, at| account(keyring, org, row, at, "own_accounts.sealed_number"),
-        within: &[],
+        from: &["scheme", "country", "sealed_number"],
+        make: own_account,
+        unless: Some("1 = 1"),
         second: Second::Goes,
-        followers: &[],
     },
     FingerprintColumn {
         table: "supplier_accounts",
-        keys: &["supplier_id"],
+        keys: BY_ID,
         column: "fingerprint",
         from: ACCOUNT,
-        make: |keyring, org, row, at| account(keyring, org, row, at, "supplier_accounts.number"),
-        within: &["supplier_id"],
-        second: Second::Goes,
-        followers: &[],
+        make: supplier_account,
+        unless: Some("x.supplier_id = t.supplier_id"),
+        second: Second::Stays,
+    },
+    FingerprintColumn {
+        table: "supplier_accounts",
+        keys: BY_ID,
+        column: "last4",
+        from: ACCOUNT,
+        make: last_four,
+        unless: None,
+        second: Second::Stays,
+    },
+    FingerprintColumn {
+        table: "supplier_values",
+        keys: BY_ID,
+        column: "fingerprint",
+        from: &["id", "kind", "sealed_value"],
+        make: supplier_value,
+        unless: Some(
+            "x.supplier_id = t.supplier_id AND x.kind = t.kind AND x.retired_at IS NULL AND t.retired_at IS NULL",
+        ),
+        second: Second::Stays,
+    },
+    FingerprintColumn {
+        table: "cases",
+        keys: BY_ID,
+        column: "fingerprint",
+        from: &["id", "sealed_account"],
+        make: case,
+        unless: None,
+        second: Second::Stays,
     },
     FingerprintColumn {
         table: "audit_persons",
@@ -84,35 +108,73 @@ pub(super) const FINGERPRINTS: &[FingerprintColumn] = &[
         column: "fingerprint",
         from: &["pseudonym", "sealed_name"],
         make: person,
-        within: &[],
+        unless: Some("1 = 1"),
         second: Second::Stays,
-        followers: &[],
     },
 ];
 
-fn account(
+const BY_ID: &[&str] = &["id"];
+const ACCOUNT: &[&str] = &["scheme", "country", "sealed_number", "id"];
+
+/// What [`Make`] gives.
+type Made = Result<Vec<(u32, Fingerprint)>, StoreError>;
+
+fn account_of(
     keyring: &LocalKeyring,
     org: OrgId,
     row: &AnyRow,
     at: usize,
     context: &str,
-) -> Result<Vec<(u32, Fingerprint)>, StoreError> {
-    let bad = || damaged("account");
-    let scheme = scheme_from_name(row.try_get(at)?).ok_or_else(bad)?;
-    let country: String = row.try_get(at.saturating_add(1))?;
-    let country = <[u8; 2]>::try_from(country.as_bytes()).map_err(|_| bad())?;
+) -> Result<Account, StoreError> {
+    let (scheme, country): (String, String) = (row.try_get(at)?, row.try_get(at.saturating_add(1))?);
     let sealed: Vec<u8> = row.try_get(at.saturating_add(2))?;
-    let number = String::from_utf8(keyring.open(org, context, &sealed)?).map_err(|_| bad())?;
-    let account = Account::from_canonical(scheme, country, &number).map_err(|_| bad())?;
+    let number = String::from_utf8(keyring.open(org, context, &sealed)?).map_err(|_| damaged("account"))?;
+    parsed(&scheme, &country, &number)
+}
+
+fn parsed(scheme: &str, country: &str, number: &str) -> Result<Account, StoreError> {
+    let bad = || damaged("account");
+    let scheme = scheme_from_name(scheme).ok_or_else(bad)?;
+    let country = <[u8; 2]>::try_from(country.as_bytes()).map_err(|_| bad())?;
+    Account::from_canonical(scheme, country, number).map_err(|_| bad())
+}
+
+fn own_account(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
+    let account = account_of(keyring, org, row, at, "own_accounts.sealed_number")?;
     Ok(keyring.fingerprints_by_key(org, &account.comparison_key())?)
 }
 
-fn person(
-    keyring: &LocalKeyring,
-    org: OrgId,
-    row: &AnyRow,
-    at: usize,
-) -> Result<Vec<(u32, Fingerprint)>, StoreError> {
+fn numbered(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Result<Account, StoreError> {
+    let id: String = row.try_get(at.saturating_add(3))?;
+    account_of(keyring, org, row, at, &format!("{}|{id}", sealed::NUMBER))
+}
+
+fn supplier_account(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
+    Ok(keyring.fingerprints_by_key(org, &numbered(keyring, org, row, at)?.comparison_key())?)
+}
+
+fn last_four(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
+    Ok(keyring.text_fingerprints_by_key(org, LAST4, tail(&numbered(keyring, org, row, at)?))?)
+}
+
+fn supplier_value(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
+    let (id, kind): (String, String) = (row.try_get(at)?, row.try_get(at.saturating_add(1))?);
+    let kind = ValueKind::from_name(&kind).ok_or_else(|| damaged("supplier"))?;
+    let octets: Vec<u8> = row.try_get(at.saturating_add(2))?;
+    let text = open(keyring, org, sealed::VALUE, &id, &octets)?;
+    Ok(kind.fingerprints_by_key(keyring, org, &text)?)
+}
+
+fn case(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
+    let (id, octets): (String, Vec<u8>) = (row.try_get(at)?, row.try_get(at.saturating_add(1))?);
+    let text = open(keyring, org, sealed::CASE_ACCOUNT, &id, &octets)?;
+    let mut parts = text.splitn(3, '|');
+    let mut part = || parts.next().ok_or_else(|| damaged("account"));
+    let account = parsed(part()?, part()?, part()?)?;
+    Ok(keyring.fingerprints_by_key(org, &account.comparison_key())?)
+}
+
+fn person(keyring: &LocalKeyring, org: OrgId, row: &AnyRow, at: usize) -> Made {
     let (pseudonym, sealed): (String, Vec<u8>) = (row.try_get(at)?, row.try_get(at.saturating_add(1))?);
     let name = keyring.open(org, &person_context(&pseudonym), &sealed)?;
     let name = String::from_utf8(name).map_err(|_| damaged("name"))?;
@@ -265,34 +327,27 @@ async fn rename(
 ) -> Result<bool, StoreError> {
     let (table, print, stored) = (column.table, column.column, printed(keys));
     let others = keys.get(..column.keys.len()).unwrap_or_default();
-    let within: Vec<KeyValue> = column
-        .within
-        .iter()
-        .filter_map(|name| others.get(column.keys.iter().position(|key| key == name)?).cloned())
-        .collect();
-    let sql = format!("SELECT 1 FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.within, 3));
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(anew);
-    if bind(query, &within).fetch_optional(&mut *write).await?.is_some() {
-        tracing::error!(
-            table,
-            "a value was entered twice during the rotation of its key; the first entry counts"
-        );
-        if column.second == Second::Stays {
-            return Ok(false);
-        }
-        let sql = format!("DELETE FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.keys, 3));
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(stored);
-        bind(query, others).execute(write).await?;
+    let named = equal(column.keys, 4);
+    let free = column.unless.map_or_else(String::new, |same| {
+        format!(
+            " AND NOT EXISTS (SELECT 1 FROM {table} x WHERE x.org_id = t.org_id AND x.{print} = $1 AND {same})"
+        )
+    });
+    let sql = format!("UPDATE {table} AS t SET {print} = $1 WHERE org_id = $2 AND {print} = $3{named}{free}");
+    let query =
+        sqlx::query(AssertSqlSafe(sql)).bind(anew.to_owned()).bind(org.to_string()).bind(stored.clone());
+    if bind(query, others).execute(&mut *write).await?.rows_affected() > 0 {
         return Ok(true);
     }
-    let named = equal(column.keys, 4);
-    let sql = format!("UPDATE {table} SET {print} = $1 WHERE org_id = $2 AND {print} = $3{named}");
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(&stored);
-    bind(query, others).execute(&mut *write).await?;
-    for (table, print) in column.followers {
-        let sql = format!("UPDATE {table} SET {print} = $1 WHERE org_id = $2 AND {print} = $3");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(anew).bind(org.to_string()).bind(&stored);
-        query.execute(&mut *write).await?;
+    tracing::error!(
+        table,
+        "a value was entered twice during the rotation of its key; the first entry counts"
+    );
+    if column.second == Second::Stays {
+        return Ok(false);
     }
+    let sql = format!("DELETE FROM {table} WHERE org_id = $1 AND {print} = $2{}", equal(column.keys, 3));
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(stored);
+    bind(query, others).execute(write).await?;
     Ok(true)
 }

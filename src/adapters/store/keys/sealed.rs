@@ -2,8 +2,8 @@
 //! master key. Rotation walks it; a test compares it with the catalogue, so that a new column cannot be forgotten.
 //!
 //! What a sealed value is bound to: always the organisation, the table and the column; and the row, where the row has an
-//! id that is known when the value is sealed and never changes. The exceptions are accounts, whose row is named by their
-//! fingerprint: a rotation of the fingerprint key renames it, and a value in the wrong row is found by that same
+//! id that is known when the value is sealed and never changes. The exception are own accounts, whose row is named by the
+//! account's fingerprint: a rotation of the fingerprint key renames it, and a value in the wrong row is found by that same
 //! fingerprint, which is made from the value.
 
 use super::walk::KeyValue;
@@ -47,15 +47,25 @@ impl SealedColumn {
 }
 
 const BY_ID: &[&str] = &["id"];
-const ACCOUNT: &[&str] = &["supplier_id", "fingerprint"];
+const CHANGE: &[&str] = &["batch_id", "entity", "row_id"];
+const OF_ROW: &[&str] = &["row_id"];
 
 /// Every sealed column.
 pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("org_tokens", BY_ID, "sealed", "org_tokens.sealed", BY_ID),
     SealedColumn::new("own_accounts", &["fingerprint"], "sealed_number", "own_accounts.sealed_number", &[]),
-    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_number", "supplier_accounts.number", &[]),
-    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_short", "supplier_accounts.short", &[]),
-    SealedColumn::new("supplier_accounts", ACCOUNT, "sealed_name", "supplier_accounts.name", &[]),
+    SealedColumn::new("suppliers", BY_ID, "sealed_name", "suppliers.sealed_name", BY_ID),
+    SealedColumn::new("supplier_values", BY_ID, "sealed_value", "supplier_values.sealed_value", BY_ID),
+    SealedColumn::new("supplier_accounts", BY_ID, "sealed_number", "supplier_accounts.sealed_number", BY_ID),
+    SealedColumn::new("supplier_accounts", BY_ID, "sealed_name", "supplier_accounts.sealed_name", BY_ID),
+    // Copies, bound to where they were copied from and go back to.
+    SealedColumn::new("supplier_changes", CHANGE, "before_name", "suppliers.sealed_name", OF_ROW),
+    SealedColumn::new("supplier_changes", CHANGE, "after_name", "suppliers.sealed_name", OF_ROW),
+    SealedColumn::new("supplier_changes", CHANGE, "before_holder", "supplier_accounts.sealed_name", OF_ROW),
+    SealedColumn::new("supplier_changes", CHANGE, "after_holder", "supplier_accounts.sealed_name", OF_ROW),
+    SealedColumn::new("cases", BY_ID, "sealed_account", "cases.sealed_account", BY_ID),
+    SealedColumn::new("cases", BY_ID, "sealed_note", "cases.sealed_note", BY_ID),
+    SealedColumn::new("cases", BY_ID, "sealed_reason", "cases.sealed_reason", BY_ID),
     SealedColumn::new("messages", BY_ID, "facts", "messages.facts", BY_ID),
     SealedColumn::new("quarantine", BY_ID, "sealed_row", "quarantine.sealed_row", BY_ID),
     SealedColumn::new("quarantine", BY_ID, "sealed_detail", "quarantine.sealed_detail", BY_ID),
