@@ -3,14 +3,17 @@
 //! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
+mod backing_up;
 mod counting;
 mod readiness;
 mod start_error;
 
+use crate::adapters::backup::Backups;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
+use crate::adapters::history::{DatabaseHistory, NoHistory};
 use crate::adapters::keyring::{LocalKeyring, MasterKeySources};
 use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::objects::{Bodies, Objects};
@@ -21,13 +24,14 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::Count;
+use crate::ports::{BackUp, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
 use arc_swap::ArcSwap;
+use backing_up::BackingUp;
 use counting::Counting;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
@@ -54,12 +58,14 @@ struct Parts {
     book: Arc<Book>,
     redis: Option<Redis>,
     counting: Arc<dyn Count>,
+    backups: Option<Arc<dyn BackUp>>,
     releases: Arc<Releases>,
     rules: Arc<ArcSwap<RuleSet>>,
     tls: TlsReload,
     /// Ends what must outlive the sessions: the journal's writer.
     last: CancellationToken,
-    writer: tokio::task::JoinHandle<()>,
+    /// What writes until the end: the journal, the history.
+    writers: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// Where it listens.
@@ -84,7 +90,7 @@ impl App {
         telemetry::metrics::install();
         extract::prepare();
         let kept = Kept::open(&config).await?;
-        let Kept { store, book, journal, writer, last } = kept;
+        let Kept { store, book, journal, history, writers, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
         let redis = match &config.redis {
             Some(redis) => Some(Redis::connect(redis)?),
@@ -99,7 +105,7 @@ impl App {
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
             inspector: Inspector {
-                sources: sources(&config, &store, redis.clone(), dns),
+                sources: sources(&config, &store, redis.clone(), Arc::clone(&history), dns),
                 rules: Arc::clone(&rules),
                 blocking: Arc::new(Semaphore::new(blocking_inspections())),
             },
@@ -107,6 +113,7 @@ impl App {
             next_hop: Arc::clone(&next_hop) as _,
             journal: Arc::new(journal),
             quarantine: Arc::clone(&store) as _,
+            companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
@@ -118,6 +125,7 @@ impl App {
             next_hop,
             keyring,
             clock,
+            history,
             hostname: config.hostname.to_string(),
         });
         let tls = certificate(&config)?;
@@ -126,7 +134,8 @@ impl App {
         let web = listen("web.listen", config.web).await?;
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
-        let parts = Parts { store, book, redis, counting, releases, rules, tls, last, writer };
+        let backups = backing_up(&config, &store)?;
+        let parts = Parts { store, book, redis, counting, backups, releases, rules, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 
@@ -156,6 +165,10 @@ impl App {
         tasks.spawn(jobs::send_outbox(Arc::clone(&parts.releases), shutdown.clone()));
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
+        if let (Some(backups), Some(options)) = (&parts.backups, &config.backup) {
+            let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };
+            tasks.spawn(jobs::back_up(Arc::clone(backups), plan, jobs_stop.clone()));
+        }
         let folding = tokio::spawn(telemetry::metrics::upkeep());
         let readiness = Arc::new(readiness::Dependent::new(&parts, shutdown.clone()));
         if let Some(listener) = web {
@@ -186,17 +199,20 @@ impl App {
         tasks.wait().await;
         // Outcomes of the last messages are written before the database closes.
         parts.last.cancel();
-        parts.writer.await.ok();
+        for writer in parts.writers {
+            writer.await.ok();
+        }
         parts.store.database().close().await;
     }
 }
 
-/// What is kept: database, keys, organisations in memory, journal.
+/// What is kept: database, keys, organisations in memory, journal, history.
 struct Kept {
     store: Arc<Store>,
     book: Arc<Book>,
     journal: JournalWriter,
-    writer: tokio::task::JoinHandle<()>,
+    history: Arc<dyn History>,
+    writers: Vec<tokio::task::JoinHandle<()>>,
     last: CancellationToken,
 }
 
@@ -212,13 +228,36 @@ impl Kept {
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
         let last = CancellationToken::new();
-        let (journal, writer) = JournalWriter::start(database, last.clone());
-        Ok(Self { store, book, journal, writer, last })
+        let (journal, writer) = JournalWriter::start(database.clone(), last.clone());
+        let mut writers = vec![writer];
+        let history: Arc<dyn History> = if config.history {
+            let (keyring, clock) = (Arc::clone(store.keyring()) as _, Arc::clone(store.clock()));
+            let (history, writer) = DatabaseHistory::start(database, keyring, clock, last.clone());
+            writers.push(writer);
+            Arc::new(history)
+        } else {
+            Arc::new(NoHistory)
+        };
+        Ok(Self { store, book, journal, history, writers, last })
     }
 }
 
-/// Who is asked about a message: sender authentication and supplier directory.
-fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<Dns>) -> Sources {
+/// The backups that the configuration asks for.
+fn backing_up(config: &Config, store: &Arc<Store>) -> Result<Option<Arc<dyn BackUp>>, StartError> {
+    let Some(options) = &config.backup else { return Ok(None) };
+    let backups = Backups::new(Arc::clone(store), options.clone());
+    let backups = backups.map_err(|error| StartError::Backup(error.to_string()))?;
+    Ok(Some(Arc::new(BackingUp { backups, store: Arc::clone(store) })))
+}
+
+/// Who is asked about a message: sender authentication, supplier directory, history.
+fn sources(
+    config: &Config,
+    store: &Arc<Store>,
+    redis: Option<Redis>,
+    history: Arc<dyn History>,
+    dns: Arc<Dns>,
+) -> Sources {
     let options = sender_auth::Options {
         mode: sender_auth::Mode::Upstream,
         trust_auth_results: config.smtp.trust_auth_results,
@@ -228,6 +267,7 @@ fn sources(config: &Config, store: &Arc<Store>, redis: Option<Redis>, dns: Arc<D
     Sources {
         auth: Arc::new(SenderAuthentication::new(options, dns)),
         directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
+        history,
     }
 }
 

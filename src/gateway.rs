@@ -11,6 +11,7 @@ mod envelope;
 mod outcome;
 pub mod proof;
 mod stopwatch;
+mod untouchable;
 
 use crate::act;
 use crate::evidence::{self, Sources};
@@ -24,7 +25,7 @@ use crate::model::{
     StageTimings, SupplierId, Verdict,
 };
 use crate::ports::{
-    Clock, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
+    Clock, Companions, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
     OrganisationBook, QuarantineStore,
 };
 use crate::rules::RuleSet;
@@ -42,7 +43,7 @@ pub use envelope::Unproven;
 
 /// Looks at a message and judges it. Nothing it does changes anything.
 pub struct Inspector {
-    /// Sender authentication and supplier directory.
+    /// Sender authentication, supplier directory, history.
     pub sources: Sources,
     /// The running rule set; swapped whole on reload.
     pub rules: Arc<ArcSwap<RuleSet>>,
@@ -52,7 +53,7 @@ pub struct Inspector {
 
 /// Everything that is known about a message once it has been judged.
 pub struct Inspection {
-    /// Message, claims, authentication and directory answer.
+    /// Message, claims, and the answers from outside.
     pub evidence: Evidence,
     /// What was established.
     pub facts: Facts,
@@ -125,6 +126,8 @@ pub struct Gateway {
     pub journal: Arc<dyn Journal>,
     /// Held mail.
     pub quarantine: Arc<dyn QuarantineStore>,
+    /// Notices beside mail that cannot carry a banner.
+    pub companions: Arc<dyn Companions>,
     /// Keys of the organisations.
     pub keyring: Arc<dyn Keyring>,
     /// Wall clock.
@@ -229,6 +232,7 @@ impl Transaction {
             return self.refused(&organisation, RefusalReason::Overloaded);
         };
         let acting = Instant::now();
+        let unsaid = self.weigh_untouchable(&organisation, &mut inspection);
         let disposition = match self.intend(&organisation, &mut inspection).await {
             Err(reason) => {
                 onward.abandon().await;
@@ -240,12 +244,13 @@ impl Transaction {
             }
             Ok(()) => {
                 let hard_stop = received + limits::VERDICT_HARD_STOP;
-                self.pass_on(&organisation, &inspection, onward, hard_stop).await
+                self.pass_on_with_notice(&organisation, &inspection, unsaid, onward, hard_stop).await
             }
         };
         inspection.timings.act = stopwatch::micros(acting.elapsed());
         inspection.timings.total = stopwatch::micros(self.started.elapsed());
         self.record(&organisation, &inspection, &disposition);
+        self.teach(&inspection, &disposition);
         disposition
     }
 

@@ -155,7 +155,7 @@ pub const NEXT_HOP_DIAL_TIMEOUT: Duration = Duration::from_secs(90);
 /// Waiting for one of [`CONNECTIONS_PER_ORGANISATION`] to become free.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(30);
 /// Octets added to a declared SIZE for what we prepend and the banner.
-pub const SIZE_MARGIN: u64 = 16 * 1_024;
+pub const SIZE_MARGIN: u64 = 64 * 1_024;
 /// One question to one name server.
 pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// One host name: all name servers, retries and mail exchangers.
@@ -349,6 +349,39 @@ pub const TOKEN_OVERLAP: Duration = Duration::from_secs(24 * 3_600);
 /// A body without a row is swept only when this old: a hold in progress is far younger.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
 
+// ── backups ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of a usual chunk of rows; a quarter at least, four times that at most.
+pub const BACKUP_CHUNK: usize = 256 * 1_024;
+/// Octets of one part of a body.
+pub const BACKUP_BODY_PART: usize = 4 * 1_024 * 1_024;
+/// Octets of the largest chunk, opened.
+pub const MAX_BACKUP_CHUNK: usize = 4 * 1_024 * 1_024;
+/// Octets of one row in a backup.
+pub const MAX_BACKUP_RECORD: usize = 256 * 1_024 * 1_024;
+/// Chunks written, or read ahead, at once: bounds memory.
+pub const BACKUP_UPLOADS: usize = 4;
+/// Who makes a backup says at least so often that he still lives; longer, and another may begin.
+pub const BACKUP_LEASE: Duration = Duration::from_secs(5 * 60);
+/// How often chunks that nothing names are looked for.
+pub const BACKUP_SWEEP: Duration = Duration::from_secs(24 * 3_600);
+/// Chunks younger than this are never swept.
+pub const BACKUP_GRACE: Duration = Duration::from_secs(24 * 3_600);
+/// How often a running server looks whether a backup is due, and how old the newest is.
+pub const BACKUP_POLL: Duration = Duration::from_secs(10);
+/// After a backup that failed, before the next try.
+pub const BACKUP_RETRY: Duration = Duration::from_secs(60);
+/// A backup may take a tenth of the time: one that lasts long is made less often.
+pub const BACKUP_SHARE: u32 = 9;
+/// Rows of one statement of a restore.
+pub const RESTORE_ROWS: usize = 200;
+/// Values of one statement of a restore: SQLite takes 32,766, PostgreSQL 65,535.
+pub const RESTORE_VALUES: usize = 8_000;
+/// Rows of one commit of a restore into a file.
+pub const RESTORE_COMMIT: u64 = 20_000;
+/// Waiting for others to close the database that a restore replaces.
+pub const RESTORE_LOCK: Duration = Duration::from_secs(2);
+
 // ── object stores ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Octets of the longest object name: S3 takes 1,024, prefix included.
@@ -388,6 +421,41 @@ pub const MAX_AUDIT_ANCHORS: usize = 200_000;
 pub const MAX_AUDIT_ANCHOR: u64 = 16 * 1_024;
 /// Entries that one transaction of a pruning removes: mail waits for the database no longer than that.
 pub const AUDIT_PRUNE_BATCH: i64 = 5_000;
+
+// ── sender history ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Parties (suppliers, and the sender's own domain) whose history one message asks for.
+pub const HISTORY_PARTIES: usize = 8;
+/// Accounts of one message that are remembered or asked for.
+pub const HISTORY_ACCOUNTS: usize = 10;
+/// Invoice numbers of one message that are remembered or asked for.
+pub const HISTORY_INVOICES: usize = 10;
+/// Currencies of one message whose largest amount is remembered.
+pub const HISTORY_CURRENCIES: usize = 4;
+/// Messages that one message answers, asked for: the last ones.
+pub const HISTORY_REFERENCES: usize = 8;
+/// Rows that one look-up reads at most.
+pub const HISTORY_ROWS: i64 = 8_192;
+/// Lessons waiting to be written; beyond it they are dropped and counted, mail is never held up.
+pub const HISTORY_QUEUE: usize = 4_096;
+/// Lessons in one transaction.
+pub const HISTORY_BATCH: usize = 256;
+/// Lessons are written at least this often: what a killed process can lose.
+pub const HISTORY_FLUSH: Duration = Duration::from_secs(1);
+/// Tries to write a batch before it is dropped and counted.
+pub const HISTORY_TRIES: usize = 30;
+/// Rows in one statement: a power of two.
+pub const HISTORY_STATEMENT: usize = 64;
+/// Message ids that one organisation's history keeps: the newest.
+pub const HISTORY_THREADS: i64 = 100_000;
+/// A message id is kept this long.
+pub const HISTORY_THREAD_AGE: Duration = Duration::from_secs(180 * 86_400);
+/// How often message ids are pruned and missed releases are taken up.
+pub const HISTORY_UPKEEP: Duration = Duration::from_secs(900);
+/// Organisations that one process keeps the history of: further ones are written and not pruned by it.
+pub const HISTORY_ORGANISATIONS: usize = 100_000;
+/// Lessons of held messages that one upkeep looks at.
+pub const HISTORY_MISSED: i64 = 200;
 // ── annotating ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Trace fields of ours that are verified in one message: each costs a signature check, and anybody can write one.
@@ -400,6 +468,17 @@ pub const MAX_BANNER_PARTS: usize = 8;
 pub const MAX_BANNER: usize = 3 * 1_024;
 /// Octets after a banner's opening marker in which its closing marker must follow to be recognised.
 pub const MAX_OLD_BANNER: usize = 4_096;
+/// Content- fields that move into the part which the body of a message without text becomes.
+pub const MAX_MOVED_FIELDS: usize = 16;
+/// Notices beside one message that cannot carry its banner: one for each protected mailbox it reaches.
+pub const MAX_COMPANION_NOTICES: usize = 50;
+/// A companion notice goes out by itself after this long, should nobody have noted what became of its message: above
+/// [`VERDICT_HARD_STOP`].
+pub const COMPANION_GRACE: Duration = Duration::from_secs(300);
+/// Notice fields of ours that are verified in one message: each costs a signature check.
+pub const MAX_NOTICE_FIELDS: usize = 4;
+/// Older banners of ours that are taken out of one part.
+pub const MAX_OLD_BANNERS: usize = 16;
 /// Slices of the received header section; past it the rest is copied, so that a header made of thousands of
 /// removable fields costs one buffer and not thousands of slices.
 pub const MAX_HEADER_SLICES: usize = 256;
@@ -420,8 +499,9 @@ pub const KEY_VIEW: Duration = Duration::from_secs(30 * 60);
 /// A key that is no longer used is kept at least so long. Longer than [`KEY_VIEW`], so that nobody can still be sealing
 /// with a key that is being destroyed.
 pub const KEY_GRACE: Duration = Duration::from_secs(3_600);
-/// The same for fingerprint keys, under which the sender history goes on being found.
-pub const FINGERPRINT_GRACE: Duration = Duration::from_secs(30 * 86_400);
+/// The same for fingerprint keys: codes in the trace fields of mail under way are made by them, and Exchange tries for a
+/// day.
+pub const FINGERPRINT_GRACE: Duration = Duration::from_secs(2 * 86_400);
 /// Keys of one purpose that an organisation may have at once; a rotation beyond it is refused.
 pub const MAX_KEY_VERSIONS: usize = 32;
 /// Rows that one transaction of a rotation works on.

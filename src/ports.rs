@@ -5,8 +5,9 @@
 
 use crate::model::{
     AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope, Finding,
-    Fingerprint, HeldMail, Lookup, MailId, MailParameters, Message, NextHopReply, OrgId, Organisation, Peer,
-    QuarantineId, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
+    Fingerprint, HeldMail, HistoryAnswer, HistoryQuery, Lesson, Lookup, MailId, MailParameters, Message,
+    NextHopReply, OrgId, Organisation, Peer, QuarantineId, ReceivedMail, Recipient, RecipientOutcome,
+    RefusalReason, ReversePath,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -188,6 +189,20 @@ pub trait SupplierDirectory: Send + Sync {
     ) -> Lookup<DirectoryAnswer>;
 }
 
+/// What was delivered before: asked before the verdict, taught after it.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Answers all questions of one message, in one round trip.
+    async fn look_up(&self, org: OrgId, query: HistoryQuery, deadline: Instant) -> Lookup<HistoryAnswer>;
+    /// A message reached its mailbox. Returns at once; is written in batches, so that a killed process loses the last
+    /// second, and dropped (counted) when too much waits.
+    fn learn(&self, lesson: Lesson);
+    /// A message was held: what it would teach is put aside until it is released. Returns at once.
+    fn keep(&self, id: QuarantineId, lesson: Lesson);
+    /// A held message was released and taken by the next hop: it teaches now. Returns at once.
+    fn released(&self, org: OrgId, id: QuarantineId);
+}
+
 /// Who really sent it.
 #[async_trait]
 pub trait SenderAuth: Send + Sync {
@@ -277,6 +292,36 @@ pub struct OutboxMail {
     pub octets: Bytes,
     /// `notice` or `release`.
     pub kind: &'static str,
+}
+
+/// A notice beside a message that cannot carry its banner.
+#[derive(Clone, Debug)]
+pub struct CompanionNotice {
+    /// The mail.
+    pub mail: OutboxMail,
+    /// The same for the same message and reader: a retry of the message adds no second notice.
+    pub dedupe_key: String,
+}
+
+/// Queues the notices beside messages. They are durable before the message goes onward, and due once it has arrived.
+#[async_trait]
+pub trait Companions: Send + Sync {
+    /// Queues them all in one durable transaction, due by themselves after `limits::COMPANION_GRACE`. Returns the rows
+    /// that are new. `about` is the message.
+    ///
+    /// # Errors
+    /// [`PortError`]: nothing is queued.
+    async fn prepare(
+        &self,
+        org: OrgId,
+        about: MailId,
+        notices: Vec<CompanionNotice>,
+    ) -> Result<Vec<Ulid>, PortError>;
+    /// The message arrived: they are due now; or it did not (`arrived` false): they are taken back.
+    ///
+    /// # Errors
+    /// [`PortError`]: they go out after the grace time.
+    async fn settle(&self, org: OrgId, about: MailId, rows: &[Ulid], arrived: bool) -> Result<(), PortError>;
 }
 
 /// A leased mail, to be sent now.
@@ -442,6 +487,43 @@ pub trait Count: Send + Sync {
     /// # Errors
     /// [`PortError`] of database and keys.
     async fn destroy_keys(&self) -> Result<usize, PortError>;
+}
+
+/// How old backups are, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BackupAges {
+    /// The newest one's moment; `None`: there is none.
+    pub backup_seconds: Option<u64>,
+    /// The last restore that was tried out; `None`: never.
+    pub drill_seconds: Option<u64>,
+    /// Whether that went well.
+    pub drill_ok: bool,
+}
+
+/// What a scheduled backup did.
+#[derive(Clone, Debug)]
+pub struct BackupDone {
+    /// Its id.
+    pub id: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Octets that had to be written.
+    pub written: u64,
+}
+
+/// Whoever makes backups.
+#[async_trait]
+pub trait BackUp: Send + Sync {
+    /// How old the newest is.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn ages(&self) -> Result<BackupAges, PortError>;
+    /// Makes one; `None` while another node does.
+    ///
+    /// # Errors
+    /// [`PortError`] of database and backup store.
+    async fn back_up(&self) -> Result<Option<BackupDone>, PortError>;
 }
 
 // ── keys, time, chance ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,8 +10,8 @@ use crate::limits;
 use crate::message;
 use crate::model::{AuthResults, NextHopReply, OrgId, Organisation};
 use crate::ports::{
-    Clock, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState, PortError,
-    SendResult,
+    Clock, History, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState,
+    PortError, SendResult,
 };
 use crate::telemetry::{self, Alarm};
 use bytes::Bytes;
@@ -34,6 +34,8 @@ pub struct Releases {
     pub keyring: Arc<dyn Keyring>,
     /// Dates the trace line.
     pub clock: Arc<dyn Clock>,
+    /// Learns from what was released.
+    pub history: Arc<dyn History>,
     /// Our name in the trace line.
     pub hostname: String,
 }
@@ -174,6 +176,11 @@ impl Releases {
             noted = self.outbox.finish(item, result, Vec::new()).await;
         }
         let state = noted?;
+        if let (Some(OutboxState::Sent), Some(id)) = (state, item.quarantine_id)
+            && item.kind == "release"
+        {
+            self.history.released(item.org, id);
+        }
         if state == Some(OutboxState::Failed) {
             let detail = format!("{} {} was given up after {} tries", item.kind, item.id, item.attempt);
             telemetry::alarm(Alarm::OutboxFailed, Some(item.org), &detail);

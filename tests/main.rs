@@ -19,10 +19,13 @@
 )]
 
 mod annotate;
+mod backup;
 mod check;
 mod cli;
 mod clients;
+mod companion;
 mod demo;
+mod history;
 mod journey;
 mod keys;
 mod kill;

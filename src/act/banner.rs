@@ -9,14 +9,13 @@ use super::html::{BEGIN, END};
 use crate::limits::MAX_BANNER;
 use crate::model::Severity;
 use std::fmt::Write as _;
-use std::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// First characters of the text banner's opening rule. No hyphens, which could make a MIME delimiter, and no equals
-/// signs, which quoted-printable would triple.
-const TEXT_BEGIN: &str = "**** Sentra: ";
-/// First characters of the text banner's closing rule.
-const TEXT_END: &str = "**** End of notice from Sentra ";
+/// signs, which quoted-printable would triple. The same in every language: `older` recognises a banner by it.
+pub(super) const TEXT_BEGIN: &str = "**** Sentra: ";
+/// First characters of the text banner's closing rule; the same in every language.
+pub(super) const TEXT_END: &str = "**** End of notice from Sentra ";
 /// Columns of a rule and of wrapped text.
 const COLUMNS: usize = 72;
 /// Lines of wording in the text banner.
@@ -124,39 +123,6 @@ pub(super) fn text(words: &Words<'_>, newline: &str, extra: usize) -> String {
     out.push_str(newline);
     out.push_str(newline);
     out
-}
-
-/// The decoded range of an older banner of ours that starts at `at` in HTML, or only the place.
-pub(super) fn old_html(body: &[u8], at: usize) -> Range<usize> {
-    let rest = body.get(at..).unwrap_or_default();
-    let blank = rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    let rest = rest.get(blank..).unwrap_or_default();
-    let window = rest.get(..crate::limits::MAX_OLD_BANNER).unwrap_or(rest);
-    let end = window
-        .starts_with(BEGIN.as_bytes())
-        .then(|| memchr::memmem::find(window, END.as_bytes()))
-        .flatten()
-        .map(|found| found + END.len());
-    end.map_or(at..at, |end| at..at + blank + end)
-}
-
-/// The decoded range of an older banner of ours that starts at `at` in text, or only the place.
-pub(super) fn old_text(body: &[u8], at: usize) -> Range<usize> {
-    let rest = body.get(at..).unwrap_or_default();
-    let window = rest.get(..crate::limits::MAX_OLD_BANNER).unwrap_or(rest);
-    if !window.starts_with(TEXT_BEGIN.as_bytes()) {
-        return at..at;
-    }
-    let mut end = 0;
-    for line in window.split_inclusive(|b| *b == b'\n').take(TEXT_LINES + 2) {
-        end += line.len();
-        if line.starts_with(TEXT_END.as_bytes()) {
-            let after = window.get(end..).unwrap_or_default();
-            let blank = if after.starts_with(b"\r\n") { 2 } else { usize::from(after.starts_with(b"\n")) };
-            return at..at + end + blank;
-        }
-    }
-    at..at
 }
 
 /// One line without control, bidirectional and invisible characters.
@@ -310,20 +276,5 @@ mod tests {
         let text = text(&words, "\r\n", 0);
         assert!(text.contains("\r\n From here > x\r\n"), "{text}");
         assert!(text.contains("**** Sentra: Check ****\r\na bc"), "{text}");
-    }
-
-    #[test]
-    fn an_older_banner_at_the_top_is_recognised_whole() {
-        let old = html(&WORDS, "\r\n", 1);
-        let body = format!("<body>\r\n{old}<p>x");
-        assert_eq!(&body[old_html(body.as_bytes(), 6)], format!("\r\n{}", old.trim_end()));
-        let old = text(&WORDS, "\r\n", 2);
-        let body = format!("{old}Dear sir");
-        assert_eq!(&body[old_text(body.as_bytes(), 0)], old);
-        for (name, body) in
-            [("never closed", format!("{BEGIN}{}", "x".repeat(9_000))), ("none", "x".to_owned())]
-        {
-            assert!(old_html(body.as_bytes(), 0).is_empty(), "{name}");
-        }
     }
 }

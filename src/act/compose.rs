@@ -1,11 +1,11 @@
 //! Puts a delivered message together: our header block, the received header section without fields that only we may
 //! write, and the received body with the banner spliced in.
 
-use super::annotate::{BannerOutcome, Edit, plan, weave};
+use super::annotate::{BannerOutcome, Edit, Plan, plan, weave};
 use super::banner::Words;
 use super::block::{Block, authentication_results, received, return_token};
 use super::displayed::LeaveReason;
-use super::fields::{Fields, first_value, newline};
+use super::fields::{Fields, body_start, first_value, newline};
 use super::trace;
 use super::verdict_header::{self, body_hash, codes, signed_text, state};
 use crate::limits::MAX_HEADER_SLICES;
@@ -80,10 +80,6 @@ pub fn compose(
     stamp: &Stamp<'_>,
 ) -> Result<Outgoing, PortError> {
     let tag = verdict.action == Action::Tag;
-    let words = match (verdict.headline.as_str(), verdict.advice.as_str()) {
-        ("", "") => FALLBACK,
-        words => words,
-    };
     let recipients = &mail.envelope.recipients;
     let utf8 = mail.envelope.parameters.smtputf8;
     let draft = Draft {
@@ -97,31 +93,56 @@ pub fn compose(
         severity: verdict.severity,
         score: verdict.score,
         findings: &verdict.findings,
-        words: tag.then_some(words),
+        words: tag.then(|| words_of(verdict)),
         subject_prefix: stamp.organisation.subject_prefix.as_deref().filter(|_| tag),
     };
     assemble(&draft, stamp)
 }
 
-/// Composes from a draft.
-pub(super) fn assemble(draft: &Draft<'_>, stamp: &Stamp<'_>) -> Result<Outgoing, PortError> {
-    let mut fields = Fields::new(draft.octets);
+/// Headline and advice of a verdict that is to be told.
+pub(super) fn words_of(verdict: &Verdict) -> (&str, &str) {
+    match (verdict.headline.as_str(), verdict.advice.as_str()) {
+        ("", "") => FALLBACK,
+        words => words,
+    }
+}
+
+/// What would become of the banner if the message were tagged with this verdict: asked before anything is recorded,
+/// because a message that cannot carry it may have to be held.
+#[must_use]
+pub fn foresee(mail: &ReceivedMail, message: &Message, verdict: &Verdict) -> BannerOutcome {
+    let (headline, advice) = words_of(verdict);
+    let words = Words { severity: verdict.severity, headline, advice };
+    planned(&mail.octets, message, &mail.envelope.reverse_path, &words).1.outcome
+}
+
+/// The body's start and the banner's plan.
+fn planned(octets: &[u8], message: &Message, reverse_path: &ReversePath, words: &Words<'_>) -> (usize, Plan) {
+    let mut fields = Fields::new(octets);
     fields.by_ref().for_each(drop);
     let body_start = fields.body_start();
-    let (edits, banner) = match draft.words {
-        None => (Vec::new(), BannerOutcome::NotWanted),
-        // All octets are header section: a banner behind them would be read as header lines.
-        Some(_) if !fields.has_body() => (Vec::new(), BannerOutcome::LeftAlone(LeaveReason::NoText)),
+    // All octets are header section: a banner behind them would be read as header lines.
+    if !fields.has_body() {
+        return (body_start, Plan::none(BannerOutcome::LeftAlone(LeaveReason::NoText)));
+    }
+    (body_start, plan(octets, message, reverse_path, words, body_start))
+}
+
+/// Composes from a draft.
+pub(super) fn assemble(draft: &Draft<'_>, stamp: &Stamp<'_>) -> Result<Outgoing, PortError> {
+    let (body_start, plan) = match draft.words {
+        None => (body_start(draft.octets), Plan::none(BannerOutcome::NotWanted)),
         Some((headline, advice)) => {
             let words = Words { severity: draft.severity, headline, advice };
-            plan(draft.octets, draft.message, draft.reverse_path, &words, body_start)
+            planned(draft.octets, draft.message, draft.reverse_path, &words)
         }
     };
+    let banner = plan.outcome;
     let notice = matches!(banner, BannerOutcome::LeftAlone(reason) if LeaveReason::is_notice(reason));
     let prefix = draft.subject_prefix.filter(|_| !notice).and_then(sound_prefix);
-    let body = weave(draft.octets, body_start..draft.octets.len(), &edits);
+    let body = weave(draft.octets, body_start..draft.octets.len(), &plan.body);
     let mut segments = vec![Bytes::from(block(draft, stamp, &body)?)];
-    segments.extend(header_section(draft.octets, body_start, prefix.as_deref()));
+    segments.extend(header_section(draft.octets, body_start, prefix.as_deref(), &plan.header));
     segments.extend(body);
     Ok(Outgoing { segments, banner })
 }
@@ -156,13 +177,16 @@ fn block(draft: &Draft<'_>, stamp: &Stamp<'_>, body: &[Bytes]) -> Result<Vec<u8>
     Ok(block.finish())
 }
 
-/// The received header section without fields of ours and with the subject prefix, in at most
+/// The received header section without fields of ours, with the subject prefix and the `planned` edits, in at most
 /// [`MAX_HEADER_SLICES`] slices and one copy.
-fn header_section(octets: &Bytes, end: usize, prefix: Option<&str>) -> Vec<Bytes> {
+fn header_section(octets: &Bytes, end: usize, prefix: Option<&str>, planned: &[Edit]) -> Vec<Bytes> {
     let mut kept = Slices { octets, slices: Vec::new(), copied: Vec::new(), at: 0 };
     let mut prefix = prefix;
+    let mut planned = planned.iter().peekable();
     for field in Fields::new(octets) {
-        if field.is_ours(octets) {
+        if let Some(edit) = planned.next_if(|edit| edit.range.start == field.range.start) {
+            kept.replace(edit);
+        } else if field.is_ours(octets) {
             let gone = field.removal(octets);
             kept.replace(&Edit { range: gone, with: Bytes::new() });
         } else if let Some(text) = prefix

@@ -55,7 +55,7 @@ pub fn held_mail(
 /// Hex SHA-256 over organisation, reverse-path, sorted recipients, From, Subject, Message-ID and body; with Exchange's
 /// message id only from a peer that is proven to be Exchange. Each field is preceded by its length, so that no two
 /// different messages can be written into the same octets.
-fn dedupe_key(mail: &ReceivedMail, organisation: &Organisation) -> String {
+pub(super) fn dedupe_key(mail: &ReceivedMail, organisation: &Organisation) -> String {
     let mut context = Context::new(&SHA256);
     let mut add = |field: &[u8]| {
         context.update(&u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());

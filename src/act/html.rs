@@ -2,7 +2,9 @@
 //!
 //! A `<body>` tag alone is no guide: a fifth of real HTML mail has none, and a fraudster can put it inside a comment,
 //! a script or a hidden block further down. So this walks the tokens (WHATWG HTML section 13.2.5, as far as a head can
-//! hold them) and stops at the first that opens the body, by name or by being content.
+//! hold them) and stops at the first that opens the body, by name or by being content. Outlook for Windows reads more
+//! than a browser: what a conditional comment holds for it, and not what one keeps from it. The place is therefore
+//! never inside a conditional and never behind one that opens content.
 
 use memchr::memchr;
 
@@ -40,6 +42,8 @@ pub(super) fn place(html: &[u8]) -> Place {
     let mut at = if html.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     // After the last whole token: inserting there is inside none.
     let mut safe = at;
+    // Where a conditional that is still open began: nothing inside is sure to be shown.
+    let mut conditional: Option<usize> = None;
     loop {
         let rest = html.get(at..).unwrap_or_default();
         let blank = rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
@@ -48,15 +52,92 @@ pub(super) fn place(html: &[u8]) -> Place {
             return Place::Beyond(safe);
         }
         at += blank;
+        match conditional_mark(rest) {
+            Some(Mark::Opens) => conditional = conditional.or(Some(safe)),
+            Some(Mark::Closes) => conditional = None,
+            None => {}
+        }
         match step(rest) {
             Step::Next(length) => at += length,
-            Step::After(length) => return Place::At(at + length),
-            Step::Before => return Place::At(safe),
+            Step::After(length) => return Place::At(after_body(html, at + length, conditional)),
+            Step::Before => return Place::At(conditional.unwrap_or(safe)),
             Step::Frameset => return Place::Frameset,
             Step::Unfinished => return Place::Beyond(safe),
         }
         safe = at;
     }
+}
+
+/// A token that begins or ends what Outlook for Windows passes over and browsers show.
+enum Mark {
+    Opens,
+    Closes,
+}
+
+/// `<![if …]>` and `<!--[if …]><!-->` open, `<![endif]>` and `<!--<![endif]-->` close.
+fn conditional_mark(rest: &[u8]) -> Option<Mark> {
+    let inner = rest.strip_prefix(b"<!--").or_else(|| rest.strip_prefix(b"<!"))?;
+    let inner = inner.strip_prefix(b"<!").unwrap_or(inner);
+    if starts_with_word(inner, b"[endif]") {
+        return Some(Mark::Closes);
+    }
+    if !starts_with_word(inner, b"[if") {
+        return None;
+    }
+    let hidden = rest.starts_with(b"<!--") && hidden_content(inner).is_none_or(|content| !content.is_empty());
+    (!hidden).then_some(Mark::Opens)
+}
+
+fn starts_with_word(octets: &[u8], word: &[u8]) -> bool {
+    octets.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+/// What a conditional comment that starts at `[if` holds: nothing where it only opens a revealed conditional.
+fn hidden_content(inner: &[u8]) -> Option<&[u8]> {
+    let comment = inner.get(..comment_end(inner)?)?;
+    let content = comment.get(memchr::memmem::find(comment, b"]>")? + 2..)?;
+    let content = content.strip_suffix(b"-->").unwrap_or(content).trim_ascii();
+    Some(content.strip_suffix(b"<!").unwrap_or(content))
+}
+
+/// The place behind a `<body>`: behind a conditional that ends there too, or before one that goes on.
+fn after_body(html: &[u8], at: usize, conditional: Option<usize>) -> usize {
+    let Some(before) = conditional else { return at };
+    let rest = html.get(at..).unwrap_or_default();
+    let blank = rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let rest = rest.get(blank..).unwrap_or_default();
+    match (conditional_mark(rest), memchr(b'>', rest)) {
+        (Some(Mark::Closes), Some(end)) => at + blank + end + 1,
+        _ => before,
+    }
+}
+
+/// Whether a conditional comment holds an element that opens content for Outlook: what stands behind it may be inside
+/// something hidden.
+fn opens_content(comment: &[u8]) -> bool {
+    const HARMLESS: [&[u8]; 11] = [
+        b"xml",
+        b"style",
+        b"meta",
+        b"link",
+        b"title",
+        b"base",
+        b"noscript",
+        b"script",
+        b"html",
+        b"head",
+        b"body",
+    ];
+    let content = starts_with_word(comment, b"[if").then(|| hidden_content(comment)).flatten();
+    let content = content.unwrap_or_default();
+    memchr::memchr_iter(b'<', content).any(|at| {
+        let named = content.get(at + 1..).unwrap_or_default();
+        let length = named.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b':').count();
+        let name = named.get(..length).unwrap_or_default();
+        let element = name.first().is_some_and(u8::is_ascii_alphabetic);
+        // `o:p`, `v:rect`: settings of Office, which stand in `<xml>`.
+        element && !name.contains(&b':') && !HARMLESS.iter().any(|known| name.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Judges the token at the start of `rest`. Offsets are relative to it.
@@ -66,6 +147,9 @@ fn step(rest: &[u8]) -> Step {
     match rest {
         [b'<', b'!', b'-', b'-', comment @ ..] => {
             if rest.starts_with(BEGIN.as_bytes()) {
+                return Step::Before;
+            }
+            if opens_content(comment) {
                 return Step::Before;
             }
             next(comment_end(comment).map(|end| end + 4))
@@ -202,7 +286,22 @@ mod tests {
             ("late body is a trap", "|<div>pay now</div><div style=\"display:none\"><body>"),
             ("body in comment", "<html><!-- <body> --><body>|x"),
             ("conditional comment", "<head><!--[if mso]><body><![endif]--></head><body>|x"),
-            ("revealed conditional", "<![if !mso]><body>|x"),
+            ("revealed conditional", "<html>|<![if !mso]><body>x<![endif]>"),
+            ("revealed conditional that ends", "<![if !mso]><body><![endif]>|x"),
+            (
+                "two bodies",
+                "<!--[if mso]><body class=a><![endif]--><!--[if !mso]><!--><body class=b> <!--<![endif]-->|x",
+            ),
+            ("kept from Outlook", "<head></head>|<!--[if !mso]><!--><p>x</p><!--<![endif]--><body>"),
+            (
+                "hidden for Outlook",
+                "<head>|<!--[if mso]><div style=\"mso-hide:all\"><![endif]--></head><body>x",
+            ),
+            (
+                "office settings",
+                "<head><!--[if gte mso 9]><xml><o:OfficeDocumentSettings/></xml><![endif]--></head><body>|x",
+            ),
+            ("closed before", "<head><![if !mso]><style>a{}</style><![endif]></head><body>|x"),
             ("abrupt comment", "<!--><body>|--><p>"),
             ("abrupt comment with dash", "<!---><body>|--><p>"),
             ("comment closed with bang", "<!-- a --!><body>|x"),

@@ -6,25 +6,30 @@
 //! [`compose_release`] sends one on, [`passes`] stops loops, and [`verify_header`] checks what we once wrote.
 //!
 //! Reading order: `compose` (the whole), `fields` (finding header fields in raw octets), `block` (our headers),
-//! `verdict_header` and `trace` (the signed ones), `annotate` (the banner as edits) with `displayed`, `html`,
-//! `transfer` and `banner`; then `hold`, `notice`, `released`.
+//! `verdict_header` and `trace` (the signed ones), `annotate` (the banner as edits) with `displayed`, `html`, `charset`,
+//! `transfer`, `older`, `grow` and `banner`; then `hold`, `notice`, `companion`, `released`.
 
 mod annotate;
 mod banner;
 mod block;
+mod charset;
+mod companion;
 mod compose;
 mod displayed;
 mod fields;
+mod grow;
 mod hold;
 mod html;
 mod notice;
+mod older;
 mod released;
 mod trace;
 mod transfer;
 mod verdict_header;
 
 pub use annotate::BannerOutcome;
-pub use compose::{Outgoing, Stamp, compose};
+pub use companion::{Companion, companions};
+pub use compose::{Outgoing, Stamp, compose, foresee};
 pub use displayed::LeaveReason;
 pub use hold::held_mail;
 pub use notice::notices;

@@ -93,7 +93,7 @@ fn body(held: &HeldMail, organisation: &Organisation) -> String {
         format!("Sentra held a message to {} for review.", quoted(&organisation.name)),
         "It was not delivered, and nobody else was told.".to_owned(),
         String::new(),
-        format!("From:      {}", author(held)),
+        format!("From:      {}", author(&held.octets)),
         format!("Sent by:   {}", if summary.mail_from.is_empty() { "<>" } else { &summary.mail_from }),
         format!("To:        {}", recipients(&summary.recipients)),
         format!("Subject:   {}", quoted(&summary.subject)),
@@ -131,8 +131,8 @@ fn recipients(all: &[String]) -> String {
 }
 
 /// The author's address; the display name only where it is plain text.
-fn author(held: &HeldMail) -> String {
-    let from = first_value(&held.octets, "from");
+pub(super) fn author(octets: &[u8]) -> String {
+    let from = first_value(octets, "from");
     let shown = if from.contains("=?") {
         from.rsplit_once('<').map_or("(encoded)", |(_, address)| address.trim_end_matches('>'))
     } else {
@@ -142,7 +142,7 @@ fn author(held: &HeldMail) -> String {
 }
 
 /// Text of foreign origin: one line, bounded, without digits that could be an account beyond the last four.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     mask_accounts(&one_line(text).chars().take(MAX_QUOTED).collect::<String>())
 }
 
@@ -185,7 +185,7 @@ fn mask_run(chars: &mut [char], run: &[usize]) {
 }
 
 /// A header text as tokens: words as they are when ASCII, else encoded words (RFC 2047).
-fn encoded(text: &str) -> Vec<String> {
+pub(super) fn encoded(text: &str) -> Vec<String> {
     if text.bytes().all(|b| matches!(b, b' '..=b'~')) && !text.contains("=?") {
         return text.split(' ').map(str::to_owned).collect();
     }
@@ -201,7 +201,7 @@ fn encoded(text: &str) -> Vec<String> {
     words.iter().map(|word| format!("=?utf-8?B?{}?=", STANDARD.encode(word))).collect()
 }
 
-fn transfer_encoded(text: &str) -> Vec<u8> {
+pub(super) fn transfer_encoded(text: &str) -> Vec<u8> {
     let encoded = STANDARD.encode(text);
     let mut out = Vec::with_capacity(encoded.len() + encoded.len() / 38 + 2);
     for line in encoded.as_bytes().chunks(76) {

@@ -46,14 +46,15 @@ pub(super) fn decode_start(raw: &[u8], encoding: TransferEncoding, max: usize) -
     }
 }
 
-/// An insertion that can be made a little longer, for base64: `make(extra)` gives exactly `extra` octets more.
-pub(super) trait Filler: Fn(usize) -> String {}
-impl<F: Fn(usize) -> String> Filler for F {}
+/// An insertion that can be made a little longer, for base64: `make(extra)` is as long as `make(0)` plus `extra`,
+/// modulo three.
+pub(super) trait Filler: Fn(usize) -> Vec<u8> {}
+impl<F: Fn(usize) -> Vec<u8>> Filler for F {}
 
-/// The edit of the encoded octets `raw` that replaces the decoded `range` by `make`'s text.
+/// The edit of the encoded octets `raw` that replaces the decoded `range` by what `make` gives.
 ///
-/// The text is ASCII in whole lines. For quoted-printable and base64 `range` must lie within the first octets of
-/// the body, because everything before it is walked. `None` when the octets have no such decoded range.
+/// That is ASCII in whole lines, or UTF-16. For quoted-printable and base64 everything before `range` is walked.
+/// `None` when the octets have no such decoded range.
 pub(super) fn replace(
     raw: &[u8],
     encoding: TransferEncoding,
@@ -64,12 +65,18 @@ pub(super) fn replace(
     match encoding {
         TransferEncoding::Identity => {
             raw.get(range.clone())?;
-            Some((range, make(0).into_bytes()))
+            Some((range, make(0)))
         }
         TransferEncoding::QuotedPrintable => {
             let start = quoted_printable(raw, range.start, None)?;
             let end = if range.is_empty() { start } else { quoted_printable(raw, range.end, None)? };
-            Some((start..end, encode_lines(&make(0), newline)))
+            let after = raw.get(end..).unwrap_or_default();
+            let with = match String::from_utf8(make(0)) {
+                Ok(text) if !text.contains('\0') => encode_lines(&text, newline),
+                Ok(text) => encode_octets(text.as_bytes(), newline, after),
+                Err(octets) => encode_octets(octets.as_bytes(), newline, after),
+            };
+            Some((start..end, with))
         }
         TransferEncoding::Base64 => base64_replace(raw, range, newline, make),
         TransferEncoding::Unknown => None,
@@ -130,6 +137,27 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// Encodes any octets as escapes on lines of their own, between soft breaks; `after` is what follows.
+fn encode_octets(octets: &[u8], newline: &str, after: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() * 3 + octets.len() / 4 + 8);
+    let soft_break = |out: &mut Vec<u8>| {
+        out.push(b'=');
+        out.extend_from_slice(newline.as_bytes());
+    };
+    soft_break(&mut out);
+    for (i, chunk) in octets.chunks(LINE / 3).enumerate() {
+        if i > 0 {
+            soft_break(&mut out);
+        }
+        chunk.iter().for_each(|octet| out.extend_from_slice(format!("={octet:02X}").as_bytes()));
+    }
+    // A soft break that stands there already ends our last line.
+    if !(after.starts_with(b"=\r\n") || after.starts_with(b"=\n")) {
+        soft_break(&mut out);
+    }
+    out
+}
+
 /// Encodes ASCII text line by line; lines that are too long get soft breaks.
 fn encode_lines(text: &str, newline: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 8);
@@ -184,7 +212,7 @@ fn base64_replace(
 
     let length = head.len() + make(0).len() + tail.len();
     let text = make(if final_group { 0 } else { (3 - length % 3) % 3 });
-    let group = [head, text.as_bytes(), tail].concat();
+    let group = [head, text.as_slice(), tail].concat();
     let encoded = base64::engine::general_purpose::STANDARD.encode(group);
 
     let start = letters_end(raw, first / 3 * 4)?;
@@ -225,8 +253,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn filler(extra: usize) -> String {
-        format!("[banner = 1]{}\r\n", " ".repeat(extra))
+    fn filler(extra: usize) -> Vec<u8> {
+        format!("[banner = 1]{}\r\n", " ".repeat(extra)).into_bytes()
     }
 
     fn decode(raw: &[u8], encoding: TransferEncoding) -> Vec<u8> {
@@ -270,7 +298,7 @@ mod tests {
         let raw = base64_lines(plain, 20);
         for at in [0, 6, 12, 13, 14, plain.len() - 1, plain.len()] {
             let spliced = splice(raw.as_bytes(), TransferEncoding::Base64, at..at);
-            let expected = [&plain[..at], filler(0).as_bytes(), &plain[at..]].concat();
+            let expected = [&plain[..at], filler(0).as_slice(), &plain[at..]].concat();
             assert_eq!(
                 squeeze(&decode(&spliced, TransferEncoding::Base64)),
                 String::from_utf8_lossy(&expected),
@@ -286,8 +314,24 @@ mod tests {
             [TransferEncoding::Identity, TransferEncoding::QuotedPrintable, TransferEncoding::Base64]
         {
             let spliced = splice(b"", encoding, 0..0);
-            assert_eq!(decode(&spliced, encoding), filler(0).as_bytes(), "{encoding:?}");
+            assert_eq!(decode(&spliced, encoding), filler(0), "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn wide_text_goes_into_quoted_printable_twice_the_same() {
+        let wide = |_: usize| b"h\0i\0\r\0\n\0".repeat(9);
+        let raw = b"=FF=FEa=00b=00\r\n".as_slice();
+        let (at, with) =
+            replace(raw, TransferEncoding::QuotedPrintable, 2..2, "\r\n", &wide).expect("in range");
+        let once = [&raw[..at.start], &with, &raw[at.end..]].concat();
+        assert!(once.split(|b| *b == b'\n').all(|line| line.len() <= LINE + 1));
+        let expected = [b"\xff\xfe", wide(0).as_slice(), b"a\0b\0\r\n"].concat();
+        assert_eq!(decode(&once, TransferEncoding::QuotedPrintable), expected);
+        let range = 2..2 + wide(0).len();
+        let (at, with) =
+            replace(&once, TransferEncoding::QuotedPrintable, range, "\r\n", &wide).expect("range");
+        assert_eq!([&once[..at.start], &with, &once[at.end..]].concat(), once);
     }
 
     #[test]
@@ -312,7 +356,7 @@ mod tests {
             let raw = base64_lines(&plain, width);
             let spliced = splice(raw.as_bytes(), TransferEncoding::Base64, at..end);
             let found = decode(&spliced, TransferEncoding::Base64);
-            let fits = (0..3).any(|pad| found == [&plain[..at], filler(pad).as_bytes(), &plain[end..]].concat());
+            let fits = (0..3).any(|pad| found == [&plain[..at], filler(pad).as_slice(), &plain[end..]].concat());
             prop_assert!(fits, "{:?}", String::from_utf8_lossy(&found));
         }
 

@@ -14,6 +14,7 @@
 //! only while it knows from the database, not longer than `limits::KEY_VIEW` ago, that its key is the active one; and an
 //! old key is kept for longer than that.
 
+mod backup;
 mod master;
 mod organisation;
 mod rotating;

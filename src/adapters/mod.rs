@@ -1,9 +1,11 @@
 //! The outside: one module a port. Nothing here is known to the pure stages.
 
 pub mod audit;
+pub mod backup;
 pub mod clock;
 pub mod directory;
 pub mod dns;
+pub mod history;
 pub mod keyring;
 pub mod next_hop;
 pub mod objects;

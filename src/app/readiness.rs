@@ -3,7 +3,7 @@
 use super::Parts;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Book, Store};
-use crate::ports::OrganisationBook as _;
+use crate::ports::{BackUp, OrganisationBook as _};
 use crate::web::{Dependencies, DependencyState, Readiness};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -15,12 +15,14 @@ pub(super) struct Dependent {
     book: Arc<Book>,
     redis: Option<Redis>,
     draining: CancellationToken,
+    backups: Option<Arc<dyn BackUp>>,
 }
 
 impl Dependent {
     pub(super) fn new(parts: &Parts, draining: CancellationToken) -> Self {
+        let backups = parts.backups.clone();
         let (store, book) = (Arc::clone(&parts.store), Arc::clone(&parts.book));
-        Self { store, book, redis: parts.redis.clone(), draining }
+        Self { store, book, redis: parts.redis.clone(), draining, backups }
     }
 }
 
@@ -44,6 +46,10 @@ impl Readiness for Dependent {
             },
             keys: loaded,
             book: loaded,
+            backup: match &self.backups {
+                Some(backups) => backups.ages().await.ok(),
+                None => None,
+            },
             draining: self.draining.is_cancelled(),
         }
     }

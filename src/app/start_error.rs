@@ -17,6 +17,9 @@ pub enum StartError {
     /// Keys or Redis.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// The store of backups.
+    #[error("[backup] cannot be used: {0}")]
+    Backup(String),
     /// Rules.
     #[error(transparent)]
     Rules(#[from] RuleError),

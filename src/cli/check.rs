@@ -9,11 +9,10 @@ mod judging;
 mod report;
 
 use super::{Failure, Globals, Io, account};
-use crate::act::{Stamp, compose};
+use crate::act::{Outgoing, Stamp, compose};
 use crate::adapters::keyring::{LocalKeyring, MasterKey};
 use crate::model::{Account, Action, EmailAddress, Mode};
 use crate::ports::PortError;
-use bytes::Bytes;
 use clap::{Args, ValueEnum};
 pub use installed::Installed;
 use judging::{Judged, Setup};
@@ -219,8 +218,12 @@ async fn annotate(args: &CheckArgs, judged: &Judged, err: &mut dyn Write) -> Res
         writeln!(err, "warning: {} not written: the message would be held", path.display()).ok();
         return Ok(());
     }
-    let segments = delivered(judged)?;
-    tokio::fs::write(path, segments.concat()).await.map_err(|error| {
+    let outgoing = delivered(judged)?;
+    if let Some(reason) = outgoing.banner.unsaid() {
+        let because = reason.because();
+        writeln!(err, "note: not every reader sees the warning in the message, because it {because}").ok();
+    }
+    tokio::fs::write(path, outgoing.segments.concat()).await.map_err(|error| {
         Failure::new(format!("what would be delivered cannot be written: {error}"))
             .at(path.display())
             .help("choose a file that can be written")
@@ -228,7 +231,7 @@ async fn annotate(args: &CheckArgs, judged: &Judged, err: &mut dyn Write) -> Res
 }
 
 /// What would be delivered, signed with a key made for this run: nobody else's, so no other gateway believes it.
-fn delivered(judged: &Judged) -> Result<Vec<Bytes>, PortError> {
+fn delivered(judged: &Judged) -> Result<Outgoing, PortError> {
     let organisation = &judged.evidence.organisation;
     let keyring = LocalKeyring::new(&MasterKey::generate()?)?;
     keyring.load(organisation.id, &keyring.generate(organisation.id)?)?;
@@ -241,7 +244,7 @@ fn delivered(judged: &Judged) -> Result<Vec<Bytes>, PortError> {
         passes: 0,
         include_return_token: false,
     };
-    Ok(compose(&judged.mail, &judged.evidence.message, &judged.verdict, &stamp)?.segments)
+    compose(&judged.mail, &judged.evidence.message, &judged.verdict, &stamp)
 }
 
 fn print(args: &CheckArgs, name: &str, judged: &Judged, out: &mut dyn Write) -> io::Result<()> {

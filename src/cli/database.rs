@@ -71,13 +71,21 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
     Ok(Installation { config, store })
 }
 
+/// A ring under the configured master key, with no organisation's keys yet.
+///
+/// # Errors
+/// A master key that is none.
+pub(super) async fn keyring(config: &Config) -> Result<LocalKeyring, Failure> {
+    let (master, previous) = config.keys.master.fetch().await?;
+    Ok(LocalKeyring::with(&master, &previous)?)
+}
+
 /// The store over an opened database.
 ///
 /// # Errors
 /// A master key that is none.
 pub(super) async fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
-    let (master, previous) = config.keys.master.fetch().await?;
-    let keyring = Arc::new(LocalKeyring::with(&master, &previous)?);
+    let keyring = Arc::new(keyring(config).await?);
     let bodies = Bodies::over(Objects::open(&config.objects)?);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
     Ok(Arc::new(Store::new(database, keyring, clock, ids, bodies)))

@@ -213,6 +213,7 @@ impl From<StartError> for Failure {
             StartError::Store(error) => error.into(),
             StartError::Port(error) => error.into(),
             StartError::Rules(error) => error.into(),
+            StartError::Backup(_) => configuration("docs/backup.md tells what [backup] needs"),
             StartError::Tls(_) => {
                 configuration("name PEM files that belong together; `sentra config check` tells more")
             }

@@ -24,8 +24,8 @@ pub(super) enum KeysCommand {
 
 const ROTATE_HELP: &str = "\
 A new key is first made known to every node, then used, then everything under the old one is sealed or fingerprinted
-anew. The old key is destroyed once nothing is under it: a data key after an hour, a fingerprint key after 30 days (so
-long the sender history goes on being found under it). Old signatures verify for ever.
+anew. The old key is destroyed once nothing is under it: a data key after an hour, a fingerprint key after
+two days. Old signatures verify for ever.
 
 Master key: give every server the new key and, as keys.previous_master_key_file, the old one (SIGHUP suffices); run
 `sentra keys rotate --purpose master`; then take the old one out of the configuration.
@@ -222,7 +222,7 @@ fn tell(
     let what = match report.purpose {
         KeyPurpose::Data => format!("{} values sealed anew", report.done),
         KeyPurpose::Fingerprint => format!(
-            "{} fingerprints made anew; recorded facts and the sender history stay under the old key, which goes in 30 days",
+            "{} fingerprints made anew; the sender history begins anew",
             report.done
         ),
         KeyPurpose::Signing => "earlier signatures still verify".to_owned(),

@@ -4,6 +4,7 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod backup;
 mod cases;
 mod certificate;
 pub mod check;
@@ -89,6 +90,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Judge .eml files offline: no mail is sent, nothing is stored
     Check(check::CheckArgs),
+    /// Backups: create, list, verify, restore, drill
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
+    /// Restore a backup, or try it out with --drill
+    Restore(backup::RestoreArgs),
     /// Suppliers: import, list, search, show, edit, merge, undo, export
     Suppliers(suppliers::SuppliersArgs),
     /// Verification cases: bank accounts that two people make sure of
@@ -155,6 +161,8 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Keys(command) => keys::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
+        Command::Backup(command) => backup::run(globals, command, io).await,
+        Command::Restore(args) => backup::restore(globals, &args, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,

@@ -53,6 +53,7 @@ impl Checker<'_> {
         let metrics = self.listen("metrics.listen", &settings.metrics.listen);
         let log = self.log();
         let objects = self.objects();
+        let backup = self.backup();
         let rules = self.rules(&settings.rules.folder);
         let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
         if smtp.implicit_tls_listen.is_empty() || tls.is_some() || !self.problems.is_empty() {
@@ -74,10 +75,12 @@ impl Checker<'_> {
             redis,
             keys: keys?,
             objects,
+            backup,
             web,
             metrics,
             log: log?,
             rules,
+            history: settings.history.enabled,
             drain: Duration::from_secs(drain),
             warnings: Vec::new(),
         })

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::MasterKeySources;
-use crate::adapters::objects;
+use crate::adapters::{backup, objects};
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -33,6 +33,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// The store that holds the bodies of held mail.
     pub objects: objects::Options,
+    /// Backups, if any.
+    pub backup: Option<backup::Options>,
     /// Health pages and web interface.
     pub web: Option<SocketAddr>,
     /// Prometheus.
@@ -41,6 +43,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Folder of own rules.
     pub rules: Option<PathBuf>,
+    /// Whether the history of delivered mail is kept.
+    pub history: bool,
     /// Mail in transit may finish for so long at SIGTERM.
     pub drain: Duration,
     /// What is allowed and yet unwise, each with its remedy.

@@ -262,7 +262,8 @@ settings! {
         /// File that holds `url`.
         url_file: String = String::new();
         /// User of Redis' access control list; empty: the URL's, or `default`. It needs
-        /// `+@connection +mget +get +set +exists +publish +subscribe +role +cluster|slots` on `~sentra:*` and `&sentra:*`.
+        /// `+@connection +mget +get +set +exists +publish +subscribe` on `~sentra:*` and `&sentra:*`; under sentinels also
+        /// `+role`, in a cluster also `+cluster`.
         username: String = String::new();
         /// Its password, instead of one in the URL.
         password: Secret = Secret::default();
@@ -328,6 +329,40 @@ settings! {
         roots: String = String::new();
     }
 
+    /// Backups. A second place in another region, under credentials of its own, survives what the first does not.
+    backup: Backup {
+        /// `file:FOLDER`, `s3://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. Empty: no backups.
+        url: Secret = Secret::default();
+        /// File that holds `url`.
+        url_file: String = String::new();
+        /// As in `[objects]`.
+        endpoint: String = String::new();
+        /// As in `[objects]`.
+        region: String = String::new();
+        /// As in `[objects]`.
+        account: String = String::new();
+        /// As in `[objects]`.
+        secret_key: Secret = Secret::default();
+        /// File that holds `secret_key`.
+        secret_key_file: String = String::new();
+        /// As in `[objects]`.
+        allow_http: bool = false;
+        /// As in `[objects]`.
+        roots: String = String::new();
+        /// `sentra serve` makes one so often, in minutes. What did not change is not written again.
+        interval_minutes: u64 = 5;
+        /// The newest one being older than this, in minutes, raises an alarm.
+        alarm_minutes: u64 = 60;
+        /// All are kept for so many hours.
+        keep_all_hours: u64 = 24;
+        /// The first one of an hour is kept for so many days.
+        keep_hourly_days: u64 = 7;
+        /// The first one of a day is kept for so many days.
+        keep_daily_days: u64 = 30;
+        /// The first one of a month is kept for so many months.
+        keep_monthly_months: u64 = 12;
+    }
+
     /// Health pages and the web interface.
     web: Web {
         /// Address. Empty: none.
@@ -354,6 +389,12 @@ settings! {
     rules: Rules {
         /// Folder with rules of your own, which add to or override those built in. Empty: none.
         folder: String = String::new();
+    }
+
+    /// What was delivered before, kept as fingerprints: first contacts, usual amounts, invoices sent again.
+    history: History {
+        /// Keep and ask it. Without it no rule knows what is new or unusual.
+        enabled: bool = true;
     }
 
     /// Times that an operator may shorten; all other bounds are fixed in the program.

@@ -1,9 +1,11 @@
-//! `[objects]`: where bodies go.
+//! `[objects]` and `[backup]`: where bodies and backups go.
 
 use super::checker::Checker;
 use super::settings::Secret;
+use crate::adapters::backup::{self, Tiers};
 use crate::adapters::objects::{Location, LocationError, Options};
 use secrecy::ExposeSecret as _;
+use std::time::Duration;
 
 /// What a section says of its object store.
 pub(super) struct Said<'a> {
@@ -46,6 +48,33 @@ impl Checker<'_> {
         }
         let folder = self.path(&objects.path).join("objects");
         Options::of(&format!("file:{}", folder.display()))
+    }
+
+    pub(super) fn backup(&mut self) -> Option<backup::Options> {
+        let said = self.sourced.settings.backup.clone();
+        let store = self.object_store(&Said {
+            section: "backup",
+            url: &said.url,
+            url_file: &said.url_file,
+            endpoint: &said.endpoint,
+            region: &said.region,
+            account: &said.account,
+            secret_key: &said.secret_key,
+            secret_key_file: &said.secret_key_file,
+            allow_http: said.allow_http,
+            roots: &said.roots,
+        });
+        let interval = self.number("backup.interval_minutes", said.interval_minutes, 1, 1_440);
+        let alarm = self.number("backup.alarm_minutes", said.alarm_minutes, 1, 10_080);
+        let tiers = Tiers {
+            all_hours: self.number("backup.keep_all_hours", said.keep_all_hours, 1, 744),
+            hourly_days: self.number("backup.keep_hourly_days", said.keep_hourly_days, 0, 366),
+            daily_days: self.number("backup.keep_daily_days", said.keep_daily_days, 0, 3_660),
+            monthly_months: self.number("backup.keep_monthly_months", said.keep_monthly_months, 0, 120),
+        };
+        let minutes = |count: u64| Duration::from_secs(count.saturating_mul(60));
+        let (interval, alarm_after) = (minutes(interval), minutes(alarm));
+        Some(backup::Options { store: store?, interval, alarm_after, tiers })
     }
 
     /// The store that a section names; `None` when its URL is empty or wrong.

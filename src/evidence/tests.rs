@@ -2,7 +2,8 @@ use super::*;
 use crate::limits::MAX_DIRECTORY_KEYS;
 use crate::model::test_support::{address, domain, mail, message, organisation};
 use crate::model::{
-    Account, AccountClaim, DirectoryAnswer, DirectoryKey, DirectoryQuery, PartKind, Place, Scheme,
+    Account, AccountClaim, DirectoryAnswer, DirectoryKey, DirectoryQuery, HistoryAnswer, HistoryQuery,
+    Lesson, OrgId, PartKind, Place, QuarantineId, Scheme,
 };
 use async_trait::async_trait;
 
@@ -22,6 +23,16 @@ impl SupplierDirectory for Silent {
     }
 }
 
+#[async_trait]
+impl History for Silent {
+    async fn look_up(&self, _: OrgId, _: HistoryQuery, _: Instant) -> Lookup<HistoryAnswer> {
+        std::future::pending().await
+    }
+    fn learn(&self, _: Lesson) {}
+    fn keep(&self, _: QuarantineId, _: Lesson) {}
+    fn released(&self, _: OrgId, _: QuarantineId) {}
+}
+
 fn account(number: u32) -> AccountClaim {
     AccountClaim {
         account: Account::from_canonical(Scheme::Uk, *b"GB", &format!("601613{number:08}")).unwrap(),
@@ -33,7 +44,7 @@ fn account(number: u32) -> AccountClaim {
 
 #[tokio::test]
 async fn sources_that_never_answer_are_unavailable_at_the_deadline() {
-    let sources = Sources { auth: Arc::new(Silent), directory: Arc::new(Silent) };
+    let sources = Sources { auth: Arc::new(Silent), directory: Arc::new(Silent), history: Arc::new(Silent) };
     let evidence = gather_until(
         Instant::now(),
         &sources,
@@ -44,6 +55,7 @@ async fn sources_that_never_answer_are_unavailable_at_the_deadline() {
     )
     .await;
     assert_eq!(evidence.directory, Lookup::Unavailable("deadline"));
+    assert_eq!(evidence.history, Lookup::Unavailable("deadline"));
     assert!(!evidence.auth.known);
 }
 

@@ -37,6 +37,7 @@ fn fact(
         valid: claim.valid == Some(true) || on_record,
         invalid: claim.valid == Some(false) && !on_record,
         new_payee: available && !on_record,
+        seen_before: false,
         hidden: places(claim).all(|place| place.hidden),
         part: part_name(claim.place.part).to_owned(),
         name: claim.place.name.clone().unwrap_or_default(),

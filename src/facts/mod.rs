@@ -6,11 +6,14 @@
 
 mod accounts;
 mod documents;
+mod history;
 mod identity;
 mod lookalike;
 mod mail;
 mod skeleton;
 mod supplier;
+
+pub use history::lesson;
 
 use crate::model::{DirectoryAnswer, DirectoryFacts, Evidence, Facts, Lookup};
 
@@ -26,10 +29,12 @@ pub fn establish(evidence: &Evidence) -> Facts {
     let senders = identity::Senders::of(evidence);
     let suppliers = supplier::Suppliers::recognise(evidence, &senders, answer);
     let lookalike = lookalike::find(evidence, &senders, answer);
-    let accounts = accounts::compare(&evidence.claims, &suppliers, answer, available);
+    let mut accounts = accounts::compare(&evidence.claims, &suppliers, answer, available);
     let reply_to = identity::reply_to(evidence, &senders, answer);
     let display_name = identity::display_name(evidence, &senders, &suppliers, answer);
+    let history = history::history(evidence, &senders, &suppliers, &mut accounts);
     Facts {
+        history,
         claims: accounts::claims(&evidence.claims, &accounts),
         mail: mail::mail(evidence),
         phrases: mail::phrases(&evidence.claims),

@@ -88,7 +88,13 @@ fn evidence(message: Message, claims: PaymentClaims) -> Evidence {
         claims,
         auth: AuthResults { known: true, authenticated: true, ..AuthResults::default() },
         directory: Lookup::Found(directory()),
+        history: Lookup::NotFound,
     }
+}
+
+/// Mail of a stranger that says nothing.
+pub(super) fn plain_evidence() -> Evidence {
+    evidence(message("a@stranger.example", None), PaymentClaims::default())
 }
 
 fn from(sender: &str) -> Facts {

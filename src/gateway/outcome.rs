@@ -1,6 +1,7 @@
 //! Record and outcome: the intent before anything leaves, the outcome and the one log line after.
 
 use super::{Inspection, Transaction};
+use crate::facts;
 use crate::limits;
 use crate::model::{
     Action, Category, Class, Disposition, FailPolicy, Family, Finding, FindingCode, MailId, NextHopReply,
@@ -109,6 +110,20 @@ impl Transaction {
             },
             &inspection.evidence.message.subject,
         );
+    }
+
+    /// What reached its mailbox becomes history; what was held does once it is released. A message that would have been
+    /// held and passed only because of the organisation's mode teaches no more than that somebody wrote.
+    pub(super) fn teach(&self, inspection: &Inspection, disposition: &Disposition) {
+        let history = &self.gateway.inspector.sources.history;
+        let lesson = |believed| facts::lesson(&inspection.evidence, &inspection.facts, believed);
+        match disposition {
+            Disposition::Relayed(_) => {
+                history.learn(lesson(inspection.verdict.would_be != Action::Quarantine));
+            }
+            Disposition::Held(id) => history.keep(*id, lesson(true)),
+            Disposition::RefusedByNextHop(_) | Disposition::Refused(_) => {}
+        }
     }
 
     /// A message that was refused before it was looked at.

@@ -1,5 +1,9 @@
 //! Background jobs: each runs until it is told to stop, and never ends for an error.
 
+mod backup;
+
+pub use backup::{BackupPlan, back_up};
+
 use crate::limits;
 use crate::model::OrgId;
 use crate::ports::{Count, PortError, Refresh};

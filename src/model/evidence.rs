@@ -1,7 +1,8 @@
 //! All that is known before judging.
 
 use super::{
-    DirectoryAnswer, Lookup, MailId, Message, Organisation, PaymentClaims, ReceivedMail, ReversePath,
+    DirectoryAnswer, HistoryAnswer, Lookup, MailId, Message, Organisation, PaymentClaims, ReceivedMail,
+    ReversePath,
 };
 use super::{Domain, Recipient};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,8 @@ pub struct Evidence {
     pub auth: AuthResults,
     /// Answer of the supplier directory.
     pub directory: Lookup<DirectoryAnswer>,
+    /// What was delivered before.
+    pub history: Lookup<HistoryAnswer>,
 }
 
 impl Evidence {

@@ -15,6 +15,7 @@ mod evidence;
 mod facts;
 mod finding;
 mod free_mail;
+mod history;
 mod ids;
 mod message;
 mod organisation;
@@ -37,11 +38,15 @@ pub use envelope::{
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
 pub use facts::{
-    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
-    MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, HistoryFacts,
+    LookalikeFacts, MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
 };
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
 pub use free_mail::is_free_mail;
+pub use history::{
+    Histogram, HistoryAnswer, HistoryQuery, InvoiceHistory, Lesson, Party, PartyHistory, Seen,
+    fold_invoice_number, log_step, platform_of,
+};
 pub use ids::{MailId, OrgId, QuarantineId, SupplierId};
 pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,

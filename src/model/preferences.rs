@@ -77,6 +77,12 @@ pub const PREFERENCES: &[Preference] = &[
         default: "30",
         values: Values::Number(0, 365),
     },
+    Preference {
+        name: "untouchable",
+        doc: "A warning (caution, danger) that cannot stand in its message, because that is signed, encrypted, a bounce, a meeting: tell it by headers alone, by a notice of our own to the recipients, or hold the message (in mode enforce)",
+        default: "notice",
+        values: Values::OneOf(&["headers", "notice", "hold"]),
+    },
 ];
 
 /// The preference of that name.

@@ -33,6 +33,7 @@ pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
         "phrases",
         "claims",
         "directory",
+        "history",
     ];
     NAMES.iter().filter_map(|name| member(facts, name).map(|value| (*name, value.clone()))).collect()
 }

@@ -155,11 +155,13 @@ pub enum Alarm {
     Loop,
     /// A changed configuration, certificate or rule set was refused; the running one stays.
     ReloadRefused,
+    /// A backup failed, or the newest is older than it may be.
+    Backup,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -169,6 +171,7 @@ impl Alarm {
         Self::OpenIntents,
         Self::Loop,
         Self::ReloadRefused,
+        Self::Backup,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -183,6 +186,7 @@ impl Alarm {
             Self::OpenIntents => "open_intents",
             Self::Loop => "loop",
             Self::ReloadRefused => "reload_refused",
+            Self::Backup => "backup",
         }
     }
 }

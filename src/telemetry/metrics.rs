@@ -52,6 +52,9 @@ struct Meters {
     stages: Vec<(Stage, Histogram)>,
     held: Gauge,
     outbox: Gauge,
+    backup_age: Gauge,
+    drill_age: Gauge,
+    backup_written: Counter,
     alarms: Vec<(Alarm, Counter)>,
     panics: Counter,
 }
@@ -98,6 +101,9 @@ impl Meters {
                 .collect(),
             held: gauge("sentra_quarantine_held"),
             outbox: gauge("sentra_outbox_pending"),
+            backup_age: gauge("sentra_backup_age_seconds"),
+            drill_age: gauge("sentra_backup_drill_age_seconds"),
+            backup_written: counter("sentra_backup_written_bytes_total", Vec::new()),
             alarms: Alarm::ALL
                 .iter()
                 .map(|kind| (*kind, counter("sentra_alarms_total", vec![Label::new("kind", kind.as_str())])))
@@ -122,9 +128,12 @@ fn describe(recorder: &PrometheusRecorder) {
     let counters = [
         ("sentra_messages_total", "Messages judged, by what was done and the loudest finding."),
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
+        ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
+        ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
+        ("sentra_backup_written_bytes_total", "Octets that scheduled backups had to write."),
     ];
     for (name, text) in counters {
         recorder.describe_counter(KeyName::from_const_str(name), Some(Unit::Count), text.into());
@@ -133,6 +142,8 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_quarantine_held", "Held messages that wait for a person."),
         ("sentra_outbox_pending", "Mails in the outbox that the next hop has not taken."),
         ("sentra_smtp_sessions", "SMTP sessions open now."),
+        ("sentra_backup_age_seconds", "Age of the newest backup; NaN without one."),
+        ("sentra_backup_drill_age_seconds", "Since a restore was last tried out; NaN if never."),
     ];
     for (name, text) in gauges {
         recorder.describe_gauge(KeyName::from_const_str(name), Some(Unit::Count), text.into());
@@ -179,11 +190,27 @@ pub fn outbox_pending(count: u64) {
     METERS.outbox.set(as_float(count));
 }
 
+/// Sets how old the newest backup and the last trial of a restore are, in seconds; `None`: there was none.
+pub fn backup_ages(backup: Option<u64>, drill: Option<u64>) {
+    METERS.backup_age.set(backup.map_or(f64::NAN, as_float));
+    METERS.drill_age.set(drill.map_or(f64::NAN, as_float));
+}
+
+/// Counts octets that a backup wrote.
+pub fn backup_written(octets: u64) {
+    METERS.backup_written.increment(octets);
+}
+
 /// Counts an alarm; `telemetry::alarm` also logs it.
 pub(super) fn alarm(kind: Alarm) {
     if let Some(counter) = find(&METERS.alarms, &kind) {
         counter.increment(1);
     }
+}
+
+/// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.
+pub fn companion(reason: &'static str) {
+    metrics::counter!("sentra_companion_notices_total", "reason" => reason).increment(1);
 }
 
 /// Counts a panic; the panic hook calls it.
@@ -223,6 +250,7 @@ mod tests {
         stage(Stage::Judge, 80);
         quarantine_held(3);
         outbox_pending(2);
+        backup_ages(Some(60), None);
         metrics::counter!("sentra_cache_requests_total", "layer" => "redis", "result" => "miss").increment(1);
         metrics::counter!("sentra_next_hop_replies_total", "code" => "250").increment(1);
         let page = render();
@@ -238,6 +266,8 @@ mod tests {
             "\nsentra_smtp_sessions ",
             "sentra_alarms_total{kind=\"proof_failed\"}",
             "\nsentra_panics_total ",
+            "\nsentra_backup_age_seconds 60",
+            "\nsentra_backup_drill_age_seconds NaN",
             "# HELP sentra_message_seconds",
             "# TYPE sentra_message_seconds histogram",
         ] {

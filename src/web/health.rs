@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
 use crate::limits;
+use crate::ports::BackupAges;
 use crate::telemetry::metrics;
 use async_trait::async_trait;
 use axum::extract::State;
@@ -38,6 +39,9 @@ pub struct Dependencies {
     pub keys: DependencyState,
     /// The organisations, cached whole.
     pub book: DependencyState,
+    /// How old backups are; left out where none are configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupAges>,
     /// Whether the server is shutting down.
     pub draining: bool,
 }

@@ -137,8 +137,15 @@ mod tests {
     #[tokio::test]
     async fn readiness_follows_what_mail_needs() {
         use DependencyState::{Absent, Degraded, Failed, Ok};
-        let well =
-            Dependencies { database: Ok, redis: Absent, objects: Ok, keys: Ok, book: Ok, draining: false };
+        let well = Dependencies {
+            database: Ok,
+            redis: Absent,
+            objects: Ok,
+            keys: Ok,
+            book: Ok,
+            backup: None,
+            draining: false,
+        };
         let rows = [
             ("all well", well, "200 OK", "\"ready\":true"),
             ("redis away", Dependencies { redis: Degraded, ..well }, "200 OK", "\"redis\":\"degraded\""),

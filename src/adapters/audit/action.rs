@@ -59,6 +59,13 @@ actions! {
     SystemStart = "system.start" ("version of the program"; "ruleset, keys"; "-")
     /// The server has drained and ends.
     SystemStop = "system.stop" ("version of the program"; "-"; "-")
+    /// A backup was made: by hand, or as the first of a day by itself.
+    BackupCreate = "backup.create" ("id of the backup"; "rows, bodies"; "-")
+    /// A restore was tried out into a scratch database.
+    BackupDrill = "backup.drill" ("id of the backup, or `none`"; "ok, rows"; "-")
+    /// The database was restored: entries after the backup's moment are not in this chain.
+    BackupRestore = "backup.restore" ("id of the backup"; "at, rows"; "-")
+
     /// Rules and certificates were read again, or refused (then what ran stays).
     SystemReload = "system.reload" ("`taken_up` or `refused`"; "ruleset"; "-")
 
@@ -133,6 +140,10 @@ actions! {
     QuarantineReleaseFailed = "quarantine.release_failed" ("entry"; "attempts, maybe_twice"; "-")
     /// A notice to administrators was given up.
     NoticeFailed = "notice.failed" ("row of the outbox"; "attempts, maybe_twice"; "-")
+    /// Notices beside a message that cannot carry its warning were queued.
+    CompanionQueued = "companion.queued" ("message"; "notices (count)"; "-")
+    /// They were taken back, because the next hop refused the message.
+    CompanionWithdrawn = "companion.withdrawn" ("message"; "notices (count)"; "-")
     /// Bodies that no entry names were removed.
     QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
 

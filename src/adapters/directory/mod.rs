@@ -105,6 +105,12 @@ impl Directory {
         self.redis.as_ref().is_none_or(Redis::is_subscribed)
     }
 
+    /// Reads the list of an organisation's domains ahead of its first message.
+    pub async fn warm_domains(&self, organisation: &Organisation) {
+        // Where it fails, the first message reads it.
+        self.known_domains(organisation.id, self.generation(organisation)).await.ok();
+    }
+
     /// How often the database was read, the lists of domains aside.
     #[must_use]
     pub fn database_reads(&self) -> u64 {

@@ -100,6 +100,53 @@ impl Database {
         })
     }
 
+    /// Brings an empty database to the schema that a backup was made with.
+    ///
+    /// # Errors
+    /// As [`Database::migrate`].
+    pub async fn migrate_to(&self, schema: i64) -> Result<(), StoreError> {
+        let _one_writer = self.permit().await?;
+        SQLITE.run_to(schema, &self.durable).await.map_err(|error| StoreError::Setup {
+            what: format!("the database {} could not be given schema {schema}: {error}", self.path.display()),
+            help: "see the cause",
+        })
+    }
+
+    /// Number of the newest migration that this program knows.
+    #[must_use]
+    pub fn newest_schema() -> i64 {
+        SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+    }
+
+    /// Begins to fill a database that nobody uses yet.
+    pub(super) async fn load(&self) -> Result<WriteTransaction, StoreError> {
+        self.begin_write(None, Durability::Quick).await
+    }
+
+    /// Whether a load may commit in steps: nobody sees the file before it is whole.
+    pub(super) fn loads_in_steps(&self) -> bool {
+        true
+    }
+
+    /// A view of what belongs to no organisation.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection can be had in time.
+    pub(in crate::adapters) async fn read_common(&self) -> Result<ReadTransaction, StoreError> {
+        self.begin_read(None).await
+    }
+
+    /// Runs one durable statement on what belongs to no organisation. Returns the rows it changed.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub(in crate::adapters) async fn execute_common(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<u64, StoreError> {
+        self.execute_for(None, Durability::Durable, query).await
+    }
+
     /// The data of one organisation: the way to everything that has an `org_id`.
     #[must_use]
     pub fn scope(&self, org: OrgId) -> Scope {

@@ -7,8 +7,10 @@
 
 mod audit;
 mod book;
+mod companions;
 mod database;
 mod decisions;
+mod dump;
 mod error;
 mod journal;
 mod keys;
@@ -26,6 +28,7 @@ pub use audit::{AuditEntry, AuditQuery, ChainCheck, Event, append as append_audi
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
+pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use keys::{

@@ -400,15 +400,15 @@ fn back_off(attempt: i64) -> Duration {
     limits::OUTBOX_RETRY_FIRST.saturating_mul(1 << doublings).min(limits::OUTBOX_RETRY_MAX)
 }
 
-fn later(at: i64, by: Duration) -> i64 {
+pub(super) fn later(at: i64, by: Duration) -> i64 {
     at.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn envelope_context(id: Ulid) -> String {
+pub(super) fn envelope_context(id: Ulid) -> String {
     format!("outbox.sealed_envelope|{id}")
 }
 
-fn octets_context(id: Ulid) -> String {
+pub(super) fn octets_context(id: Ulid) -> String {
     format!("outbox.sealed_octets|{id}")
 }
 

@@ -169,6 +169,25 @@ impl Store {
         Ok(body)
     }
 
+    /// Every entry whose body is there to stay: all but the deleted ones, organisation by organisation.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn bodies_named(&self) -> Result<Vec<(OrgId, QuarantineId)>, StoreError> {
+        let mut named = Vec::new();
+        for organisation in self.organisations().await? {
+            let org = organisation.id;
+            let mut read = self.database.scope(org).read().await?;
+            let sql = "SELECT id FROM quarantine WHERE org_id = $1 AND state <> 'deleted' ORDER BY id";
+            let ids: Vec<String> =
+                sqlx::query_scalar(sql).bind(org.to_string()).fetch_all(&mut *read).await?;
+            for id in ids {
+                named.push((org, id.parse().map_err(|_| damaged("quarantine entry"))?));
+            }
+        }
+        Ok(named)
+    }
+
     /// Entries of all organisations that wait for a decision, for the metric.
     ///
     /// # Errors

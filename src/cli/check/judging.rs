@@ -5,6 +5,7 @@ use super::{AuthSource, CheckArgs};
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::memory::MemoryDirectory;
 use crate::adapters::dns::{self, Dns};
+use crate::adapters::history::NoHistory;
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::suppliers::csv;
 use crate::cli::Failure;
@@ -75,7 +76,7 @@ impl Setup {
         organisation.mode = args.mode.into();
         protect(&mut organisation, mailboxes);
         let inspector = Inspector {
-            sources: Sources { auth: sender_auth(args.auth), directory },
+            sources: Sources { auth: sender_auth(args.auth), directory, history: Arc::new(NoHistory) },
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             blocking: Arc::new(Semaphore::new(1)),
         };

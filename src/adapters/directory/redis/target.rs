@@ -294,7 +294,7 @@ mod tests {
             ("http://u:hunter2@a", "of no kind"),
             ("hunter2", "of no kind"),
             ("redis://u:hunter2@a,b", "several servers"),
-            ("redis://u:hunter2@", "cannot be understood"),
+            ("redis://u:hunter2@", "names no server"),
             ("redis-cluster://", "names no server"),
             ("redis-cluster://u:hunter2@a/1", "only one"),
             ("redis+sentinel://u:hunter2@a", "names no master"),

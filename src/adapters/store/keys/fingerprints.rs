@@ -4,8 +4,9 @@
 //! Before a fingerprint is replaced, the value is fingerprinted under every known key: the stored one must be among
 //! them. A value that somebody moved into another row is found so, and is left alone.
 //!
-//! What cannot be made anew: the facts recorded of past messages, the sender history, and the codes in trace fields of
-//! mail under way. They are found under the old key as long as that is kept (`limits::FINGERPRINT_GRACE`).
+//! What cannot be made anew: the facts recorded of past messages and the sender history, of which only fingerprints are
+//! kept (the history begins anew), and the codes in trace fields of mail under way, which are found under the old key as
+//! long as that is kept (`limits::FINGERPRINT_GRACE`).
 
 use super::super::audit::{PERSON, person_context};
 use super::super::database::Durability;

@@ -1,0 +1,23 @@
+-- What was seen when and how often in delivered mail; see the SQLite file of the same number.
+
+CREATE TABLE history (
+    org_id     TEXT NOT NULL REFERENCES organisations (id),
+    subject    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    detail     TEXT NOT NULL,
+    first_seen BIGINT NOT NULL,
+    last_seen  BIGINT NOT NULL,
+    times      BIGINT NOT NULL,
+    PRIMARY KEY (org_id, subject, kind, detail)
+);
+CREATE INDEX history_age ON history (org_id, kind, last_seen);
+SELECT sentra_protect('history');
+
+CREATE TABLE history_held (
+    org_id        TEXT NOT NULL REFERENCES organisations (id),
+    quarantine_id TEXT NOT NULL,
+    held_at       BIGINT NOT NULL,
+    marks         TEXT NOT NULL,
+    PRIMARY KEY (org_id, quarantine_id)
+);
+SELECT sentra_protect('history_held');
