@@ -8,6 +8,7 @@ mod counting;
 mod readiness;
 mod start_error;
 
+use crate::adapters::arc::{ArcSealing, SealingKey};
 use crate::adapters::backup::Backups;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
@@ -24,7 +25,7 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{BackUp, Count, History};
+use crate::ports::{BackUp, ChainSealer, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -102,6 +103,7 @@ impl App {
         }));
         let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
+        let sealer = sealer(&config, &store, Arc::clone(&dns))?;
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
             inspector: Inspector {
@@ -115,6 +117,7 @@ impl App {
             quarantine: Arc::clone(&store) as _,
             companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
+            sealer: Arc::clone(&sealer),
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
             unproven: Arc::new(Unproven::default()),
@@ -124,6 +127,7 @@ impl App {
             book: Arc::clone(&book) as _,
             next_hop,
             keyring,
+            sealer,
             clock,
             history,
             hostname: config.hostname.to_string(),
@@ -269,6 +273,16 @@ fn sources(
         directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
         history,
     }
+}
+
+/// Who seals: the organisation's key, or the gateway's.
+fn sealer(config: &Config, store: &Arc<Store>, dns: Arc<Dns>) -> Result<Arc<dyn ChainSealer>, StartError> {
+    let gateway = match &config.arc {
+        Some(arc) => Some(Arc::new(SealingKey::from_pkcs8(&arc.domain, &arc.selector, &arc.key)?)),
+        None => None,
+    };
+    let keys = Arc::clone(store.arc_sealing_keys());
+    Ok(Arc::new(ArcSealing::new(dns, keys, gateway, config.hostname.to_string())))
 }
 
 /// The server's certificate, reloadable.

@@ -512,3 +512,18 @@ pub const KEY_BODY_BATCH: i64 = 16;
 pub const KEY_PASSES: usize = 20;
 /// Least pause between two batches of a rotation, so that mail gets the database in between.
 pub const KEY_BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+// ── ARC ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Verifying the chain of a message over DNS and sealing it.
+pub const ARC_DEADLINE: Duration = Duration::from_secs(8);
+/// Sets of a chain (RFC 8617 section 4.2.1); to a longer one nothing is added.
+pub const MAX_ARC_SETS: u32 = 50;
+/// Octets of a header section that is sealed: what one may be, and ours.
+pub const MAX_SEALED_HEAD: usize = MAX_HEADER_SECTION + 64 * 1_024;
+/// Fields that one signature covers.
+pub const MAX_SIGNED_FIELDS: usize = 200;
+/// ARC keys of an organisation.
+pub const MAX_ARC_KEYS: usize = 16;
+/// Octets of a selector's records that are looked at.
+pub const MAX_TXT_OCTETS: usize = 16 * 1_024;

@@ -210,6 +210,71 @@ pub trait SenderAuth: Send + Sync {
     async fn authenticate(&self, mail: &ReceivedMail, message: &Message, deadline: Instant) -> AuthResults;
 }
 
+// ── what is said of it onward ──────────────────────────────────────────────────────────────────────────────────────────
+
+/// A composed message to be sealed.
+#[derive(Clone, Debug)]
+pub struct SealRequest {
+    /// Whose key.
+    pub org: OrgId,
+    /// Whether an ARC set is wanted (RFC 8617).
+    pub arc: bool,
+    /// Whether a DKIM signature of our own is wanted (RFC 6376).
+    pub dkim: bool,
+    /// The octets as they came, over which the chain so far is verified.
+    pub received: Bytes,
+    /// The octets as they go, in segments; line ends are CRLF.
+    pub outgoing: Vec<Bytes>,
+    /// What is known of the sender, each `method=result property=value`.
+    pub results: Vec<String>,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+impl SealRequest {
+    /// A request without octets, if the organisation wants a seal on such mail; `modified`: we changed its body.
+    #[must_use]
+    pub fn wanted(organisation: &Organisation, modified: bool) -> Option<Self> {
+        let wants = |choice: &str| match organisation.preferences.get(choice) {
+            "all" => true,
+            "tagged" => modified,
+            _ => false,
+        };
+        let (arc, dkim) = (wants("arc.seal"), wants("dkim.sign"));
+        (arc || dkim).then(|| Self {
+            org: organisation.id,
+            arc,
+            dkim,
+            received: Bytes::new(),
+            outgoing: Vec::new(),
+            results: Vec::new(),
+            now_ms: 0,
+        })
+    }
+}
+
+/// What became of a [`SealRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealOutcome {
+    /// Fields to stand above the message, and how the chain stood: `none`, `pass`, `fail`, or `off` without ARC.
+    Sealed {
+        /// Whole fields with CRLF line ends.
+        fields: Bytes,
+        /// The word for metrics.
+        cv: &'static str,
+    },
+    /// It goes on as it is, for this reason.
+    NotSealed(&'static str),
+}
+
+/// Seals what we pass on.
+#[async_trait]
+pub trait ChainSealer: Send + Sync {
+    /// Verifies the chain that the message brought and seals the message as it goes, within `limits::ARC_DEADLINE`.
+    /// Never fails: a message that cannot be sealed goes on without.
+    async fn seal(&self, request: SealRequest) -> SealOutcome;
+}
+
 // ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// What is recorded of one message. Facts name people, suppliers and files: they are sealed before they come here.

@@ -19,6 +19,7 @@
 )]
 
 mod annotate;
+mod arc;
 mod backup;
 mod check;
 mod cli;

@@ -28,6 +28,7 @@ mod transfer;
 mod verdict_header;
 
 pub use annotate::BannerOutcome;
+pub use block::sealed_results;
 pub use companion::{Companion, companions};
 pub use compose::{Outgoing, Stamp, compose, foresee};
 pub use displayed::LeaveReason;

@@ -1,7 +1,7 @@
 //! `sentra keys …`: what keys there are, and rotating them while mail flows.
 
 use super::database::{OPERATOR, open};
-use super::{Failure, Globals, Installation, Io};
+use super::{Failure, Globals, Installation, Io, arc};
 use crate::adapters::keyring::KeyPurpose;
 use crate::adapters::store::{KeyProgress, KeyReport, KeyStatus, PurposeStatus};
 use crate::limits;
@@ -20,6 +20,9 @@ pub(super) enum KeysCommand {
     /// Rotate keys while mail flows; run again, it goes on where it was ended
     #[command(after_help = ROTATE_HELP)]
     Rotate(RotateArgs),
+    /// Keys that seal the mail which we change (ARC), and their DNS records
+    #[command(subcommand)]
+    Arc(arc::ArcCommand),
 }
 
 const ROTATE_HELP: &str = "\
@@ -67,6 +70,7 @@ pub(super) async fn run(globals: &Globals, command: KeysCommand, io: &mut Io<'_>
     let at = open(globals).await?;
     match command {
         KeysCommand::Status => status(&at, globals, io).await,
+        KeysCommand::Arc(command) => arc::run(&at, globals, command, io).await,
         KeysCommand::Rotate(args) => rotate(&at, globals, &args, io).await,
     }
 }
@@ -221,10 +225,9 @@ fn tell(
     let how = if report.resumed { "finished" } else { "done" };
     let what = match report.purpose {
         KeyPurpose::Data => format!("{} values sealed anew", report.done),
-        KeyPurpose::Fingerprint => format!(
-            "{} fingerprints made anew; the sender history begins anew",
-            report.done
-        ),
+        KeyPurpose::Fingerprint => {
+            format!("{} fingerprints made anew; the sender history begins anew", report.done)
+        }
         KeyPurpose::Signing => "earlier signatures still verify".to_owned(),
     };
     io.line(&format!(

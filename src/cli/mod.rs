@@ -4,6 +4,7 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod arc;
 mod backup;
 mod cases;
 mod certificate;

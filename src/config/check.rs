@@ -1,13 +1,14 @@
 //! [`Settings`](super::Settings) to [`Config`]: every value gets its meaning, or a problem with place and remedy.
 
 use super::checked::{
-    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
+    ArcConfig, Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
 };
 use super::checker::Checker;
 use super::error::ConfigErrors;
 use super::read::{Origin, Sourced};
 use super::settings::Secret;
 use super::tls::{self, ServerTls};
+use crate::adapters::arc::SealingKey;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::{MasterKeySource, MasterKeySources};
 use crate::limits;
@@ -49,6 +50,7 @@ impl Checker<'_> {
         let database = self.database();
         let redis = self.redis();
         let keys = self.keys();
+        let arc = self.arc();
         let web = self.listen("web.listen", &settings.web.listen);
         let metrics = self.listen("metrics.listen", &settings.metrics.listen);
         let log = self.log();
@@ -74,6 +76,7 @@ impl Checker<'_> {
             database: database?,
             redis,
             keys: keys?,
+            arc,
             objects,
             backup,
             web,
@@ -306,6 +309,41 @@ impl Checker<'_> {
             &keys.previous_master_key_command,
         );
         Some(KeysConfig { master: MasterKeySources { current: current?, previous } })
+    }
+
+    /// All three keys or none.
+    fn arc(&mut self) -> Option<ArcConfig> {
+        let arc = self.sourced.settings.arc.clone();
+        let texts =
+            [("arc.domain", &arc.domain), ("arc.selector", &arc.selector), ("arc.key_file", &arc.key_file)];
+        if texts.iter().all(|(_, text)| text.is_empty()) {
+            return None;
+        }
+        for (key, _) in texts.iter().filter(|(_, text)| text.is_empty()) {
+            self.problem(key, "is empty while other keys of [arc] are set", "set all three, or none");
+        }
+        let domain = self.parsed("arc.domain", &arc.domain, Domain::parse, HOSTNAME_HELP)?;
+        if arc.selector.is_empty() || arc.key_file.is_empty() {
+            return None;
+        }
+        let path = self.path(&arc.key_file);
+        let help =
+            "name a PEM file with an RSA key in PKCS #8; `sentra keys arc generate --gateway` makes one";
+        match tls::private_key(&path) {
+            Ok(key) if SealingKey::from_pkcs8(&domain, &arc.selector, &key).is_ok() => {
+                self.warn_if_readable("arc.key_file", &path);
+                Some(ArcConfig { domain, selector: arc.selector, key })
+            }
+            Ok(_) => {
+                self.problem("arc.key_file", "holds no RSA key of 2048 bits or more", help);
+                None
+            }
+            Err(why) => {
+                let what = format!("cannot be used: {}: {why}", path.display());
+                self.problem("arc.key_file", &what, help);
+                None
+            }
+        }
     }
 
     /// A master key by text, file or command. What is set beats what is default; command and key both set is a mistake.

@@ -31,6 +31,8 @@ pub struct Config {
     pub redis: Option<RedisOptions>,
     /// The master key.
     pub keys: KeysConfig,
+    /// The gateway's ARC key, if any.
+    pub arc: Option<ArcConfig>,
     /// The store that holds the bodies of held mail.
     pub objects: objects::Options,
     /// Backups, if any.
@@ -106,6 +108,23 @@ pub struct DatabaseConfig {
     pub url: SecretString,
     /// For `migrate`; `None`: `url` serves.
     pub owner_url: Option<SecretString>,
+}
+
+/// The gateway's ARC key.
+#[derive(Clone)]
+pub struct ArcConfig {
+    /// `d=`
+    pub domain: Domain,
+    /// `s=`
+    pub selector: String,
+    /// PKCS #8.
+    pub key: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for ArcConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ArcConfig({}._domainkey.{})", self.selector, self.domain)
+    }
 }
 
 /// The master key.

@@ -303,6 +303,17 @@ settings! {
         previous_master_key_command: Vec<String> = vec![];
     }
 
+    /// ARC (RFC 8617) for organisations without a key of their own. `sentra keys arc generate --gateway` makes a key and
+    /// prints these lines and the DNS record. All empty: such organisations' mail is not sealed.
+    arc: Arc {
+        /// Domain of the seals (`d=`).
+        domain: String = String::new();
+        /// Name of the key below `_domainkey` in it (`s=`).
+        selector: String = String::new();
+        /// The key: PEM, PKCS #8, RSA of 2048 bits or more.
+        key_file: String = String::new();
+    }
+
     /// Where the bodies of held mail lie, encrypted.
     objects: Objects {
         /// Folder; the bodies of each organisation lie below `objects/` in it. Not used where `url` is set.

@@ -2,6 +2,7 @@
 pub mod cable;
 pub mod client;
 pub mod clouds;
+pub mod dns;
 pub mod redis;
 pub mod sink;
 pub mod world;

@@ -109,6 +109,12 @@ actions! {
     KeysDestroy = "keys.destroy" ("`data`, `fingerprint` or `signing`"; "key, kept"; "-")
     /// The organisation's keys were wrapped by another master key.
     KeysRewrap = "keys.rewrap" ("`master`"; "keys (count), master (number)"; "-")
+    /// An ARC key was made; it seals nothing yet.
+    ArcGenerate = "arc.generate" ("DNS name of its record"; "-"; "-")
+    /// An ARC key seals from now on.
+    ArcActivate = "arc.activate" ("DNS name of its record"; "-"; "-")
+    /// An ARC key was removed.
+    ArcRemove = "arc.remove" ("DNS name of its record"; "-"; "-")
     /// A user's password was set.
     UserPassword = "user.password" ("address"; "-"; "-")
 

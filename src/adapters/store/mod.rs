@@ -5,6 +5,7 @@
 //! [`JournalWriter`] the record of every message. Whatever tells of a message's content is sealed under the
 //! organisation's data key before it becomes a column. Every statement about an organisation's rows names it.
 
+mod arc;
 mod audit;
 mod book;
 mod companions;
@@ -24,6 +25,7 @@ mod settings;
 mod system;
 mod users;
 
+pub use arc::ArcKey;
 pub use audit::{AuditEntry, AuditQuery, ChainCheck, Event, append as append_audit};
 pub use book::Book;
 pub use database::{Database, Durability};
@@ -43,6 +45,7 @@ pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;
 pub use system::SystemRead;
 
+use crate::adapters::arc::ArcKeys;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::objects::Bodies;
@@ -65,6 +68,7 @@ use time::format_description::well_known::Rfc3339;
 pub struct Store {
     database: Database,
     keyring: Arc<LocalKeyring>,
+    arc: Arc<ArcKeys>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     bodies: Bodies,
@@ -80,7 +84,7 @@ impl Store {
         ids: Arc<dyn IdSource>,
         bodies: Bodies,
     ) -> Self {
-        Self { database, keyring, clock, ids, bodies }
+        Self { database, keyring, arc: Arc::default(), clock, ids, bodies }
     }
 
     /// The database, for adapters with tables of their own (suppliers).
@@ -99,6 +103,12 @@ impl Store {
     #[must_use]
     pub fn keyring(&self) -> &Arc<LocalKeyring> {
         &self.keyring
+    }
+
+    /// The ARC keys that seal now, as the last look at the database found them.
+    #[must_use]
+    pub fn arc_sealing_keys(&self) -> &Arc<ArcKeys> {
+        &self.arc
     }
 
     /// The clock.

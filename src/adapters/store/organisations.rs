@@ -112,6 +112,7 @@ impl Store {
         let generation = generation(&mut read).await?;
         let keys = keys::of_all(&mut read).await?;
         self.keyring.take_up(generation, &keys)?;
+        self.load_arc_keys(&mut read).await?;
         let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
         let rows = sqlx::query(
             "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \

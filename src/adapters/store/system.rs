@@ -43,6 +43,7 @@ impl SystemRead {
             Self::Organisations => &[
                 "organisations",
                 "org_keys",
+                "arc_keys",
                 "org_domains",
                 "mailbox_addresses",
                 "executives",
