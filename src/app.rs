@@ -11,6 +11,7 @@ mod start_error;
 pub(crate) mod syncs;
 
 use crate::act::Voice;
+use crate::adapters::arc::{ArcSealing, SealingKey};
 use crate::adapters::backup::Backups;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::clock::{SystemClock, UlidSource};
@@ -18,7 +19,7 @@ use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
 use crate::adapters::dns::{self, Dns};
 use crate::adapters::history::{DatabaseHistory, NoHistory};
-use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::keyring::{LocalKeyring, MasterKeySources};
 use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
@@ -28,7 +29,7 @@ use crate::evidence::Sources;
 use crate::extract;
 use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
-use crate::ports::{AnchorAudit, BackUp, Count, History};
+use crate::ports::{AnchorAudit, BackUp, ChainSealer, Count, History};
 use crate::release::Releases;
 use crate::rules::RuleSet;
 use crate::smtp::{self, TlsOptions, TlsReload};
@@ -108,6 +109,7 @@ impl App {
         let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
         let voice = Arc::new(Voice::new(rules.load().wording().clone(), config.public_url.clone()));
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
+        let sealer = sealer(&config, &store, Arc::clone(&dns))?;
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
             inspector: Inspector {
@@ -121,6 +123,7 @@ impl App {
             quarantine: Arc::clone(&store) as _,
             companions: Arc::clone(&store) as _,
             keyring: Arc::clone(&keyring) as _,
+            sealer: Arc::clone(&sealer),
             clock: Arc::clone(&clock),
             ids: Arc::clone(store.ids()),
             voice: Arc::clone(&voice),
@@ -131,6 +134,7 @@ impl App {
             book: Arc::clone(&book) as _,
             next_hop,
             keyring,
+            sealer,
             clock,
             history,
             hostname: config.hostname.to_string(),
@@ -253,8 +257,8 @@ struct Kept {
 
 impl Kept {
     async fn open(config: &Config) -> Result<Self, StartError> {
-        let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
-        let keyring = Arc::new(LocalKeyring::new(&master)?);
+        let (master, previous) = config.keys.master.fetch().await?;
+        let keyring = Arc::new(LocalKeyring::with(&master, &previous)?);
         let database = Database::open(config.database.url.expose_secret()).await?;
         database.migrate().await?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
@@ -306,6 +310,16 @@ fn sources(
     }
 }
 
+/// Who seals: the organisation's key, or the gateway's.
+fn sealer(config: &Config, store: &Arc<Store>, dns: Arc<Dns>) -> Result<Arc<dyn ChainSealer>, StartError> {
+    let gateway = match &config.arc {
+        Some(arc) => Some(Arc::new(SealingKey::from_pkcs8(&arc.domain, &arc.selector, &arc.key)?)),
+        None => None,
+    };
+    let keys = Arc::clone(store.arc_sealing_keys());
+    Ok(Arc::new(ArcSealing::new(dns, keys, gateway, config.hostname.to_string())))
+}
+
 /// The server's certificate, reloadable.
 fn certificate(config: &Config) -> Result<TlsReload, StartError> {
     let files = config.tls.as_ref().ok_or(StartError::NoCertificate)?;
@@ -320,17 +334,20 @@ fn certificate(config: &Config) -> Result<TlsReload, StartError> {
 async fn reload_parts(config: &Config, parts: &Parts) {
     let (file, tls) = (config.file.clone(), parts.tls.clone());
     let (rules, voice) = (Arc::clone(&parts.rules), Arc::clone(&parts.voice));
-    let done = tokio::task::spawn_blocking(move || -> Result<(), String> {
+    let done = tokio::task::spawn_blocking(move || -> Result<MasterKeySources, String> {
         let fresh = config::reload(&file).map_err(|errors| errors.to_string())?;
         let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
         tls.reload().map_err(|error| error.to_string())?;
         voice.reword(set.wording().clone());
         rules.store(Arc::new(set));
-        Ok(())
+        Ok(fresh.keys.master)
     });
     let outcome = match done.await {
-        Ok(Ok(())) => {
-            tracing::info!("rules and certificates were read again; other changed keys wait for a restart");
+        Ok(Ok(masters)) => {
+            take_up_masters(&masters, parts).await;
+            tracing::info!(
+                "rules, certificates and master keys were read again; other changed keys wait for a restart"
+            );
             "taken_up"
         }
         Ok(Err(why)) => {
@@ -345,6 +362,17 @@ async fn reload_parts(config: &Config, parts: &Parts) {
     note(&parts.store, &parts.rules, AuditAction::SystemReload, outcome).await;
     if let Err(error) = parts.book.refresh().await {
         telemetry::alarm(Alarm::Database, None, &error.to_string());
+    }
+}
+
+/// Master keys change without a restart: a rotation needs every node to know the new and the old one.
+async fn take_up_masters(sources: &MasterKeySources, parts: &Parts) {
+    let taken = match sources.fetch().await {
+        Ok((current, previous)) => parts.store.keyring().change_masters(&current, &previous),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = taken {
+        telemetry::alarm(Alarm::ReloadRefused, None, &error.to_string());
     }
 }
 

@@ -10,6 +10,7 @@
 mod envelope;
 mod outcome;
 pub mod proof;
+mod seal;
 mod stopwatch;
 mod untouchable;
 
@@ -25,8 +26,8 @@ use crate::model::{
     StageTimings, SupplierId, Verdict,
 };
 use crate::ports::{
-    Clock, Companions, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop, OnwardTransaction,
-    OrganisationBook, QuarantineStore,
+    ChainSealer, Clock, Companions, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop,
+    OnwardTransaction, OrganisationBook, QuarantineStore,
 };
 use crate::rules::RuleSet;
 use arc_swap::ArcSwap;
@@ -133,6 +134,8 @@ pub struct Gateway {
     pub companions: Arc<dyn Companions>,
     /// Keys of the organisations.
     pub keyring: Arc<dyn Keyring>,
+    /// Seals what we pass on.
+    pub sealer: Arc<dyn ChainSealer>,
     /// Wall clock.
     pub clock: Arc<dyn Clock>,
     /// Fresh ids.
@@ -280,7 +283,8 @@ impl Transaction {
         };
         match act::compose(&self.mail, &inspection.evidence.message, &inspection.verdict, &stamp) {
             Ok(outgoing) => {
-                let sending = onward.send(&outgoing.segments, self.mail.bare_newlines);
+                let segments = self.sealed(organisation, inspection, outgoing).await;
+                let sending = onward.send(&segments, self.mail.bare_newlines);
                 match timeout_at(hard_stop, sending).await {
                     Ok(answer) => outcome::of_send(answer, self.mail.id),
                     Err(_) => outcome::of_late_send(self.mail.id, organisation.id),

@@ -538,3 +538,46 @@ pub const MAX_OLD_BANNERS: usize = 16;
 pub const MAX_HEADER_SLICES: usize = 256;
 /// Characters of finding codes in the verdict header, so that the line stays within RFC 5322's 998.
 pub const MAX_CODES_IN_HEADER: usize = 800;
+
+// ── keys ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A program that prints a master key may take so long; a key management service far away needs a few round trips.
+pub const KEY_COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Octets that such a program may print: the key and some white space.
+pub const MAX_KEY_COMMAND_OUTPUT: usize = 256;
+/// How long a new key is only known before it is used, and how long after that until values are sealed anew: every node
+/// reads the keys each [`BOOK_POLL`].
+pub const KEY_SETTLE: Duration = Duration::from_secs(5);
+/// A process that has not heard from the database for so long that its keys are the current ones seals nothing more.
+pub const KEY_VIEW: Duration = Duration::from_secs(30 * 60);
+/// A key that is no longer used is kept at least so long. Longer than [`KEY_VIEW`], so that nobody can still be sealing
+/// with a key that is being destroyed.
+pub const KEY_GRACE: Duration = Duration::from_secs(3_600);
+/// The same for fingerprint keys: codes in the trace fields of mail under way are made by them, and Exchange tries for a
+/// day.
+pub const FINGERPRINT_GRACE: Duration = Duration::from_secs(2 * 86_400);
+/// Keys of one purpose that an organisation may have at once; a rotation beyond it is refused.
+pub const MAX_KEY_VERSIONS: usize = 32;
+/// Rows that one transaction of a rotation works on.
+pub const KEY_BATCH: i64 = 200;
+/// Bodies between two looks at the database during a rotation.
+pub const KEY_BODY_BATCH: i64 = 16;
+/// Passes over all values of which each may find some that were sealed meanwhile.
+pub const KEY_PASSES: usize = 20;
+/// Least pause between two batches of a rotation, so that mail gets the database in between.
+pub const KEY_BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+// ── ARC ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Verifying the chain of a message over DNS and sealing it.
+pub const ARC_DEADLINE: Duration = Duration::from_secs(8);
+/// Sets of a chain (RFC 8617 section 4.2.1); to a longer one nothing is added.
+pub const MAX_ARC_SETS: u32 = 50;
+/// Octets of a header section that is sealed: what one may be, and ours.
+pub const MAX_SEALED_HEAD: usize = MAX_HEADER_SECTION + 64 * 1_024;
+/// Fields that one signature covers.
+pub const MAX_SIGNED_FIELDS: usize = 200;
+/// ARC keys of an organisation.
+pub const MAX_ARC_KEYS: usize = 16;
+/// Octets of a selector's records that are looked at.
+pub const MAX_TXT_OCTETS: usize = 16 * 1_024;

@@ -210,6 +210,71 @@ pub trait SenderAuth: Send + Sync {
     async fn authenticate(&self, mail: &ReceivedMail, message: &Message, deadline: Instant) -> AuthResults;
 }
 
+// ── what is said of it onward ──────────────────────────────────────────────────────────────────────────────────────────
+
+/// A composed message to be sealed.
+#[derive(Clone, Debug)]
+pub struct SealRequest {
+    /// Whose key.
+    pub org: OrgId,
+    /// Whether an ARC set is wanted (RFC 8617).
+    pub arc: bool,
+    /// Whether a DKIM signature of our own is wanted (RFC 6376).
+    pub dkim: bool,
+    /// The octets as they came, over which the chain so far is verified.
+    pub received: Bytes,
+    /// The octets as they go, in segments; line ends are CRLF.
+    pub outgoing: Vec<Bytes>,
+    /// What is known of the sender, each `method=result property=value`.
+    pub results: Vec<String>,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+impl SealRequest {
+    /// A request without octets, if the organisation wants a seal on such mail; `modified`: we changed its body.
+    #[must_use]
+    pub fn wanted(organisation: &Organisation, modified: bool) -> Option<Self> {
+        let wants = |choice: &str| match organisation.preferences.get(choice) {
+            "all" => true,
+            "tagged" => modified,
+            _ => false,
+        };
+        let (arc, dkim) = (wants("arc.seal"), wants("dkim.sign"));
+        (arc || dkim).then(|| Self {
+            org: organisation.id,
+            arc,
+            dkim,
+            received: Bytes::new(),
+            outgoing: Vec::new(),
+            results: Vec::new(),
+            now_ms: 0,
+        })
+    }
+}
+
+/// What became of a [`SealRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealOutcome {
+    /// Fields to stand above the message, and how the chain stood: `none`, `pass`, `fail`, or `off` without ARC.
+    Sealed {
+        /// Whole fields with CRLF line ends.
+        fields: Bytes,
+        /// The word for metrics.
+        cv: &'static str,
+    },
+    /// It goes on as it is, for this reason.
+    NotSealed(&'static str),
+}
+
+/// Seals what we pass on.
+#[async_trait]
+pub trait ChainSealer: Send + Sync {
+    /// Verifies the chain that the message brought and seals the message as it goes, within `limits::ARC_DEADLINE`.
+    /// Never fails: a message that cannot be sealed goes on without.
+    async fn seal(&self, request: SealRequest) -> SealOutcome;
+}
+
 // ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// What is recorded of one message. Facts name people, suppliers and files: they are sealed before they come here.
@@ -482,6 +547,11 @@ pub trait Count: Send + Sync {
     /// # Errors
     /// [`PortError`] of database and disk.
     async fn sweep_bodies(&self) -> Result<usize, PortError>;
+    /// Destroys keys that are over and that nothing is under. Returns how many.
+    ///
+    /// # Errors
+    /// [`PortError`] of database and keys.
+    async fn destroy_keys(&self) -> Result<usize, PortError>;
 }
 
 /// Brings the suppliers of live ledgers in.
@@ -557,15 +627,34 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// As above.
     fn fingerprint_text(&self, org: OrgId, kind: &str, text: &str) -> Result<Fingerprint, PortError>;
+    /// Under every fingerprint key that may still be on record: the first is [`Keyring::fingerprint`], which is what is
+    /// written; whoever looks up asks for all of them. More than one only while a rotation is under way or recent.
+    ///
+    /// # Errors
+    /// As above.
+    fn fingerprints(&self, org: OrgId, key: &AccountKey) -> Result<Vec<Fingerprint>, PortError> {
+        Ok(vec![self.fingerprint(org, key)?])
+    }
+    /// The same for [`Keyring::fingerprint_text`].
+    ///
+    /// # Errors
+    /// As above.
+    fn fingerprints_text(&self, org: OrgId, kind: &str, text: &str) -> Result<Vec<Fingerprint>, PortError> {
+        Ok(vec![self.fingerprint_text(org, kind, text)?])
+    }
     /// Ed25519 signature by the organisation's signing key.
     ///
     /// # Errors
     /// As above.
     fn sign(&self, org: OrgId, message: &[u8]) -> Result<Vec<u8>, PortError>;
-    /// Verifies a signature of [`Keyring::sign`].
+    /// Verifies a signature of [`Keyring::sign`], also one by an earlier signing key.
     fn verify(&self, org: OrgId, message: &[u8], signature: &[u8]) -> bool;
-    /// AES-256-GCM under the organisation's data key; `context` (table and column) is bound in. Nonce and key id are
-    /// part of the returned octets.
+    /// The number of the signing key that made a signature; `None` when none of the organisation's did.
+    fn verified_by(&self, org: OrgId, message: &[u8], signature: &[u8]) -> Option<u32> {
+        self.verify(org, message, signature).then_some(1)
+    }
+    /// AES-256-GCM under the organisation's data key; `context` is bound in: `table.column`, and `|` + the row's id where
+    /// that never changes. Nonce and key id are part of the returned octets.
     ///
     /// # Errors
     /// As above.
@@ -573,7 +662,8 @@ pub trait Keyring: Send + Sync {
     /// Reverses [`Keyring::seal`].
     ///
     /// # Errors
-    /// [`PortError::Permanent`] when organisation, context, key or octets do not fit.
+    /// [`PortError::Permanent`] when organisation, context or octets do not fit; [`PortError::Transient`] when the key is
+    /// not known here (yet).
     fn open(&self, org: OrgId, context: &str, sealed: &[u8]) -> Result<Vec<u8>, PortError>;
 }
 

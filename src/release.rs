@@ -10,8 +10,8 @@ use crate::limits;
 use crate::message;
 use crate::model::{AuthResults, NextHopReply, OrgId, Organisation};
 use crate::ports::{
-    Clock, History, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem, OutboxState,
-    PortError, SendResult,
+    ChainSealer, Clock, History, Keyring, NextHop, OnwardError, OrganisationBook, Outbox, OutboxItem,
+    OutboxState, PortError, SealOutcome, SealRequest, SendResult,
 };
 use crate::telemetry::{self, Alarm};
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct Releases {
     pub next_hop: Arc<dyn NextHop>,
     /// Signs the verdict field of a release.
     pub keyring: Arc<dyn Keyring>,
+    /// Seals a release.
+    pub sealer: Arc<dyn ChainSealer>,
     /// Dates the trace line.
     pub clock: Arc<dyn Clock>,
     /// Learns from what was released.
@@ -129,7 +131,26 @@ impl Releases {
             findings: &source.findings,
             note: "",
         };
-        act::compose_release(&release, &stamp).map(|mail| Some(mail.octets))
+        let mail = act::compose_release(&release, &stamp)?;
+        Ok(Some(self.sealed(organisation, source.octets, mail.octets).await))
+    }
+
+    /// With its ARC set, where the organisation wants one on mail that we change.
+    async fn sealed(&self, organisation: &Organisation, received: Bytes, composed: Bytes) -> Bytes {
+        let request = SealRequest::wanted(organisation, true).filter(|_| !has_bare_newline(&composed));
+        let Some(request) = request else { return composed };
+        let outgoing = vec![composed.clone()];
+        let request = SealRequest { received, outgoing, now_ms: self.clock.now_ms(), ..request };
+        match self.sealer.seal(request).await {
+            SealOutcome::Sealed { fields, cv } => {
+                telemetry::metrics::arc(cv);
+                Bytes::from([fields, composed].concat())
+            }
+            SealOutcome::NotSealed(why) => {
+                telemetry::metrics::arc(why);
+                composed
+            }
+        }
     }
 
     async fn hand_on(

@@ -454,7 +454,7 @@ fn the_verdict_header_verifies_and_any_change_breaks_it() {
     let (keys, org) = (Keys::new(), organisation(1));
     for (name, _, octets) in fixtures() {
         let (found, _) = delivered(&received(octets), Action::Tag);
-        let VerifyOutcome::Valid { stated, recipients } = verify_header(&found, &org, &[], &keys) else {
+        let VerifyOutcome::Valid { stated, recipients, .. } = verify_header(&found, &org, &[], &keys) else {
             panic!("{name} does not verify");
         };
         assert_eq!(stated.codes, "BANK_DETAILS_CHANGED,URGENCY_LANGUAGE");

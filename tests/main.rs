@@ -20,6 +20,7 @@
 )]
 
 mod annotate;
+mod arc;
 mod backup;
 mod audit;
 mod check;
@@ -30,6 +31,7 @@ mod demo;
 mod history;
 mod isolation;
 mod journey;
+mod keys;
 mod kill;
 mod layering;
 mod limits;
@@ -39,6 +41,7 @@ mod objects;
 mod operator;
 mod outages;
 mod postgres;
+mod plaintext;
 mod redis;
 mod reload;
 mod smtp_server;

@@ -146,6 +146,16 @@ pub(super) fn authentication_results(hostname: &str, auth: &AuthResults) -> Vec<
     tokens
 }
 
+/// What we know of the sender, one `method=result` each, for whoever seals it.
+#[must_use]
+pub fn sealed_results(auth: &AuthResults) -> Vec<String> {
+    let mut tokens = authentication_results("", auth);
+    tokens.remove(0);
+    // How the chain stands is for the sealer to say, who verified it.
+    tokens.retain(|token| token != "none" && !token.starts_with("arc="));
+    tokens.iter().map(|token| token.trim_end_matches(';').to_owned()).collect()
+}
+
 /// The return token as the tenant's rule expects it.
 ///
 /// # Errors

@@ -130,7 +130,13 @@ pub(super) fn assemble(draft: &Draft<'_>, stamp: &Stamp<'_>) -> Result<Outgoing,
     let prefix = draft.subject_prefix.filter(|_| !notice).and_then(sound_prefix);
     let body = weave(draft.octets, body_start..draft.octets.len(), &plan.body);
     let mut segments = vec![Bytes::from(block(draft, stamp, &body)?)];
-    segments.extend(header_section(draft.octets, body_start, prefix.as_deref(), &plan.header));
+    segments.extend(header_section(
+        draft.octets,
+        body_start,
+        prefix.as_deref(),
+        &plan.header,
+        stamp.hostname,
+    ));
     segments.extend(body);
     Ok(Outgoing { segments, banner })
 }
@@ -167,14 +173,20 @@ fn block(draft: &Draft<'_>, stamp: &Stamp<'_>, body: &[Bytes]) -> Result<Vec<u8>
 
 /// The received header section without fields of ours, with the subject prefix and the `planned` edits, in at most
 /// [`MAX_HEADER_SLICES`] slices and one copy.
-fn header_section(octets: &Bytes, end: usize, prefix: Option<&str>, planned: &[Edit]) -> Vec<Bytes> {
+fn header_section(
+    octets: &Bytes,
+    end: usize,
+    prefix: Option<&str>,
+    planned: &[Edit],
+    hostname: &str,
+) -> Vec<Bytes> {
     let mut kept = Slices { octets, slices: Vec::new(), copied: Vec::new(), at: 0 };
     let mut prefix = prefix;
     let mut planned = planned.iter().peekable();
     for field in Fields::new(octets) {
         if let Some(edit) = planned.next_if(|edit| edit.range.start == field.range.start) {
             kept.replace(edit);
-        } else if field.is_ours(octets) {
+        } else if field.is_ours(octets) || field.speaks_for(octets, hostname) {
             let gone = field.removal(octets);
             kept.replace(&Edit { range: gone, with: Bytes::new() });
         } else if let Some(text) = prefix

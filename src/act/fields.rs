@@ -37,6 +37,13 @@ impl Field {
             .is_some_and(|found| found.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes()))
     }
 
+    /// Whether the field is an `Authentication-Results` in the name of this host (RFC 8601 section 5): ours to write, so
+    /// one that arrives is forged. Comments, quotes, a final dot and the letters' case hide nothing.
+    pub(super) fn speaks_for(&self, octets: &[u8], hostname: &str) -> bool {
+        self.is_named(octets, "authentication-results")
+            && authserv_id(&self.value(octets)).eq_ignore_ascii_case(hostname)
+    }
+
     /// Offset after the colon.
     pub(super) fn value_start(&self, octets: &[u8]) -> Option<usize> {
         self.colon(octets).map(|colon| colon + 1)
@@ -65,6 +72,24 @@ impl Field {
         let field = octets.get(self.range.clone())?;
         memchr::memchr(b':', field).map(|at| self.range.start + at)
     }
+}
+
+/// The first word of such a field's value.
+fn authserv_id(value: &str) -> String {
+    let (mut depth, mut id) = (0_usize, String::new());
+    for c in value.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            '"' | '\\' => {}
+            ';' | '/' => break,
+            c if c.is_whitespace() && id.is_empty() => {}
+            c if c.is_whitespace() => break,
+            c => id.push(c),
+        }
+    }
+    id.trim_end_matches('.').to_owned()
 }
 
 /// Iterates over the fields of the top-level header section.

@@ -29,6 +29,7 @@ mod verdict_header;
 mod voice;
 
 pub use annotate::BannerOutcome;
+pub use block::sealed_results;
 pub use companion::{Companion, companions};
 pub use compose::{Outgoing, Stamp, compose, foresee};
 pub use displayed::LeaveReason;

@@ -5,7 +5,7 @@
 
 use super::fields::{Fields, first_value};
 use crate::limits::{MAX_TRACE_FIELDS, MAX_TRACE_RECIPIENTS};
-use crate::model::{OrgId, Organisation, Recipient};
+use crate::model::{Fingerprint, OrgId, Organisation, Recipient};
 use crate::ports::{Keyring, PortError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -50,7 +50,8 @@ pub fn passes(
     if traces.is_empty() {
         return 0;
     }
-    let codes = codes(organisation.id, &message_id, &addresses(recipients), keyring).unwrap_or_default();
+    let codes =
+        known_codes(organisation.id, &message_id, &addresses(recipients), keyring).unwrap_or_default();
     codes.iter().flat_map(|code| traces.iter().map(|trace| trace.count(code))).max().unwrap_or(0)
 }
 
@@ -70,11 +71,34 @@ pub(super) fn codes(
     keyring: &dyn Keyring,
 ) -> Result<Vec<String>, PortError> {
     let code = |address: &String| {
-        let text = format!("{}:{message_id}{address}", message_id.len());
-        let mac = keyring.fingerprint_text(org, "trace", &text)?;
-        Ok(URL_SAFE_NO_PAD.encode(mac.0.get(..9).unwrap_or_default()))
+        Ok(shortened(&keyring.fingerprint_text(org, "trace", &coded_text(message_id, address))?))
     };
     addresses.iter().take(MAX_TRACE_RECIPIENTS).map(code).collect()
+}
+
+/// Every code that an address can have been given: also those under fingerprint keys of before, which mail on its way
+/// may still carry.
+pub(super) fn known_codes(
+    org: OrgId,
+    message_id: &str,
+    addresses: &[String],
+    keyring: &dyn Keyring,
+) -> Result<Vec<String>, PortError> {
+    let mut codes = Vec::new();
+    for address in addresses.iter().take(MAX_TRACE_RECIPIENTS) {
+        codes.extend(
+            keyring.fingerprints_text(org, "trace", &coded_text(message_id, address))?.iter().map(shortened),
+        );
+    }
+    Ok(codes)
+}
+
+fn coded_text(message_id: &str, address: &str) -> String {
+    format!("{}:{message_id}{address}", message_id.len())
+}
+
+fn shortened(mac: &Fingerprint) -> String {
+    URL_SAFE_NO_PAD.encode(mac.0.get(..9).unwrap_or_default())
 }
 
 /// The tokens of the field's value for this pass; what earlier, verified fields tell of others is kept.

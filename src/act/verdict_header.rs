@@ -46,6 +46,8 @@ pub enum VerifyOutcome {
         stated: StatedVerdict,
         /// The envelope recipients it was made for.
         recipients: Vec<String>,
+        /// Number of the signing key; an older one than the active key's signs nothing new and still verifies.
+        key: u32,
     },
     /// There is no verdict header, or no id.
     Absent,
@@ -58,6 +60,11 @@ pub enum VerifyOutcome {
     /// The signature does not fit. `recipients_known` is false when the envelope could not be reconstructed: then the
     /// message may be sound, and giving the recipients settles it.
     Mismatch {
+        /// What it states, of which nothing is proven.
+        stated: StatedVerdict,
+        /// The trace header beside it is ours and unchanged, and so is the Message-ID that it is bound to: what was
+        /// altered is the verdict or the body.
+        traced: bool,
         /// Whether all recipients of the signed envelope were found.
         recipients_known: bool,
     },
@@ -162,43 +169,43 @@ pub fn verify_header(
     let message_id = first_value(octets, "message-id");
     let hash = URL_SAFE_NO_PAD
         .encode(aws_lc_rs::digest::digest(&SHA256, octets.get(body_start(octets)..).unwrap_or_default()));
-    let (found, recipients_known) = recipients(octets, organisation, &message_id, candidates, keyring);
+    let (found, traced, recipients_known) =
+        recipients(octets, organisation, &message_id, candidates, keyring);
     let mut given: Vec<String> = candidates.iter().map(EmailAddress::folded).collect();
     given.sort_unstable();
     given.dedup();
     for recipients in [found, given] {
         let text = signed_text(&stated, &message_id, &recipients, &hash);
-        if keyring.verify(organisation.id, &text, &signature) {
-            return VerifyOutcome::Valid { stated, recipients };
+        if let Some(key) = keyring.verified_by(organisation.id, &text, &signature) {
+            return VerifyOutcome::Valid { stated, recipients, key };
         }
     }
-    VerifyOutcome::Mismatch { recipients_known }
+    VerifyOutcome::Mismatch { stated, traced, recipients_known }
 }
 
-/// The envelope recipients that the trace header names, and whether all were found.
+/// The envelope recipients that the trace header names, whether there is a sound one, and whether all were found.
 fn recipients(
     octets: &[u8],
     organisation: &Organisation,
     message_id: &str,
     candidates: &[EmailAddress],
     keyring: &dyn Keyring,
-) -> (Vec<String>, bool) {
+) -> (Vec<String>, bool, bool) {
     let own = organisation.mailboxes.iter().flat_map(|m| std::iter::once(&m.address).chain(&m.aliases));
     let mut known: Vec<String> = own.chain(candidates).map(EmailAddress::folded).collect();
     known.sort_unstable();
     known.dedup();
     let Some(trace) = trace::read(octets, organisation.id, message_id, keyring).into_iter().next() else {
-        return (Vec::new(), false);
+        return (Vec::new(), false, false);
     };
-    let code = |address: &String| {
-        trace::codes(organisation.id, message_id, std::slice::from_ref(address), keyring)
-            .ok()
-            .and_then(|codes| codes.into_iter().next())
+    let codes = |address: &String| {
+        let one = std::slice::from_ref(address);
+        trace::known_codes(organisation.id, message_id, one, keyring).unwrap_or_default()
     };
-    known.retain(|address| code(address).is_some_and(|code| trace.current.contains(&code)));
+    known.retain(|address| codes(address).iter().any(|code| trace.current.contains(code)));
     // A full trace may have left recipients out.
     let complete = known.len() == trace.current.len() && known.len() < MAX_TRACE_RECIPIENTS;
-    (known, complete)
+    (known, true, complete)
 }
 
 fn parse(id: String, value: &str) -> Option<(StatedVerdict, Vec<u8>)> {

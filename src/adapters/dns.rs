@@ -121,6 +121,32 @@ impl Dns {
     }
 }
 
+impl Dns {
+    /// The TXT records of a name, each with its strings joined; at most [`limits::MAX_TXT_OCTETS`] in all.
+    ///
+    /// # Errors
+    /// [`DnsError::NoAddress`] when there are none; the others as for addresses.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, DnsError> {
+        let lookup = async {
+            let answer =
+                self.resolver().await?.txt_lookup(format!("{}.", name.trim_end_matches('.'))).await?;
+            let mut left = limits::MAX_TXT_OCTETS;
+            let mut texts = Vec::new();
+            for record in answer.answers() {
+                let RData::TXT(text) = &record.data else { continue };
+                let octets: Vec<u8> = text.txt_data.iter().flat_map(|piece| piece.iter().copied()).collect();
+                left = left.saturating_sub(octets.len());
+                if left == 0 {
+                    break;
+                }
+                texts.push(String::from_utf8_lossy(&octets).into_owned());
+            }
+            Ok(texts)
+        };
+        timeout(self.options.lookup_timeout, lookup).await.unwrap_or(Err(DnsError::Timeout))
+    }
+}
+
 fn build(options: &Options) -> Result<TokioResolver, DnsError> {
     let (config, mut settings) = if options.servers.is_empty() {
         read_system_conf().map_err(DnsError::from)?

@@ -1,5 +1,6 @@
 //! The outside: one module a port. Nothing here is known to the pure stages.
 
+pub mod arc;
 pub mod audit;
 pub mod backup;
 pub mod clock;

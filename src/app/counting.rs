@@ -27,6 +27,15 @@ impl Count for Counting {
         Ok(removed)
     }
 
+    async fn destroy_keys(&self) -> Result<usize, PortError> {
+        let mut destroyed = 0_usize;
+        for organisation in self.0.organisations().await? {
+            destroyed =
+                destroyed.saturating_add(self.0.destroy_old_keys(organisation.id, "system").await?.len());
+        }
+        Ok(destroyed)
+    }
+
     async fn settle_open_intents(&self, before_ms: i64) -> Result<u64, PortError> {
         Ok(self.0.database().settle_intents(before_ms).await?)
     }

@@ -226,7 +226,7 @@ pub(super) async fn restore(globals: &Globals, args: &RestoreArgs, io: &mut Io<'
 async fn drill(globals: &Globals, args: &RestoreArgs, io: &mut Io<'_>) -> Result<(), Failure> {
     let installation = open(globals).await?;
     let options = installation.config.backup.clone().ok_or_else(none_configured)?;
-    let ring = Arc::new(keyring(&installation.config)?);
+    let ring = Arc::new(keyring(&installation.config).await?);
     let backups = Backups::new(installation.store, options)?;
     let own = sqlite_path(installation.config.database.url.expose_secret())
         .and_then(|path| Path::new(path).parent());
@@ -251,11 +251,11 @@ async fn in_place(config: &Config, args: &RestoreArgs, path: &Path) -> Result<Re
             .help("check space and permissions")
     })?;
     let aside = Database::open(&format!("sqlite:{}", scratch.path().join("aside.db").display())).await?;
-    let store = store(config, aside)?;
+    let store = store(config, aside).await?;
     let bodies = store.bodies().clone();
     let backups = Backups::new(Arc::clone(&store), options)?;
     let order = RestoreOrder { id: args.id.as_deref(), force: args.force, actor: OPERATOR };
-    let restored = backups.restore(order, path, &bodies, Arc::new(keyring(config)?)).await;
+    let restored = backups.restore(order, path, &bodies, Arc::new(keyring(config).await?)).await;
     store.database().close().await;
     Ok(restored?)
 }

@@ -2,7 +2,7 @@
 
 use super::{Failure, Globals, Io};
 use crate::adapters::clock::{SystemClock, UlidSource};
-use crate::adapters::keyring::{LocalKeyring, MasterKey};
+use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::store::{self, Database, Store};
 use crate::config::{self, Config};
@@ -68,7 +68,7 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
     }
     let database = Database::open(url).await?;
     database.migrate().await?;
-    let store = store(&config, database)?;
+    let store = store(&config, database).await?;
     Ok(Installation { config, store })
 }
 
@@ -76,17 +76,17 @@ pub async fn open(globals: &Globals) -> Result<Installation, Failure> {
 ///
 /// # Errors
 /// A master key that is none.
-pub(super) fn keyring(config: &Config) -> Result<LocalKeyring, Failure> {
-    let master = MasterKey::from_hex(config.keys.master_key.expose_secret())?;
-    Ok(LocalKeyring::new(&master)?)
+pub(super) async fn keyring(config: &Config) -> Result<LocalKeyring, Failure> {
+    let (master, previous) = config.keys.master.fetch().await?;
+    Ok(LocalKeyring::with(&master, &previous)?)
 }
 
 /// The store over an opened database.
 ///
 /// # Errors
 /// A master key that is none.
-pub(super) fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
-    let keyring = Arc::new(keyring(config)?);
+pub(super) async fn store(config: &Config, database: Database) -> Result<Arc<Store>, Failure> {
+    let keyring = Arc::new(keyring(config).await?);
     let bodies = Bodies::over(Objects::open(&config.objects)?);
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
     Ok(Arc::new(Store::new(database, keyring, clock, ids, bodies)))

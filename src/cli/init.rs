@@ -163,7 +163,7 @@ pub(super) async fn run(globals: &Globals, mut args: InitArgs, io: &mut Io<'_>) 
     let mut made = Made::default();
     let config = write_files(&dir, &args, &mut made)?;
     let database = open_database(&config, &mut made).await?;
-    let store = store(&config, database)?;
+    let store = store(&config, database).await?;
     let created = store.create_organisation(new, OPERATOR).await?;
     if let (Some(password), Some(email)) = (password, &args.profile.admin_email) {
         store.set_admin_password(created.organisation.id, email, password, OPERATOR).await?;

@@ -4,6 +4,7 @@
 //! Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 configuration invalid.
 
 mod account;
+mod arc;
 mod backup;
 mod audit;
 mod cases;
@@ -15,6 +16,7 @@ mod demo;
 mod failure;
 mod init;
 mod io;
+mod keys;
 mod m365;
 mod notice;
 mod org;
@@ -105,6 +107,9 @@ enum Command {
     Cases(cases::CasesCommand),
     /// The rules that judge: list, test, lint
     Rules(rules::RulesArgs),
+    /// The organisations' keys: status, rotation
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
@@ -158,6 +163,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),
+        Command::Keys(command) => keys::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,

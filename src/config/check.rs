@@ -1,14 +1,17 @@
 //! [`Settings`](super::Settings) to [`Config`]: every value gets its meaning, or a problem with place and remedy.
 
 use super::checked::{
-    Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
+    ArcConfig, Config, DatabaseConfig, KeysConfig, LogConfig, LogFormat, LogLevel, NextHopConfig, SmtpConfig,
 };
 use super::checker::Checker;
 use super::error::ConfigErrors;
-use super::read::Sourced;
+use super::read::{Origin, Sourced};
+use super::settings::Secret;
 use super::tls::{self, ServerTls};
+use crate::adapters::arc::SealingKey;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::store::complain_about_url;
+use crate::adapters::keyring::{MasterKeySource, MasterKeySources};
 use crate::limits;
 use crate::model::Domain;
 use ipnet::IpNet;
@@ -48,6 +51,7 @@ impl Checker<'_> {
         let database = self.database();
         let redis = self.redis();
         let keys = self.keys();
+        let arc = self.arc();
         let web = self.listen("web.listen", &settings.web.listen);
         let public_url = self.public_url(&settings.web.public_url);
         let metrics = self.listen("metrics.listen", &settings.metrics.listen);
@@ -74,6 +78,7 @@ impl Checker<'_> {
             database: database?,
             redis,
             keys: keys?,
+            arc,
             objects,
             backup,
             web,
@@ -293,20 +298,93 @@ impl Checker<'_> {
     fn keys(&mut self) -> Option<KeysConfig> {
         let keys = self.sourced.settings.keys.clone();
         let given = self.problems.len();
-        let master_key = self.secret("keys.master_key", &keys.master_key, &keys.master_key_file);
-        if master_key.is_none() && given == self.problems.len() {
-            let help = "set keys.master_key_file, or SENTRA_KEYS__MASTER_KEY; `sentra init` makes one";
+        let current = self.master_key(
+            "keys.master_key",
+            &keys.master_key,
+            &keys.master_key_file,
+            &keys.master_key_command,
+        );
+        if current.is_none() && given == self.problems.len() {
+            let help = "set keys.master_key_file, keys.master_key_command or SENTRA_KEYS__MASTER_KEY; `sentra init` \
+                        makes one";
             self.problem("keys.master_key", "is missing", help);
         }
-        let master_key = master_key?;
-        let text = master_key.expose_secret();
-        if text.len() != 64 || !text.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        let previous = self.master_key(
+            "keys.previous_master_key",
+            &keys.previous_master_key,
+            &keys.previous_master_key_file,
+            &keys.previous_master_key_command,
+        );
+        Some(KeysConfig { master: MasterKeySources { current: current?, previous } })
+    }
+
+    /// All three keys or none.
+    fn arc(&mut self) -> Option<ArcConfig> {
+        let arc = self.sourced.settings.arc.clone();
+        let texts =
+            [("arc.domain", &arc.domain), ("arc.selector", &arc.selector), ("arc.key_file", &arc.key_file)];
+        if texts.iter().all(|(_, text)| text.is_empty()) {
+            return None;
+        }
+        for (key, _) in texts.iter().filter(|(_, text)| text.is_empty()) {
+            self.problem(key, "is empty while other keys of [arc] are set", "set all three, or none");
+        }
+        let domain = self.parsed("arc.domain", &arc.domain, Domain::parse, HOSTNAME_HELP)?;
+        if arc.selector.is_empty() || arc.key_file.is_empty() {
+            return None;
+        }
+        let path = self.path(&arc.key_file);
+        let help =
+            "name a PEM file with an RSA key in PKCS #8; `sentra keys arc generate --gateway` makes one";
+        match tls::private_key(&path) {
+            Ok(key) if SealingKey::from_pkcs8(&domain, &arc.selector, &key).is_ok() => {
+                self.warn_if_readable("arc.key_file", &path);
+                Some(ArcConfig { domain, selector: arc.selector, key })
+            }
+            Ok(_) => {
+                self.problem("arc.key_file", "holds no RSA key of 2048 bits or more", help);
+                None
+            }
+            Err(why) => {
+                let what = format!("cannot be used: {}: {why}", path.display());
+                self.problem("arc.key_file", &what, help);
+                None
+            }
+        }
+    }
+
+    /// A master key by text, file or command. What is set beats what is default; command and key both set is a mistake.
+    fn master_key(
+        &mut self,
+        key: &str,
+        own: &Secret,
+        file: &str,
+        command: &[String],
+    ) -> Option<MasterKeySource> {
+        let (command_key, file_key) = (format!("{key}_command"), format!("{key}_file"));
+        if !command.is_empty() {
+            let is_set = |key: &str| self.sourced.origin(key) != Origin::Default;
+            if (is_set(key) && !own.is_empty()) || (is_set(&file_key) && !file.is_empty()) {
+                let help = "keep one of them: the command, the file or the key itself";
+                self.problem(&command_key, &format!("and {key} or {file_key} are both set"), help);
+                return None;
+            }
+            if command.first().is_none_or(|program| program.trim().is_empty()) {
+                let help = "write [\"/usr/local/bin/kms\", \"argument\"]";
+                self.problem(&command_key, "names no program", help);
+                return None;
+            }
+            return Some(MasterKeySource::Command(command.to_vec()));
+        }
+        let text = self.secret(key, own, file)?;
+        let exposed = text.expose_secret();
+        if exposed.len() != 64 || !exposed.bytes().all(|octet| octet.is_ascii_hexdigit()) {
             let help =
                 "64 hexadecimal digits (32 octets), as `sentra init` or `openssl rand -hex 32` makes them";
-            let key = if keys.master_key.is_empty() { "keys.master_key_file" } else { "keys.master_key" };
+            let key = if own.is_empty() { file_key.as_str() } else { key };
             self.problem(key, "holds no master key", help);
         }
-        Some(KeysConfig { master_key })
+        Some(MasterKeySource::Text(text))
     }
 
     fn log(&mut self) -> Option<LogConfig> {

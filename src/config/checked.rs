@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
+use crate::adapters::keyring::MasterKeySources;
 use crate::adapters::{backup, objects};
 use crate::model::Domain;
 use ipnet::IpNet;
@@ -30,6 +31,8 @@ pub struct Config {
     pub redis: Option<RedisOptions>,
     /// The master key.
     pub keys: KeysConfig,
+    /// The gateway's ARC key, if any.
+    pub arc: Option<ArcConfig>,
     /// The store that holds the bodies of held mail.
     pub objects: objects::Options,
     /// Backups, if any.
@@ -109,11 +112,28 @@ pub struct DatabaseConfig {
     pub owner_url: Option<SecretString>,
 }
 
+/// The gateway's ARC key.
+#[derive(Clone)]
+pub struct ArcConfig {
+    /// `d=`
+    pub domain: Domain,
+    /// `s=`
+    pub selector: String,
+    /// PKCS #8.
+    pub key: zeroize::Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for ArcConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ArcConfig({}._domainkey.{})", self.selector, self.domain)
+    }
+}
+
 /// The master key.
 #[derive(Clone, Debug)]
 pub struct KeysConfig {
-    /// 64 hexadecimal digits.
-    pub master_key: SecretString,
+    /// Where it comes from, and the one before.
+    pub master: MasterKeySources,
 }
 
 /// Form of the log.

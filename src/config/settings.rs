@@ -291,6 +291,27 @@ settings! {
         master_key: Secret = Secret::default();
         /// File that holds the key.
         master_key_file: String = "keys/master.key".into();
+        /// Program and arguments that print the key, as 64 hexadecimal digits, on standard output: a key management
+        /// service's own command. Started without a shell and without our variables of the environment, asked at each
+        /// start, given 20 seconds. Takes the place of the two keys above.
+        master_key_command: Vec<String> = vec![];
+        /// During a rotation of the master key: the one before, which still opens what it wrapped.
+        previous_master_key: Secret = Secret::default();
+        /// File that holds the one before.
+        previous_master_key_file: String = String::new();
+        /// Program and arguments that print the one before.
+        previous_master_key_command: Vec<String> = vec![];
+    }
+
+    /// ARC (RFC 8617) for organisations without a key of their own. `sentra keys arc generate --gateway` makes a key and
+    /// prints these lines and the DNS record. All empty: such organisations' mail is not sealed.
+    arc: Arc {
+        /// Domain of the seals (`d=`).
+        domain: String = String::new();
+        /// Name of the key below `_domainkey` in it (`s=`).
+        selector: String = String::new();
+        /// The key: PEM, PKCS #8, RSA of 2048 bits or more.
+        key_file: String = String::new();
     }
 
     /// Where the bodies of held mail lie, encrypted.

@@ -58,7 +58,9 @@ fn an_empty_file_is_the_defaults_with_paths_beside_it() {
     assert_eq!(config.objects.url.expose_secret(), objects);
     let url = format!("sqlite:{}", dir.path().join("data/sentra.db").display());
     assert_eq!(config.database.url.expose_secret(), url);
-    assert_eq!(config.keys.master_key.expose_secret(), KEY);
+    let crate::adapters::keyring::MasterKeySource::Text(key) = &config.keys.master.current else { panic!() };
+    assert_eq!(key.expose_secret(), KEY);
+    assert!(config.keys.master.previous.is_none());
     assert!(config.tls.is_none() && config.redis.is_none() && config.rules.is_none());
     assert_eq!(config.smtp.max_message_size, crate::limits::MAX_MESSAGE_SIZE);
     assert!(
@@ -212,6 +214,24 @@ fn mistakes_are_named_with_line_and_remedy() {
             "[keys]\nmaster_key = \"hunter2\"\n",
             "keys.master_key holds no master key (FILE:2)",
             "openssl rand -hex 32",
+        ),
+        (
+            "master key twice",
+            "[keys]\nmaster_key = \"x\"\nmaster_key_command = [\"/bin/kms\"]\n",
+            "keys.master_key_command and keys.master_key or keys.master_key_file are both set (FILE:3)",
+            "keep one",
+        ),
+        (
+            "master key command",
+            "[keys]\nmaster_key_command = [\"\"]\n",
+            "keys.master_key_command names no program (FILE:2)",
+            "/usr/local/bin/kms",
+        ),
+        (
+            "previous master key",
+            "[keys]\nprevious_master_key_file = \"nowhere\"\n",
+            "keys.previous_master_key_file names a file that cannot be read",
+            "check path",
         ),
         ("rules", "[rules]\nfolder = \"nowhere\"\n", "rules.folder names no folder", "built-in rules"),
         (

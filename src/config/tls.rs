@@ -6,6 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// The files of the server's certificate chain and key, found to belong together.
 #[derive(Clone, Debug)]
@@ -47,4 +48,18 @@ pub(super) fn server(certificate: PathBuf, key: PathBuf) -> Result<ServerTls, (&
         at_key(format!("does not fit the certificate {}: {error}", certificate.display()))
     })?;
     Ok(ServerTls { certificate, key })
+}
+
+/// The private key of a PEM file, in PKCS #8.
+///
+/// # Errors
+/// What is wrong with the file, in words.
+pub(super) fn private_key(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let pem =
+        read_bounded(file, limits::MAX_SECRET_FILE).map(Zeroizing::new).map_err(|error| error.to_string())?;
+    match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
+        Ok(PrivateKeyDer::Pkcs8(key)) => Ok(Zeroizing::new(key.secret_pkcs8_der().to_vec())),
+        Ok(_) => Err("holds a key that is not in PKCS #8 (`openssl pkcs8 -topk8 -nodes` makes it so)".into()),
+        Err(_) => Err("holds no private key (-----BEGIN PRIVATE KEY-----)".into()),
+    }
 }

@@ -6,7 +6,7 @@ pub use backup::{BackupPlan, back_up};
 
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{AnchorAudit, Count, Refresh, SyncSuppliers};
+use crate::ports::{AnchorAudit, Count, PortError, Refresh, SyncSuppliers};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
 use std::collections::BTreeMap;
@@ -70,14 +70,19 @@ pub async fn measure(counting: Arc<dyn Count>, stop: CancellationToken) {
     }
 }
 
-/// Removes bodies that a crash left without an entry.
+/// Removes bodies that a crash left without an entry, and keys that are over.
 pub async fn sweep(counting: Arc<dyn Count>, stop: CancellationToken) {
     while pause(limits::SWEEP_EVERY, &stop).await {
-        match counting.sweep_bodies().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "bodies without an entry were removed"),
-            Err(error) => tracing::warn!(%error, "bodies without an entry could not be looked for"),
-        }
+        swept(counting.sweep_bodies().await, "bodies without an entry");
+        swept(counting.destroy_keys().await, "old keys under which nothing is left");
+    }
+}
+
+fn swept(outcome: Result<usize, PortError>, what: &'static str) {
+    match outcome {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "{what}: removed"),
+        Err(error) => tracing::warn!(%error, "{what}: could not be looked for"),
     }
 }
 

@@ -60,6 +60,12 @@ pub const LANGUAGES: &[&str] = &["en", "de", "fr", "es", "nl", "it", "pt", "pl"]
 /// Everything that can be chosen, in the order of its names.
 pub const PREFERENCES: &[Preference] = &[
     Preference {
+        name: "arc.seal",
+        doc: "Which mail is sealed with ARC, so that a receiver who trusts the seal accepts it although its DKIM signature broke; needs a key (sentra keys arc)",
+        default: "tagged",
+        values: Values::OneOf(&["off", "tagged", "all"]),
+    },
+    Preference {
         name: "audit.anchor_mail",
         doc: "Mail the audit's newest anchor to the administrators once a day: a copy that whoever holds the servers cannot take back",
         default: "off",
@@ -82,6 +88,12 @@ pub const PREFERENCES: &[Preference] = &[
         doc: "Days that a phone number must have been on a supplier's record before it can verify a bank change",
         default: "30",
         values: Values::Number(0, 365),
+    },
+    Preference {
+        name: "dkim.sign",
+        doc: "Which mail gets a DKIM signature of the ARC key's domain besides the sender's own",
+        default: "off",
+        values: Values::OneOf(&["off", "tagged", "all"]),
     },
     Preference {
         name: "untouchable",

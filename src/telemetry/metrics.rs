@@ -258,6 +258,11 @@ fn as_float(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// Counts `sentra_arc_total`: how the chain stood that was sealed (`none`, `pass`, `fail`, `off`), or why nothing was.
+pub fn arc(result: &'static str) {
+    metrics::counter!("sentra_arc_total", "result" => result).increment(1);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::history::DatabaseHistory;
-use sentra::adapters::keyring::{LocalKeyring, MasterKey};
+use sentra::adapters::keyring::LocalKeyring;
 use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Book, Database, Store};
 use sentra::model::{
@@ -65,7 +65,7 @@ async fn main() {
 async fn open(world: &World) -> Arc<Store> {
     let config =
         sentra::config::load_with(&world.config_file(), &sentra::config::Environment::new()).unwrap();
-    let master = MasterKey::from_hex(config.keys.master_key.expose_secret()).unwrap();
+    let (master, _) = config.keys.master.fetch().await.unwrap();
     let keyring = Arc::new(LocalKeyring::new(&master).unwrap());
     let database = Database::open(config.database.url.expose_secret()).await.unwrap();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));

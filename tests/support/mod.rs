@@ -5,6 +5,7 @@ pub mod client;
 pub mod clouds;
 pub mod postgres;
 pub mod ledger;
+pub mod dns;
 pub mod redis;
 pub mod sink;
 pub mod world;

@@ -246,6 +246,11 @@ impl World {
         }
     }
 
+    /// Whether the server was started and not stopped.
+    pub fn process_runs(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// SIGTERM, and the exit status.
     pub fn stop(&mut self) -> i32 {
         let mut child = self.process.take().expect("running");

@@ -99,6 +99,22 @@ actions! {
     OwnAccountList = "own_account.list" ("`accounts`"; "count"; "-")
     /// A token was made anew and shown once.
     TokenRotate = "token.rotate" ("`ingress` or `return`"; "-"; "-")
+    /// The rotation of a key was begun: the new key is known to every node and used by none.
+    KeysRotate = "keys.rotate" ("`data`, `fingerprint` or `signing`"; "key"; "-")
+    /// The new key is the one that is used.
+    KeysActivate = "keys.activate" ("`data`, `fingerprint` or `signing`"; "key"; "-")
+    /// The rotation ended: so many values were sealed or fingerprinted anew, so many do not open.
+    KeysRotated = "keys.rotated" ("`data`, `fingerprint` or `signing`"; "key, values, unreadable"; "-")
+    /// An old key was destroyed, because nothing is under it; of a signing key the public half stays.
+    KeysDestroy = "keys.destroy" ("`data`, `fingerprint` or `signing`"; "key, kept"; "-")
+    /// The organisation's keys were wrapped by another master key.
+    KeysRewrap = "keys.rewrap" ("`master`"; "keys (count), master (number)"; "-")
+    /// An ARC key was made; it seals nothing yet.
+    ArcGenerate = "arc.generate" ("DNS name of its record"; "-"; "-")
+    /// An ARC key seals from now on.
+    ArcActivate = "arc.activate" ("DNS name of its record"; "-"; "-")
+    /// An ARC key was removed.
+    ArcRemove = "arc.remove" ("DNS name of its record"; "-"; "-")
     /// A user's password was set.
     UserPassword = "user.password" ("address"; "-"; "-")
 

@@ -173,9 +173,14 @@ fn asked<'a>(
     let mut out = AskedBy::new();
     for (key, fingerprint) in keys {
         let mut add = |hex: String| out.entry(hex).or_default().push((*key, *fingerprint));
-        let mut text = |kind: ValueKind, text: &str| kind.fingerprint(keyring, org, text).map(&mut add);
+        // Also under keys of before, while one is being replaced.
+        let mut text = |kind: ValueKind, text: &str| {
+            kind.fingerprints(keyring, org, text).map(|hexes| hexes.into_iter().for_each(&mut add))
+        };
         match key {
-            DirectoryKey::Account(_) => add(fingerprint.to_hex()),
+            DirectoryKey::Account(account) => {
+                keyring.fingerprints(org, account)?.into_iter().for_each(|print| add(print.to_hex()));
+            }
             DirectoryKey::Address(address) => text(ValueKind::Email, &address.folded())?,
             DirectoryKey::Domain(domain) => {
                 text(ValueKind::Domain, domain.as_str())?;

@@ -1,7 +1,7 @@
 //! What backups need of the master key: their own key is wrapped by it.
 
-use super::sealing::{open, parse, seal};
-use super::{LocalKeyring, permanent};
+use super::LocalKeyring;
+use super::sealing::parse;
 use crate::ports::PortError;
 use zeroize::Zeroizing;
 
@@ -11,16 +11,15 @@ impl LocalKeyring {
     /// # Errors
     /// [`PortError`] when the random source fails.
     pub fn wrap_by_master(&self, context: &str, key: &[u8]) -> Result<Vec<u8>, PortError> {
-        seal(&self.master, 0, context, key)
+        self.masters.load().wrap(context, key)
     }
 
-    /// Undoes [`LocalKeyring::wrap_by_master`].
+    /// Undoes [`LocalKeyring::wrap_by_master`], also of the previous master key.
     ///
     /// # Errors
-    /// [`PortError::Permanent`] when another master key wrapped it.
+    /// [`PortError::Permanent`] when no known master key wrapped it.
     pub fn unwrap_by_master(&self, context: &str, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, PortError> {
-        let opened = open(&self.master, context, &parse(wrapped)?);
-        opened.map(Zeroizing::new).map_err(|_| permanent("the master key does not open it"))
+        self.masters.load().unwrap(context, wrapped)
     }
 
     /// The same key under the current master key; `None` when it is under it already.
@@ -28,6 +27,11 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::unwrap_by_master`].
     pub fn rewrap_by_master(&self, context: &str, wrapped: &[u8]) -> Result<Option<Vec<u8>>, PortError> {
-        self.unwrap_by_master(context, wrapped).map(|_| None)
+        let masters = self.masters.load();
+        let key = masters.unwrap(context, wrapped)?;
+        if parse(wrapped)?.key_id == masters.current() {
+            return Ok(None);
+        }
+        masters.wrap(context, &key).map(Some)
     }
 }

@@ -31,6 +31,14 @@ pub(super) fn parse(octets: &[u8]) -> Result<Sealed<'_>, PortError> {
     Ok(Sealed { key_id: u32::from_be_bytes(*key_id), nonce: *nonce, cipher_text, tag })
 }
 
+/// Number of the key that sealed a value, from its first octets (five are enough); `None` for what is not sealed.
+#[must_use]
+pub fn sealed_under(octets: &[u8]) -> Option<u32> {
+    let (version, rest) = octets.split_first_chunk::<1>()?;
+    let (key_id, _) = rest.split_first_chunk::<4>()?;
+    (*version == [VERSION]).then(|| u32::from_be_bytes(*key_id))
+}
+
 pub(super) fn open(key: &LessSafeKey, associated: &str, sealed: &Sealed<'_>) -> Result<Vec<u8>, PortError> {
     let mut plain = vec![0_u8; sealed.cipher_text.len()];
     let nonce = Nonce::assume_unique_for_key(sealed.nonce);

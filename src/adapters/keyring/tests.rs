@@ -39,30 +39,122 @@ fn the_wrong_master_key_is_named() {
     assert!(missing.to_string().contains("not loaded"), "{missing}");
 }
 
+/// The rows with one key of a purpose more.
+fn with(ring: &LocalKeyring, org: OrgId, mut rows: Vec<WrappedKey>, purpose: KeyPurpose) -> Vec<WrappedKey> {
+    rows.push(ring.generate_one(org, purpose, 2, KeyState::Staged).unwrap());
+    rows
+}
+
+/// The staged key becomes active, the active one old.
+fn activated(mut rows: Vec<WrappedKey>, purpose: KeyPurpose) -> Vec<WrappedKey> {
+    for row in rows.iter_mut().filter(|row| row.purpose == purpose) {
+        row.state = if row.state == KeyState::Staged { KeyState::Active } else { KeyState::Old };
+    }
+    rows
+}
+
 #[test]
-fn a_newer_data_key_seals_and_the_older_still_opens() {
+fn a_data_key_is_known_before_it_seals_and_opens_after_it() {
     let (ring, a, _) = ring();
-    let mut wrapped = ring.generate(a).unwrap();
-    ring.load(a, &wrapped).unwrap();
+    let first = ring.generate(a).unwrap();
+    ring.load(a, &first).unwrap();
     let old = ring.seal(a, "c", b"old").unwrap();
-    let context = wrapping_context(a, KeyPurpose::Data, 2);
-    let second = seal(&ring.master, 0, &context, &[9; 32]).unwrap();
-    wrapped.push(WrappedKey { purpose: KeyPurpose::Data, key_id: 2, wrapped: second });
-    ring.load(a, &wrapped).unwrap();
-    assert_eq!(ring.open(a, "c", &old).unwrap(), b"old");
-    let new = ring.seal(a, "c", b"new").unwrap();
-    assert_eq!(parse(&new).unwrap().key_id, 2);
-    assert_eq!(ring.open(a, "c", &new).unwrap(), b"new");
+    let staged = with(&ring, a, first, KeyPurpose::Data);
+    ring.load(a, &staged).unwrap();
+    assert_eq!(sealed_under(&ring.seal(a, "c", b"still the first").unwrap()), Some(1));
+    // Another node that has the new key in use already.
+    let ahead = LocalKeyring::new(&MasterKey::from_bytes([7; 32])).unwrap();
+    ahead.load(a, &activated(staged.clone(), KeyPurpose::Data)).unwrap();
+    let new = ahead.seal(a, "c", b"new").unwrap();
+    assert_eq!(sealed_under(&new), Some(2));
+    assert_eq!(ring.open(a, "c", &new).unwrap(), b"new", "known before it is used");
+    assert_eq!(ahead.open(a, "c", &old).unwrap(), b"old");
+    let anew = ahead.reseal(a, "c", &old).unwrap().unwrap();
+    assert_eq!((sealed_under(&anew), ahead.reseal(a, "c", &anew).unwrap()), (Some(2), None));
+    assert!(
+        ahead.reseal(a, "another", &old).is_err(),
+        "a value that does not belong there is not sealed anew"
+    );
+}
+
+#[test]
+fn a_key_that_is_not_known_yet_is_a_passing_error() {
+    let (ring, a, _) = ring();
+    let first = ring.generate(a).unwrap();
+    ring.load(a, &first).unwrap();
+    let ahead = LocalKeyring::new(&MasterKey::from_bytes([7; 32])).unwrap();
+    ahead.load(a, &activated(with(&ring, a, first, KeyPurpose::Data), KeyPurpose::Data)).unwrap();
+    let error = ring.open(a, "c", &ahead.seal(a, "c", b"new").unwrap()).unwrap_err();
+    assert!(error.is_transient(), "{error}");
+}
+
+#[test]
+fn old_signatures_verify_even_when_only_the_public_half_is_left() {
+    let (ring, a, _) = ring();
+    let first = ring.generate(a).unwrap();
+    ring.load(a, &first).unwrap();
+    let signature = ring.sign(a, b"verdict").unwrap();
+    let mut rows = activated(with(&ring, a, first, KeyPurpose::Signing), KeyPurpose::Signing);
+    ring.load(a, &rows).unwrap();
+    assert_eq!(ring.verified_by(a, b"verdict", &signature), Some(1));
+    assert_eq!(ring.verified_by(a, b"verdict", &ring.sign(a, b"verdict").unwrap()), Some(2));
+    let at = rows.iter().position(|row| row.purpose == KeyPurpose::Signing && row.key_id == 1).unwrap();
+    rows[at] = ring.without_private_half(a, &rows[at]).unwrap();
+    ring.load(a, &rows).unwrap();
+    assert_eq!(ring.verified_by(a, b"verdict", &signature), Some(1));
+    assert_eq!(ring.public_keys(a).unwrap().len(), 2);
+    rows[at].state = KeyState::Old;
+    assert!(ring.load(a, &rows).is_err(), "a public half is never taken for a seed");
+}
+
+#[test]
+fn fingerprints_are_asked_for_under_every_key() {
+    let (ring, a, _) = ring();
+    let first = ring.generate(a).unwrap();
+    ring.load(a, &first).unwrap();
+    let before = ring.fingerprint_text(a, "name", "acme").unwrap();
+    assert_eq!(ring.fingerprints_text(a, "name", "acme").unwrap(), [before]);
+    ring.load(a, &activated(with(&ring, a, first, KeyPurpose::Fingerprint), KeyPurpose::Fingerprint))
+        .unwrap();
+    let after = ring.fingerprint_text(a, "name", "acme").unwrap();
+    assert_ne!(before, after);
+    assert_eq!(ring.fingerprints_text(a, "name", "acme").unwrap(), [after, before]);
+}
+
+#[test]
+fn master_keys_hand_over() {
+    let (first, second) = (MasterKey::from_bytes([7; 32]), MasterKey::from_bytes([8; 32]));
+    let (ring, a, _) = ring();
+    let rows = ring.generate(a).unwrap();
+    ring.load(a, &rows).unwrap();
+    let sealed = ring.seal(a, "c", b"kept").unwrap();
+    let both = LocalKeyring::with(&second, std::slice::from_ref(&first)).unwrap();
+    both.load(a, &rows).unwrap();
+    assert_eq!(both.open(a, "c", &sealed).unwrap(), b"kept");
+    let rewrap = |row: &WrappedKey| WrappedKey {
+        wrapped: both.rewrap(a, row).unwrap().expect("under the first"),
+        ..row.clone()
+    };
+    let anew: Vec<WrappedKey> = rows.iter().map(rewrap).collect();
+    assert!(anew.iter().all(|row| both.rewrap(a, row).unwrap().is_none()), "once is enough");
+    let after = LocalKeyring::new(&second).unwrap();
+    after.load(a, &anew).unwrap();
+    assert_eq!(after.open(a, "c", &sealed).unwrap(), b"kept");
+    assert!(after.load(a, &rows).is_err() && ring.load(a, &anew).is_err());
+    ring.change_masters(&second, &[]).unwrap();
+    ring.load(a, &anew).unwrap();
 }
 
 #[test]
 fn taking_up_adds_and_never_takes_away() {
     let (ring, a, b) = ring();
-    let sealed = ring.seal(a, "c", b"kept").unwrap();
     let third = OrgId(Ulid::from_bytes([3; 16]));
-    let stale = BTreeMap::from([(a, ring.generate(a).unwrap()), (third, ring.generate(third).unwrap())]);
-    ring.take_up(&stale).unwrap();
-    assert_eq!(ring.open(a, "c", &sealed).unwrap(), b"kept", "known keys stand");
+    let first = ring.generate(a).unwrap();
+    let newer = activated(with(&ring, a, first.clone(), KeyPurpose::Data), KeyPurpose::Data);
+    ring.take_up(5, &BTreeMap::from([(a, newer), (third, ring.generate(third).unwrap())])).unwrap();
+    let sealed = ring.seal(a, "c", b"kept").unwrap();
+    ring.take_up(4, &BTreeMap::from([(a, first)])).unwrap();
+    assert_eq!(ring.open(a, "c", &sealed).unwrap(), b"kept", "an older view changes nothing");
     assert!(ring.seal(b, "c", b"x").is_ok() && ring.seal(third, "c", b"x").is_ok());
     ring.forget(third);
     assert!(ring.seal(third, "c", b"x").is_err());
@@ -91,7 +183,8 @@ fn signatures_verify_under_the_same_organisation_only() {
 #[test]
 fn master_keys_are_read_from_hex_only() {
     let key = MasterKey::generate().unwrap();
-    assert_eq!(MasterKey::from_hex(&format!(" {}\n", *key.to_hex())).unwrap().0.as_slice(), key.0.as_slice());
+    let again = MasterKey::from_hex(&format!(" {}\n", *key.to_hex())).unwrap();
+    assert_eq!((again.to_hex(), again.id()), (key.to_hex(), key.id()));
     for (name, text) in [("empty", String::new()), ("short", "ab".repeat(31)), ("sign", "+1".repeat(32))] {
         assert!(MasterKey::from_hex(&text).is_err(), "{name}");
     }

@@ -30,7 +30,7 @@ use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 
 /// What the fingerprint of a person's name is computed as.
-const PERSON: &str = "audit.person";
+pub(super) const PERSON: &str = "audit.person";
 
 /// What is to be noted.
 #[derive(Clone, Debug)]
@@ -184,9 +184,16 @@ async fn pseudonym(
     org: OrgId,
     address: &str,
 ) -> Result<Option<String>, StoreError> {
-    let fingerprint = keyring.fingerprint_text(org, PERSON, &address.to_lowercase())?.to_hex();
     let sql = "SELECT pseudonym FROM audit_persons WHERE org_id = $1 AND fingerprint = $2";
-    Ok(sqlx::query_scalar(sql).bind(org.to_string()).bind(fingerprint).fetch_optional(read).await?)
+    // Also under keys of before, while one is being rotated.
+    for fingerprint in keyring.fingerprints_text(org, PERSON, &address.to_lowercase())? {
+        let query = sqlx::query_scalar(sql).bind(org.to_string()).bind(fingerprint.to_hex());
+        let known = query.fetch_optional(&mut *read).await?;
+        if known.is_some() {
+            return Ok(known);
+        }
+    }
+    Ok(None)
 }
 
 /// Private fields, each under a salt of its own.
@@ -239,7 +246,7 @@ fn private_context(seq: i64, field: &str) -> String {
     format!("audit_private.sealed|{seq}|{field}")
 }
 
-fn person_context(pseudonym: &str) -> String {
+pub(super) fn person_context(pseudonym: &str) -> String {
     format!("audit_persons.sealed_name|{pseudonym}")
 }
 

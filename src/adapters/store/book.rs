@@ -62,6 +62,7 @@ impl Book {
             snapshot.generation == current && snapshot.stale_at.is_none_or(|at| now < at)
         });
         if unchanged {
+            self.store.keyring.confirm();
             return Ok(false);
         }
         self.snapshot.store(Some(Arc::new(Snapshot::new(self.store.load().await?))));

@@ -81,6 +81,8 @@ impl Membership {
     }
 }
 
+const REMOVE_OWN_ACCOUNT: &str = "DELETE FROM own_accounts WHERE org_id = $1 AND fingerprint = $2";
+
 impl Store {
     /// Adds something to an organisation.
     ///
@@ -109,27 +111,33 @@ impl Store {
         member: &Membership,
         actor: &str,
     ) -> Result<(), StoreError> {
-        let (sql, key) = match member {
-            Membership::Mailbox(mailbox) => {
-                ("DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2", mailbox.address.folded())
-            }
+        let (sql, keys) = match member {
+            Membership::Mailbox(mailbox) => (
+                "DELETE FROM mailbox_addresses WHERE org_id = $1 AND mailbox = $2",
+                vec![mailbox.address.folded()],
+            ),
             Membership::Domain(domain) => {
-                ("DELETE FROM org_domains WHERE org_id = $1 AND domain = $2", domain.to_string())
+                ("DELETE FROM org_domains WHERE org_id = $1 AND domain = $2", vec![domain.to_string()])
             }
             Membership::Executive(executive) => {
-                ("DELETE FROM executives WHERE org_id = $1 AND folded = $2", fold_name(&executive.name))
+                ("DELETE FROM executives WHERE org_id = $1 AND folded = $2", vec![fold_name(&executive.name)])
             }
-            Membership::Admin(email) => {
-                ("DELETE FROM users WHERE org_id = $1 AND folded = $2 AND role = 'admin'", email.folded())
-            }
+            Membership::Admin(email) => (
+                "DELETE FROM users WHERE org_id = $1 AND folded = $2 AND role = 'admin'",
+                vec![email.folded()],
+            ),
             Membership::OwnAccount(account) => {
-                let fingerprint = self.keyring.fingerprint(org, &account.comparison_key())?;
-                ("DELETE FROM own_accounts WHERE org_id = $1 AND fingerprint = $2", fingerprint.to_hex())
+                let prints = self.keyring.fingerprints(org, &account.comparison_key())?;
+                (REMOVE_OWN_ACCOUNT, prints.iter().map(|print| print.to_hex()).collect())
             }
         };
         let mut write = self.database.scope(org).write().await?;
-        let done = sqlx::query(sql).bind(org.to_string()).bind(key).execute(&mut *write).await?;
-        if done.rows_affected() == 0 {
+        let mut removed = 0_u64;
+        for key in keys {
+            let done = sqlx::query(sql).bind(org.to_string()).bind(key).execute(&mut *write).await?;
+            removed = removed.saturating_add(done.rows_affected());
+        }
+        if removed == 0 {
             return Err(StoreError::NotFound(member.kind()));
         }
         self.noted_change(&mut write, org, member, false, actor).await?;
@@ -312,8 +320,16 @@ impl Store {
         org: OrgId,
         account: &Account,
     ) -> Result<(), StoreError> {
-        let fingerprint = self.keyring.fingerprint(org, &account.comparison_key())?;
+        let prints = self.keyring.fingerprints(org, &account.comparison_key())?;
+        let Some((fingerprint, before)) = prints.split_first() else {
+            return Err(damaged("fingerprint key"));
+        };
         let sealed = self.keyring.seal(org, "own_accounts.sealed_number", account.reveal().as_bytes())?;
+        // The same account under a key that is being rotated: one row is enough.
+        for print in before {
+            let query = sqlx::query(REMOVE_OWN_ACCOUNT).bind(org.to_string()).bind(print.to_hex());
+            query.execute(&mut *write).await?;
+        }
         sqlx::query(
             "INSERT INTO own_accounts (org_id, fingerprint, scheme, country, sealed_number, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, fingerprint) DO NOTHING",
@@ -336,12 +352,13 @@ impl Store {
         purpose: &str,
     ) -> Result<SecretString, StoreError> {
         let token = new_token()?;
-        let sealed = self.keyring.seal(org, "org_tokens.sealed", token.expose_secret().as_bytes())?;
+        let id = self.ids.ulid().to_string();
+        let sealed = self.keyring.seal(org, &token_context(&id), token.expose_secret().as_bytes())?;
         let sql =
             "INSERT INTO org_tokens (org_id, id, purpose, sealed, created_at) VALUES ($1, $2, $3, $4, $5)";
         sqlx::query(sql)
             .bind(org.to_string())
-            .bind(self.ids.ulid().to_string())
+            .bind(id)
             .bind(purpose)
             .bind(sealed)
             .bind(self.clock.now_ms())
@@ -349,6 +366,11 @@ impl Store {
             .await?;
         Ok(token)
     }
+}
+
+/// Bound to its row: a token whose time ran out cannot be put in the place of one that counts.
+pub(super) fn token_context(id: &str) -> String {
+    format!("org_tokens.sealed|{id}")
 }
 
 /// 256 random bits, base64url: 43 characters that any header and any rule can hold.

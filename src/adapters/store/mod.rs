@@ -5,6 +5,7 @@
 //! [`JournalWriter`] the record of every message. Whatever tells of a message's content is sealed under the
 //! organisation's data key before it becomes a column. Every statement about an organisation's rows names it.
 
+mod arc;
 mod audit;
 mod book;
 mod companions;
@@ -13,6 +14,7 @@ mod decisions;
 mod dump;
 mod error;
 mod journal;
+mod keys;
 mod members;
 mod organisations;
 mod outbox;
@@ -20,12 +22,14 @@ mod postgres;
 mod postgres_checks;
 mod postgres_owner;
 mod quarantine;
+mod record;
 mod scope;
 mod settings;
 mod sqlite;
 mod system;
 mod users;
 
+pub use arc::ArcKey;
 pub use audit::{
     Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
     append as append_audit,
@@ -36,6 +40,9 @@ pub use decisions::ReleaseOrder;
 pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
+pub use keys::{
+    KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED,
+};
 pub use members::{Membership, scheme_from_name};
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
@@ -43,10 +50,12 @@ pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
 pub use quarantine::{HeldEntry, OPEN_STATES};
+pub use record::RecordedVerdict;
 pub use scope::{ReadTransaction, Scope, WriteTransaction};
 pub use settings::OrgSetting;
 pub use system::SystemRead;
 
+use crate::adapters::arc::ArcKeys;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::objects::Bodies;
@@ -69,6 +78,7 @@ use time::format_description::well_known::Rfc3339;
 pub struct Store {
     database: Database,
     keyring: Arc<LocalKeyring>,
+    arc: Arc<ArcKeys>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     bodies: Bodies,
@@ -84,7 +94,7 @@ impl Store {
         ids: Arc<dyn IdSource>,
         bodies: Bodies,
     ) -> Self {
-        Self { database, keyring, clock, ids, bodies }
+        Self { database, keyring, arc: Arc::default(), clock, ids, bodies }
     }
 
     /// The database, for adapters with tables of their own (suppliers).
@@ -103,6 +113,12 @@ impl Store {
     #[must_use]
     pub fn keyring(&self) -> &Arc<LocalKeyring> {
         &self.keyring
+    }
+
+    /// The ARC keys that seal now, as the last look at the database found them.
+    #[must_use]
+    pub fn arc_sealing_keys(&self) -> &Arc<ArcKeys> {
+        &self.arc
     }
 
     /// The clock.

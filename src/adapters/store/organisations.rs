@@ -1,12 +1,12 @@
 //! Organisations: creating, and reading whole.
 
 use super::error::{StoreError, damaged};
+use super::members::token_context;
 use super::settings::{
     BANNER_WORDING, MAILBOX_LANGUAGE, checked_name, checked_tenant, from_word, taken, word,
 };
-use super::{Store, SystemRead, audit, config_changed, placed};
+use super::{Store, SystemRead, audit, config_changed, keys, placed};
 use crate::adapters::audit::AuditAction;
-use crate::adapters::keyring::{KeyPurpose, WrappedKey};
 use crate::model::{
     Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
     ProtectedMailbox, Wording,
@@ -66,16 +66,7 @@ impl Store {
         let name = checked_name(&new.name)?;
         insert(&mut write, id, &name, &new, now).await?;
         for key in &keys {
-            sqlx::query(
-                "INSERT INTO org_keys (org_id, purpose, key_id, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)",
-            )
-            .bind(id.to_string())
-            .bind(key.purpose.as_str())
-            .bind(i64::from(key.key_id))
-            .bind(&key.wrapped)
-            .bind(now)
-            .execute(&mut *write)
-            .await?;
+            keys::insert(&mut write, id, key, now).await?;
         }
         audit::start(&mut write, id).await?;
         for mailbox in &new.mailboxes {
@@ -122,8 +113,9 @@ impl Store {
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
         let mut read = self.database.system(SystemRead::Organisations).await?;
         let generation = generation(&mut read).await?;
-        let keys = load_keys(&mut read).await?;
-        self.keyring.take_up(&keys)?;
+        let keys = keys::of_all(&mut read).await?;
+        self.keyring.take_up(generation, &keys)?;
+        self.load_arc_keys(&mut read).await?;
         let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
         let rows = sqlx::query(
             "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
@@ -146,7 +138,7 @@ impl Store {
     ) -> Result<Option<i64>, StoreError> {
         let now = self.clock.now_ms();
         let rows = sqlx::query(
-            "SELECT org_id, purpose, sealed, expires_at FROM org_tokens \
+            "SELECT org_id, purpose, sealed, expires_at, id FROM org_tokens \
              WHERE expires_at IS NULL OR expires_at > $1 ORDER BY org_id, created_at DESC, id DESC",
         );
         let mut stale_at: Option<i64> = None;
@@ -155,7 +147,8 @@ impl Store {
             let purpose: String = row.try_get(1)?;
             let sealed: Vec<u8> = row.try_get(2)?;
             let expires_at: Option<i64> = row.try_get(3)?;
-            let token = String::from_utf8(self.keyring.open(id, "org_tokens.sealed", &sealed)?);
+            let context = token_context(row.try_get(4)?);
+            let token = String::from_utf8(self.keyring.open(id, &context, &sealed)?);
             let token = SecretString::from(token.map_err(|_| damaged("token"))?);
             if purpose == "ingress" {
                 org.ingress_tokens.push(token);
@@ -208,18 +201,6 @@ async fn insert(
     .await
     .map_err(taken("an organisation of that name exists"))?;
     Ok(())
-}
-
-async fn load_keys(read: &mut AnyConnection) -> Result<BTreeMap<OrgId, Vec<WrappedKey>>, StoreError> {
-    let mut keys: BTreeMap<OrgId, Vec<WrappedKey>> = BTreeMap::new();
-    let rows = sqlx::query("SELECT org_id, purpose, key_id, wrapped FROM org_keys ORDER BY org_id");
-    for row in rows.fetch_all(&mut *read).await? {
-        let org = OrgId::from_str(row.try_get(0)?).map_err(|_| damaged("organisation id"))?;
-        let purpose = KeyPurpose::from_name(row.try_get(1)?).ok_or_else(|| damaged("key"))?;
-        let key_id = u32::try_from(row.try_get::<i64, _>(2)?).map_err(|_| damaged("key"))?;
-        keys.entry(org).or_default().push(WrappedKey { purpose, key_id, wrapped: row.try_get(3)? });
-    }
-    Ok(keys)
 }
 
 fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {

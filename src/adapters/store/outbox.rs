@@ -149,12 +149,11 @@ impl Store {
         for row in &rows {
             match self.item(row, now) {
                 Ok(item) => items.push(item),
-                Err(error) => {
-                    let id: String = row.try_get(0)?;
-                    tracing::error!(outbox = %id, %error, "an outbox mail cannot be opened and is given up");
-                    let sql = "UPDATE outbox SET state = 'failed', lease_until = NULL WHERE id = $1 AND org_id = $2";
-                    sqlx::query(sql).bind(id).bind(org.to_string()).execute(&mut *write).await?;
+                // Its key is not known here yet: the lease ends by itself, and then it is tried again.
+                Err(StoreError::Port(error)) if error.is_transient() && !is_old(row, now)? => {
+                    tracing::warn!(%error, "an outbox mail cannot be opened yet");
                 }
+                Err(error) => give_up(&mut write, org, row, &error).await?,
             }
         }
         write.commit().await?;
@@ -374,6 +373,25 @@ impl Store {
             last_try: now >= later(created_at, limits::OUTBOX_LIFETIME),
         })
     }
+}
+
+/// What cannot be opened never stands in the way of the others.
+async fn give_up(
+    write: &mut AnyConnection,
+    org: OrgId,
+    row: &AnyRow,
+    error: &StoreError,
+) -> Result<(), StoreError> {
+    let id: String = row.try_get(0)?;
+    tracing::error!(outbox = %id, %error, "an outbox mail cannot be opened and is given up");
+    let sql = "UPDATE outbox SET state = 'failed', lease_until = NULL WHERE id = $1 AND org_id = $2";
+    sqlx::query(sql).bind(id).bind(org.to_string()).execute(write).await?;
+    Ok(())
+}
+
+/// Whether a leased row is past its lifetime.
+fn is_old(row: &AnyRow, now: i64) -> Result<bool, StoreError> {
+    Ok(now >= later(row.try_get(7)?, limits::OUTBOX_LIFETIME))
 }
 
 /// 30 s, 60 s, 120 s … up to the longest pause.

@@ -6,8 +6,9 @@
 
 use super::error::{StoreError, damaged};
 use super::outbox::OutboxStatus;
-use super::{Store, SystemRead, from_rfc3339, to_rfc3339};
+use super::{Store, SystemRead, from_rfc3339, keys, to_rfc3339};
 use crate::adapters::audit::AuditAction;
+use crate::adapters::keyring::sealed_under;
 use crate::limits;
 use crate::model::{
     Envelope, Finding, HeldMail, HeldState, HeldSummary, HeldSupplier, OrgId, QuarantineId, Severity,
@@ -74,12 +75,12 @@ impl QuarantineStore for Store {
             // 250 means that the octets are here. A body that the disk lost comes back with its duplicate.
             if !self.bodies.exists(org, older).await? {
                 tracing::error!(quarantine = %older, "the body of a held message was missing; its duplicate replaces it");
-                self.write_body(org, older, mail.octets).await?;
+                self.replace_body(org, older, mail.octets).await?;
             }
             return Ok(HoldOutcome::Duplicate(older));
         }
-        self.write_body(org, id, mail.octets.clone()).await?;
-        match self.insert_held(&mail, notices).await {
+        let key = self.write_body(org, id, mail.octets.clone()).await?;
+        match self.insert_held(&mail, key, notices).await {
             Ok(HoldOutcome::New(id)) => Ok(HoldOutcome::New(id)),
             Ok(duplicate) => {
                 self.bodies.delete(org, id).await?;
@@ -197,17 +198,29 @@ impl Store {
         Ok(sqlx::query_scalar(sql).fetch_one(&mut *read).await?)
     }
 
-    async fn write_body(&self, org: OrgId, id: QuarantineId, octets: Bytes) -> Result<(), StoreError> {
+    /// A body that the disk lost, again; its row names the key that sealed this copy.
+    async fn replace_body(&self, org: OrgId, id: QuarantineId, octets: Bytes) -> Result<(), StoreError> {
+        let key = self.write_body(org, id, octets).await?;
+        let mut write = self.database.scope(org).write().await?;
+        keys::note_body(&mut write, org, id, key).await?;
+        write.commit().await
+    }
+
+    /// Seals and writes a body; returns the number of the key that sealed it.
+    async fn write_body(&self, org: OrgId, id: QuarantineId, octets: Bytes) -> Result<u32, StoreError> {
         let keyring = Arc::clone(&self.keyring);
         let sealing = move || keyring.seal(org, &body_context(id), &octets);
         let sealed = tokio::task::spawn_blocking(sealing).await;
         let sealed = sealed.map_err(|error| StoreError::Unavailable(error.to_string()))??;
-        Ok(self.bodies.write(org, id, sealed).await?)
+        let key = sealed_under(&sealed).ok_or_else(|| damaged("quarantined body"))?;
+        self.bodies.write(org, id, sealed).await?;
+        Ok(key)
     }
 
     async fn insert_held(
         &self,
         mail: &HeldMail,
+        body_key: u32,
         notices: Vec<OutboxMail>,
     ) -> Result<HoldOutcome, StoreError> {
         let (org, id, row) = (mail.org, mail.summary.id, &mail.summary);
@@ -215,8 +228,8 @@ impl Store {
         let mut write = self.database.scope(org).write().await?;
         let inserted = sqlx::query(
             "INSERT INTO quarantine (id, org_id, state, received_at, severity, score, codes, size, expires_at, \
-             ruleset, dedupe_key, sealed_row, sealed_detail, updated_at) \
-             VALUES ($1, $2, 'held', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+             ruleset, dedupe_key, sealed_row, sealed_detail, updated_at, body_key_id) \
+             VALUES ($1, $2, 'held', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
         )
         .bind(id.to_string())
         .bind(org.to_string())
@@ -231,6 +244,7 @@ impl Store {
         .bind(self.seal_json(org, &row_context(id), &SealedRow::of(row))?)
         .bind(self.seal_json(org, &detail_context(id), &SealedDetail::of(mail))?)
         .bind(now)
+        .bind(i64::from(body_key))
         .execute(&mut *write)
         .await?;
         if inserted.rows_affected() == 0 {
@@ -346,6 +360,6 @@ fn detail_context(id: QuarantineId) -> String {
     format!("quarantine.sealed_detail|{id}")
 }
 
-fn body_context(id: QuarantineId) -> String {
+pub(super) fn body_context(id: QuarantineId) -> String {
     format!("quarantine.body|{id}")
 }

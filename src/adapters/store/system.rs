@@ -41,6 +41,7 @@ impl SystemRead {
             Self::Organisations => &[
                 "organisations",
                 "org_keys",
+                "arc_keys",
                 "org_domains",
                 "mailbox_addresses",
                 "executives",

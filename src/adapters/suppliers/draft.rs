@@ -67,10 +67,34 @@ impl Author<'_> {
         Ok(kind.fingerprint(self.keyring, self.org, text)?)
     }
 
+    /// Every hex fingerprint under which rows of a value may stand, each with the one that counts.
+    pub(super) fn fingerprints(
+        &self,
+        kind: ValueKind,
+        text: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        Ok(beside_first(kind.fingerprints(self.keyring, self.org, text)?))
+    }
+
+    /// The same of an account.
+    pub(super) fn account_fingerprints(
+        &self,
+        account: &Account,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let prints = self.keyring.fingerprints(self.org, &account.comparison_key())?;
+        Ok(beside_first(prints.iter().map(|print| print.to_hex()).collect()))
+    }
+
     /// The hex fingerprint of an account.
     pub(super) fn account_fingerprint(&self, account: &Account) -> Result<String, StoreError> {
         Ok(self.keyring.fingerprint(self.org, &account.comparison_key())?.to_hex())
     }
+}
+
+/// Each beside the first.
+fn beside_first(prints: Vec<String>) -> Vec<(String, String)> {
+    let first = prints.first().cloned().unwrap_or_default();
+    prints.into_iter().map(|print| (print, first.clone())).collect()
 }
 
 impl Draft {

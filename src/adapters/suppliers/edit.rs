@@ -200,7 +200,9 @@ impl Editing<'_> {
             let most = limits::MAX_SUPPLIER_ACCOUNTS;
             return Err(StoreError::Invalid(format!("the record has {most} accounts already")));
         }
-        not_own(read, self.by.org, &fingerprint).await?;
+        for (print, _) in self.by.account_fingerprints(&account.account)? {
+            not_own(read, self.by.org, &print).await?;
+        }
         let state = AccountState::Pending;
         let new = NewAccount { supplier: id, fingerprint: &fingerprint, account, state, verified_how: None };
         let account_id = self.draft.account(&self.by, &new)?;

@@ -562,16 +562,21 @@ async fn elsewhere(
     incoming: &[Incoming],
 ) -> Result<Elsewhere, StoreError> {
     let accounts = incoming.iter().flat_map(|one| &one.supplier.accounts);
-    let fingerprints: BTreeSet<String> =
-        accounts.map(|a| by.account_fingerprint(&a.account)).collect::<Result<_, _>>()?;
-    let fingerprints: Vec<String> = fingerprints.into_iter().collect();
+    // Rows may still stand under a key that is being replaced; what counts is the active one's.
+    let mut counts: BTreeMap<String, String> = BTreeMap::new();
+    for one in accounts {
+        counts.extend(by.account_fingerprints(&one.account)?);
+    }
+    let fingerprints: Vec<String> = counts.keys().cloned().collect();
     let mut out = Elsewhere::new();
     for head in [
         "SELECT fingerprint, supplier_id FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND fingerprint",
         "SELECT fingerprint, NULL FROM own_accounts WHERE org_id = $1 AND fingerprint <> $2 AND fingerprint",
     ] {
         for row in rows_in(read, head, &by.org.to_string(), hidden, &fingerprints, " LIMIT 10000").await? {
-            out.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+            let stored: String = row.try_get(0)?;
+            let named = counts.get(&stored).cloned().unwrap_or(stored);
+            out.entry(named).or_default().push(row.try_get(1)?);
         }
     }
     Ok(out)
@@ -597,20 +602,22 @@ impl SupplierRecords {
         for row in rows_in(read, head, &org, hidden, &given, "").await? {
             out.by_id.insert(row.try_get(0)?, row.try_get(1)?);
         }
-        let mut fingerprints = BTreeSet::new();
+        let mut counts: BTreeMap<String, String> = BTreeMap::new();
         for new in all().filter(|s| is_provisional(&s.id)) {
-            fingerprints.insert(by.fingerprint(ValueKind::Name, &new.name)?);
+            counts.extend(by.fingerprints(ValueKind::Name, &new.name)?);
             if let Some(tax) = &new.vat_number {
-                fingerprints.insert(by.fingerprint(ValueKind::Tax, tax)?);
+                counts.extend(by.fingerprints(ValueKind::Tax, tax)?);
             }
         }
-        let fingerprints: Vec<String> = fingerprints.into_iter().collect();
+        let fingerprints: Vec<String> = counts.keys().cloned().collect();
         let head = "SELECT v.kind, v.fingerprint, v.supplier_id FROM supplier_values v JOIN suppliers s \
                     ON s.org_id = v.org_id AND s.id = v.supplier_id WHERE v.org_id = $1 AND v.batch_id <> $2 \
                     AND v.retired_at IS NULL AND s.merged_into IS NULL AND v.fingerprint";
         for row in rows_in(read, head, &org, hidden, &fingerprints, " LIMIT 10000").await? {
             if let Some(kind) = ValueKind::from_name(row.try_get(0)?) {
-                out.by_value.entry((kind, row.try_get(1)?)).or_default().push(row.try_get(2)?);
+                let stored: String = row.try_get(1)?;
+                let named = counts.get(&stored).cloned().unwrap_or(stored);
+                out.by_value.entry((kind, named)).or_default().push(row.try_get(2)?);
             }
         }
         let ids: BTreeSet<String> =

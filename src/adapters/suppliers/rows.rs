@@ -3,8 +3,11 @@
 //! Nothing that names a supplier stands readable in a row: texts are sealed under the organisation's data key, bound to
 //! table and column, and what is looked up is the fingerprint of the folded text under its fingerprint key.
 
+use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::store::StoreError;
-use crate::model::{Account, Domain, EmailAddress, OrgId, fold_company_number, fold_name, fold_tax_number};
+use crate::model::{
+    Account, Domain, EmailAddress, Fingerprint, OrgId, fold_company_number, fold_name, fold_tax_number,
+};
 use crate::ports::{Keyring, PortError};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -113,6 +116,34 @@ impl ValueKind {
     ) -> Result<String, PortError> {
         Ok(keyring.fingerprint_text(org, self.domain_of_fingerprint(), &self.folded(text))?.to_hex())
     }
+
+    /// The hex fingerprints under which rows of this value may stand: [`ValueKind::fingerprint`], then those under keys
+    /// of before, while one is being replaced. Whoever looks rows up asks for all.
+    ///
+    /// # Errors
+    /// [`PortError`] when the organisation's keys are not loaded.
+    pub(in crate::adapters) fn fingerprints(
+        self,
+        keyring: &dyn Keyring,
+        org: OrgId,
+        text: &str,
+    ) -> Result<Vec<String>, PortError> {
+        let prints = keyring.fingerprints_text(org, self.domain_of_fingerprint(), &self.folded(text))?;
+        Ok(prints.iter().map(|print| print.to_hex()).collect())
+    }
+
+    /// The fingerprint under each known key, with the key's number: what a rotation compares.
+    ///
+    /// # Errors
+    /// [`PortError`] when the organisation's keys are not loaded.
+    pub(in crate::adapters) fn fingerprints_by_key(
+        self,
+        keyring: &LocalKeyring,
+        org: OrgId,
+        text: &str,
+    ) -> Result<Vec<(u32, Fingerprint)>, PortError> {
+        keyring.text_fingerprints_by_key(org, self.domain_of_fingerprint(), &self.folded(text))
+    }
 }
 
 /// Digits of a telephone number, without what people put between them, an exit code `00` or a trunk zero in brackets.
@@ -122,11 +153,27 @@ fn fold_phone(text: &str) -> String {
     digits.strip_prefix("00").map_or_else(|| digits.clone(), str::to_owned)
 }
 
-/// The hex fingerprint of an account's last four characters, for the search.
-pub(super) fn last4(keyring: &dyn Keyring, org: OrgId, account: &Account) -> Result<String, PortError> {
+/// What the fingerprints of last four characters are separated by.
+pub(in crate::adapters) const LAST4: &str = "last4";
+
+/// An account's last four characters, for the search.
+pub(in crate::adapters) fn tail(account: &Account) -> &str {
     let number = account.reveal();
-    let tail = number.get(number.len().saturating_sub(4)..).unwrap_or(number);
-    Ok(keyring.fingerprint_text(org, "last4", tail)?.to_hex())
+    number.get(number.len().saturating_sub(4)..).unwrap_or(number)
+}
+
+/// The hex fingerprint of an account's last four characters.
+pub(super) fn last4(keyring: &dyn Keyring, org: OrgId, account: &Account) -> Result<String, PortError> {
+    Ok(keyring.fingerprint_text(org, LAST4, tail(account))?.to_hex())
+}
+
+/// The same under every key under which rows may stand.
+pub(super) fn last4_all(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    account: &Account,
+) -> Result<Vec<String>, PortError> {
+    Ok(keyring.fingerprints_text(org, LAST4, tail(account))?.iter().map(|print| print.to_hex()).collect())
 }
 
 /// Opens the sealed text of a row.

@@ -5,7 +5,7 @@
 //! page at a time, within bounds; a page comes by the values' ids and holds no lock.
 
 use super::records::{SupplierRecords, hidden, successor};
-use super::rows::{ValueKind, last4, open, rows_in, sealed};
+use super::rows::{ValueKind, last4_all, open, rows_in, sealed};
 use crate::adapters::store::StoreError;
 use crate::limits;
 use crate::model::{Account, OrgId, SupplierId, fold_name};
@@ -114,8 +114,9 @@ impl SupplierRecords {
         let head = "SELECT supplier_id, fingerprint FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 \
                     AND fingerprint";
         for one in accounts {
-            let hex = self.keyring.fingerprint(org, &one.comparison_key())?.to_hex();
-            for row in rows_in(read, head, &org_text, hidden, &[hex], " LIMIT 100").await? {
+            let prints = self.keyring.fingerprints(org, &one.comparison_key())?;
+            let prints: Vec<String> = prints.iter().map(|print| print.to_hex()).collect();
+            for row in rows_in(read, head, &org_text, hidden, &prints, " LIMIT 100").await? {
                 account(row.try_get(0)?, one.masked());
             }
         }
@@ -126,15 +127,17 @@ impl SupplierRecords {
                 &format!("0000{}", text.to_ascii_uppercase()),
             )
         {
-            let hex = last4(&*self.keyring, org, &tail)?;
+            let prints = last4_all(&*self.keyring, org, &tail)?;
             let head =
                 "SELECT supplier_id FROM supplier_accounts WHERE org_id = $1 AND batch_id <> $2 AND last4";
-            for row in rows_in(read, head, &org_text, hidden, &[hex], " LIMIT 100").await? {
+            for row in rows_in(read, head, &org_text, hidden, &prints, " LIMIT 100").await? {
                 account(row.try_get(0)?, tail.masked());
             }
         }
-        let kinds = ValueKind::ALL.map(|kind| kind.fingerprint(&*self.keyring, org, text));
-        let fingerprints = kinds.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut fingerprints = Vec::new();
+        for kind in ValueKind::ALL {
+            fingerprints.extend(kind.fingerprints(&*self.keyring, org, text)?);
+        }
         let head = "SELECT supplier_id, kind, sealed_value, id FROM supplier_values WHERE org_id = $1 \
                     AND batch_id <> $2 AND retired_at IS NULL AND fingerprint";
         for row in rows_in(read, head, &org_text, hidden, &fingerprints, " LIMIT 100").await? {
