@@ -3,8 +3,8 @@
 //! [`App::build`] opens and binds everything, so that addresses are known and every mistake shows before the first
 //! message; [`App::run`] serves until it is told to stop. Nothing else in the house knows how the parts are joined.
 
-mod backing_up;
 mod anchoring;
+mod backing_up;
 mod counting;
 mod readiness;
 mod start_error;
@@ -12,8 +12,8 @@ pub(crate) mod syncs;
 
 use crate::act::Voice;
 use crate::adapters::arc::{ArcSealing, SealingKey};
-use crate::adapters::backup::Backups;
 use crate::adapters::audit::AuditAction;
+use crate::adapters::backup::Backups;
 use crate::adapters::clock::{SystemClock, UlidSource};
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::redis::Redis;
@@ -147,7 +147,8 @@ impl App {
         let metrics = listen("metrics.listen", config.metrics).await?;
         let counting = Arc::new(Counting(Arc::clone(&store)));
         let backups = backing_up(&config, &store)?;
-        let parts = Parts { store, book, redis, counting, backups, releases, rules, voice, tls, last, writers };
+        let parts =
+            Parts { store, book, redis, counting, backups, releases, rules, voice, tls, last, writers };
         Ok(Self { config, server, web, metrics, parts })
     }
 

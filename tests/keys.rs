@@ -217,7 +217,8 @@ async fn a_signing_key_ends_as_its_public_half() {
 async fn beside(world: &World) -> (Store, OrgId) {
     let key = std::fs::read_to_string(world.dir().join("keys/master.key")).unwrap();
     let keyring = Arc::new(LocalKeyring::new(&MasterKey::from_hex(&key).unwrap()).unwrap());
-    let database = Database::open(&format!("sqlite:{}", world.database().display())).await.unwrap();
+    let database =
+        Database::open(&format!("sqlite:{}", world.dir().join("data/sentra.db").display())).await.unwrap();
     let bodies = Bodies::new(&world.dir().join("data"));
     let store = Store::new(database, keyring, Arc::new(SystemClock), Arc::new(UlidSource::new()), bodies);
     let org = store.organisations().await.unwrap().remove(0).id;

@@ -21,8 +21,8 @@
 
 mod annotate;
 mod arc;
-mod backup;
 mod audit;
+mod backup;
 mod check;
 mod cli;
 mod clients;
@@ -40,8 +40,8 @@ mod next_hop;
 mod objects;
 mod operator;
 mod outages;
-mod postgres;
 mod plaintext;
+mod postgres;
 mod redis;
 mod reload;
 mod smtp_server;

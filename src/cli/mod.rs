@@ -5,8 +5,8 @@
 
 mod account;
 mod arc;
-mod backup;
 mod audit;
+mod backup;
 mod cases;
 mod certificate;
 pub mod check;

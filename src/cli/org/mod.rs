@@ -9,8 +9,8 @@ pub(super) use settings::next_hop;
 
 use super::database::{Installation, OPERATOR, open};
 use super::{Failure, Globals, Io, account};
-use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation, OrgSetting};
 use crate::adapters::audit::AuditAction;
+use crate::adapters::store::{CreatedOrganisation, Membership, NewOrganisation, OrgSetting};
 use crate::model::{
     Account, EmailAddress, Executive, FailPolicy, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };

@@ -93,6 +93,20 @@ pub const SEALED: &[SealedColumn] = &[
         "audit_persons.sealed_name",
         &["pseudonym"],
     ),
+    SealedColumn::new(
+        "supplier_sources",
+        &["name"],
+        "sealed_secrets",
+        "supplier_sources.sealed_secrets",
+        &["name"],
+    ),
+    SealedColumn::new(
+        "supplier_sources",
+        &["name"],
+        "sealed_tokens",
+        "supplier_sources.sealed_tokens",
+        &["name"],
+    ),
 ];
 
 /// Columns of octets that are not sealed under a data key: table, column, what they are.
