@@ -271,7 +271,7 @@ fn outline_loosely(octets: &[u8]) -> Vec<(String, Option<usize>, String)> {
             *text = before + after;
         }
         while let Some(begin) = text.find("**** Sentra: ") {
-            let Some(end) = text[begin..].find("**** End of notice from Sentra ") else { break };
+            let Some(end) = text[begin..].find("**** Sentra *") else { break };
             *text = format!("{}{}", &text[..begin], text[begin + end + 31..].trim_start_matches('*'));
         }
         text.retain(|c| !c.is_whitespace() && c != '>');
@@ -446,7 +446,7 @@ fn older_banners_go_from_the_top_and_from_the_thread() {
     let twice = received(delivered(&fixture("alternative-qp"), Action::Tag).0);
     let (again, _) = delivered(&twice, Action::Tag);
     assert_eq!(String::from_utf8_lossy(&again).matches(BEGIN).count(), 1);
-    assert_eq!(String::from_utf8_lossy(&again).matches("Sentra: Warning").count(), 1);
+    assert_eq!(String::from_utf8_lossy(&again).matches("**** Sentra: Bank details").count(), 1);
 }
 
 #[test]

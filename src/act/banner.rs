@@ -40,7 +40,7 @@ pub(super) fn html(words: &Words, newline: &str, extra: usize) -> String {
     let (text, background, border) = (&colours.text, &colours.background, &colours.border);
     let (headline, advice) = (escape(&words.said.headline), escape(&words.said.advice));
     let between = if headline.is_empty() || advice.is_empty() { "" } else { "<br>" };
-    let guard = "visibility:visible!important;opacity:1!important;position:static!important;\
+    let guard = "mso-hide:none;visibility:visible!important;opacity:1!important;position:static!important;\
                  float:none!important;transform:none!important;max-height:none!important;overflow:visible!important";
     let colours = format!(
         "background:{background};color:{text};background:{background}!important;color:{text}!important"

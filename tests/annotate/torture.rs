@@ -16,7 +16,7 @@ fn raw(lines: &str) -> Vec<u8> {
 
 /// A banner of an earlier pass, in HTML and in text.
 const OLD_HTML: &str = "<!-- sentra:banner -->\r\n<table role=\"presentation\" width=\"100%\"><tr><td><b>Caution:</b> old words</td></tr></table>\r\n<!-- /sentra:banner -->\r\n";
-const OLD_TEXT: &str = "**** Sentra: Caution ****\r\nOld words.\r\n**** End of notice from Sentra *****************************************\r\n\r\n";
+const OLD_TEXT: &str = "**** Sentra: Caution ****\r\nOld words.\r\n**** Sentra ************************************************************\r\n\r\n";
 
 fn quoted(text: &str, prefix: &str) -> String {
     text.lines().map(|line| format!("{prefix}{line}").trim_end().to_owned() + "\r\n").collect()

@@ -136,7 +136,7 @@ mod tests {
     fn parameters_go_only_where_they_are_understood() {
         assert_eq!(
             mail(&path("a@b.example"), &everything(), ALL).expect("all advertised"),
-            "MAIL FROM:<a@b.example> SIZE=21384 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159\r\n"
+            "MAIL FROM:<a@b.example> SIZE=70536 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=QQ314159\r\n"
         );
         let plain = NextHopCapabilities { smtputf8: true, ..NextHopCapabilities::default() };
         assert_eq!(

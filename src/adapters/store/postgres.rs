@@ -195,7 +195,8 @@ pub fn complain_about_url(url: &str) -> Option<(&'static str, &'static str)> {
         ));
     };
     let host = options.get_host();
-    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let loopback =
+        host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     let local = options.get_socket().is_some() || host == "localhost" || loopback || host.starts_with('/');
     let explicit = url.contains("sslmode=") || url.contains("ssl-mode=");
     let encrypted =
