@@ -272,7 +272,11 @@ fn outline_loosely(octets: &[u8]) -> Vec<(String, Option<usize>, String)> {
         }
         while let Some(begin) = text.find("**** Sentra: ") {
             let Some(end) = text[begin..].find("**** Sentra *") else { break };
-            *text = format!("{}{}", &text[..begin], text[begin + end + 31..].trim_start_matches('*'));
+            *text = format!(
+                "{}{}",
+                &text[..begin],
+                text[begin + end + "**** Sentra *".len()..].trim_start_matches('*')
+            );
         }
         text.retain(|c| !c.is_whitespace() && c != '>');
     }

@@ -79,6 +79,7 @@ const WORD_HONOURS: &[&str] = &[
     "font-size",
     "line-height",
     "margin",
+    "mso-hide",
     "padding",
     "text-align",
     "text-decoration",

@@ -13,7 +13,8 @@ const VERDICT: usize = 12;
 /// Columns of the sample's title, with a blank after it.
 const TITLE: usize = 44;
 /// What stands before and after the banner's words.
-const TEXT_RULE: &str = "****";
+const TEXT_BEGIN: &str = "**** Sentra: ";
+const TEXT_END: &str = "**** Sentra *";
 const HTML_BEGIN: &str = "<!-- sentra:banner -->";
 const HTML_END: &str = "<!-- /sentra:banner -->";
 
@@ -134,10 +135,9 @@ fn seen(outcome: &Outcome) -> String {
 
 /// The words between the rules of a text banner.
 fn in_text(text: &str) -> Option<String> {
-    let mut lines = text.lines().skip_while(|line| !line.starts_with(TEXT_RULE)).skip(1);
-    let words: Vec<&str> = lines.by_ref().take_while(|line| !line.starts_with(TEXT_RULE)).collect();
-    let words = words.join(" ");
-    (!words.is_empty()).then_some(words)
+    let (_, after) = text.split_once(TEXT_BEGIN)?;
+    let (words, _) = after.split_once(TEXT_END)?;
+    Some(words.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The words between the marks of an HTML banner, which we wrote ourselves: taking the tags away is enough.
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_banner_is_told_in_its_own_words() {
-        let text = "**** Sentra: Caution ****\r\nCaution: Unknown supplier.\r\nCall them.\r\n**** End ****\r\n\r\nHello";
-        assert_eq!(in_text(text).as_deref(), Some("Caution: Unknown supplier. Call them."));
+        let text = "**** Sentra: Unknown supplier.\r\nCall them.\r\n**** Sentra ****\r\n\r\nHello";
+        assert_eq!(in_text(text).as_deref(), Some("Unknown supplier. Call them."));
         let html = format!(
             "<title>Invoice</title>{HTML_BEGIN}<table><tr><td><b>Caution:</b> A.<br>\nB.</td></tr></table>{HTML_END}<p>x"
         );
