@@ -147,7 +147,7 @@ async fn chains_of_one_two_and_three_hops_hold_over_what_we_changed() {
     assert_eq!(verify(dns, "arc_verify", &two)["cv"], "pass", "the sealers before us");
     for (sets, octets) in [(1, &signed), (2, &one), (3, &two)] {
         let delivered = sealing.pass(octets).await;
-        assert!(text(&delivered).contains("sentra:banner"), "{sets}: it was changed");
+        assert!(text(&delivered).contains("**** Sentra: "), "{sets}: it was changed");
         assert_eq!(
             verify(dns, "dkim_verify", &delivered)["valid"],
             json!([false]),
@@ -236,7 +236,7 @@ async fn what_is_sealed_is_the_organisations_choice() {
     world.run(&["org", "set", "arc.seal=off"]);
     tokio::time::timeout(patience, seals(false, "off")).await.expect("not sealed in time");
     let tagged = sealing.pass(&changed_invoice("tagged@arc.test")).await;
-    assert!(text(&tagged).contains("sentra:banner") && values(&tagged, "ARC-Seal").is_empty());
+    assert!(text(&tagged).contains("**** Sentra: ") && values(&tagged, "ARC-Seal").is_empty());
 }
 
 /// A failure to look is never a "no" for ever: without DNS nothing is said about the chain, and the mail goes on.
@@ -247,7 +247,7 @@ async fn without_dns_the_mail_goes_on_unsealed() {
     let sealed = exchange.seal(&sealing.dns, &changed_invoice("away@arc.test"));
     sealing.dns.stop();
     let delivered = sealing.pass(&sealed).await;
-    assert!(text(&delivered).contains("sentra:banner"));
+    assert!(text(&delivered).contains("**** Sentra: "));
     assert_eq!(values(&delivered, "ARC-Seal").len(), 1, "only the one that it brought");
     let first = sealing.pass(&changed_invoice("first@arc.test")).await;
     assert_eq!(values(&first, "ARC-Seal").len(), 1, "where there is no chain, nobody has to be asked");

@@ -13,7 +13,7 @@ import tempfile
 
 import dkim
 
-HEADERS = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type", b"dkim-signature"]
+HEADERS = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
 
 asked = json.load(sys.stdin)
 message = base64.b64decode(asked["message"])

@@ -12,8 +12,8 @@ import sys
 from email import policy
 
 HTML = re.compile(r"(?:(?<=.)\r?\n)?<!-- sentra:banner -->.*?<!-- /sentra:banner -->(?:\r?\n)?", re.S)
-TEXT = re.compile(r"\A(\ufeff|\xef\xbb\xbf)?\*\*\*\* Sentra: .*?\*\*\*\* End of notice from Sentra \*+(?:\r?\n){0,2}", re.S)
-QUOTED = re.compile(r"^[>| ]*\*\*\*\* Sentra: .*?^[>| ]*\*\*\*\* End of notice from Sentra \*+\r?\n", re.S | re.M)
+TEXT = re.compile(r"\A(\ufeff|\xef\xbb\xbf)?\*\*\*\* Sentra: .*?\*\*\*\* Sentra *\*+(?:\r?\n){0,2}", re.S)
+QUOTED = re.compile(r"^[>| ]*\*\*\*\* Sentra: .*?^[>| ]*\*\*\*\* Sentra *\*+\r?\n", re.S | re.M)
 
 
 def children(part):
