@@ -121,7 +121,7 @@ async fn parameters_pass_through_where_advertised() {
     for (behaviour, mail, rcpt) in [
         (
             everything,
-            "MAIL FROM:<billing@supplier.example> SIZE=17384 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=abc",
+            "MAIL FROM:<billing@supplier.example> SIZE=66536 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=abc",
             "RCPT TO:<Accounts@contoso.com> NOTIFY=NEVER ORCPT=rfc822;accounts@contoso.com",
         ),
         (little, "MAIL FROM:<billing@supplier.example> SMTPUTF8", "RCPT TO:<Accounts@contoso.com>"),

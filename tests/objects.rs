@@ -222,6 +222,13 @@ async fn send(world: &World, octets: &[u8]) -> (u16, String) {
     (reply.code, reply.text)
 }
 
+/// What the bucket holds beside the anchors of the audit.
+fn bodies(server: &S3Server) -> Vec<std::path::PathBuf> {
+    let mut all: Vec<std::path::PathBuf> = server.objects().into_iter().map(Into::into).collect();
+    all.retain(|path| !path.to_string_lossy().contains("/anchors/"));
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn held_mail_lies_in_the_bucket_and_a_bucket_that_is_away_loses_none() {
     let sink = Sink::start(Behaviour::default()).await;
@@ -236,7 +243,7 @@ async fn held_mail_lies_in_the_bucket_and_a_bucket_that_is_away_loses_none() {
             .env("SENTRA_OBJECTS__SECRET_KEY", crate::support::clouds::SECRET_KEY),
     );
     assert_eq!(send(&world, &large_invoice("first@t", 20_000_000)).await.0, 250);
-    let [stored] = &server.objects()[..] else { panic!("{:?}", server.objects()) };
+    let [stored] = &bodies(&server)[..] else { panic!("{:?}", server.objects()) };
     let octets = std::fs::read(stored).unwrap();
     assert!(octets.len() > 20_000_000);
     assert!(!octets.windows(9).any(|part| part == b"INV-1042."), "sealed before it leaves");
@@ -256,10 +263,10 @@ async fn held_mail_lies_in_the_bucket_and_a_bucket_that_is_away_loses_none() {
 
     server.restart();
     cable.mend();
-    assert_eq!(server.objects().len(), 1, "no half body");
+    assert_eq!(bodies(&server).len(), 1, "no half body");
     assert_eq!(send(&world, &large).await.0, 250);
     assert_eq!(send(&world, &changed_invoice("third@t")).await.0, 250);
-    assert_eq!((world.quarantine().len(), server.objects().len()), (3, 3));
+    assert_eq!((world.quarantine().len(), bodies(&server).len()), (3, 3));
     let held = world.quarantine();
     let id =
         held.iter().find(|row| row["message_id"] == "<second@t>").unwrap()["id"].as_str().unwrap().to_owned();

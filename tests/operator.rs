@@ -133,7 +133,13 @@ fn why_it_does_not_start_is_said_with_the_remedy() {
         ("SENTRA_WEB__LISTEN", &taken, 1, "(web.listen)", "ss -ltnp"),
         ("SENTRA_KEYS__MASTER_KEY", &other_key, 1, "master key does not open", "keys.master_key_file"),
         ("SENTRA_DATABASE__URL", "sqlite:no/where.db", 1, "no/where.db cannot be opened", "correct the path"),
-        ("SENTRA_DATABASE__URL", "postgres://u:p@127.0.0.1/d", 1, "cannot be opened", "sqlite:PATH"),
+        (
+            "SENTRA_DATABASE__URL",
+            "postgres://u:p@127.0.0.1:1/d",
+            1,
+            "cannot be opened",
+            "check that the server runs",
+        ),
         ("SENTRA_LOG__LEVEL", "loud", 3, "log.level is \"loud\"", "debug"),
     ];
     for (variable, value, status, what, help) in rows {

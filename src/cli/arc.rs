@@ -201,7 +201,9 @@ async fn show(
         missing |= check && key.state != "old" && found != "yes";
         if globals.json {
             let mut value = json!(key);
-            value["published"] = json!(found);
+            if let Some(object) = value.as_object_mut() {
+                object.insert("published".to_owned(), json!(found));
+            }
             io.json(&value)?;
         } else {
             let since = key.since.get(..10).unwrap_or_default().to_owned();

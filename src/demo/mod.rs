@@ -65,7 +65,7 @@ pub async fn run(stay: bool, colour: bool, out: &mut dyn Write) -> Result<bool, 
     let dir = folder.path().join("sentra");
     let end = CancellationToken::new();
     let watch = tokio::spawn(end.clone().run_until_cancelled_owned(told_to_end));
-    let demonstrated = demonstrate(&dir, stay, colour, watch, out).await;
+    let demonstrated = Box::pin(demonstrate(&dir, stay, colour, watch, out)).await;
     end.cancel();
     demonstrated
 }

@@ -39,6 +39,8 @@ fn organisation() -> Organisation {
         fail_policy: FailPolicy::Defer,
         subject_prefix: None,
         preferences: Default::default(),
+        mailbox_languages: Default::default(),
+        wording: None,
         directory_generation: 0,
     }
 }
@@ -136,6 +138,7 @@ fn main() {
                     auth: &auth,
                     passes: 0,
                     include_return_token: false,
+                    voice: &sentra::act::Voice::default(),
                 };
                 median(|| drop(black_box(compose(&mail, &message, &verdict, &stamp).unwrap())))
             };

@@ -79,9 +79,12 @@ impl OrgSetting {
     }
 }
 
+/// Name and value of a row of `settings`; no value: the row goes.
+type Row<'a> = (Cow<'static, str>, Option<&'a str>);
+
 impl OrgSetting {
     /// Name and value in `settings`, for what has no column of its own; `None` as value removes the row.
-    fn row(&self) -> Result<Option<(Cow<'static, str>, Option<&str>)>, StoreError> {
+    fn row(&self) -> Result<Option<Row<'_>>, StoreError> {
         match self {
             Self::MailboxLanguage(address, language) => {
                 let known = language.as_deref().is_none_or(|language| LANGUAGES.contains(&language));

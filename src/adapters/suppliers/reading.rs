@@ -68,7 +68,7 @@ impl Reading {
     /// Reads a file of any known format to its end.
     #[must_use]
     pub fn of_file(input: Box<dyn Read + Send>, options: ReadOptions) -> Self {
-        let (input, sum) = Hashing::new(input);
+        let (input, sum) = Hashing::over(input);
         let mut reading = match format::open(input, &options) {
             Ok((name, rows)) => Self::of_rows(rows, name, options),
             Err(error) => {

@@ -45,7 +45,7 @@ impl Sum {
 }
 
 impl Hashing {
-    pub(super) fn new(input: Box<dyn Read + Send>) -> (Box<dyn Read + Send>, Sum) {
+    pub(super) fn over(input: Box<dyn Read + Send>) -> (Box<dyn Read + Send>, Sum) {
         let sum = Sum::default();
         (Box::new(Self { input, context: Context::new(&SHA256), sum: sum.clone() }), sum)
     }

@@ -70,17 +70,7 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
         }
         OrgCommand::Create(args) => create(&at, globals, *args, io).await,
         OrgCommand::Set { settings } => set(&at, globals, &settings, io).await,
-        OrgCommand::Mailbox(MailboxCommand::Add { address, aliases }) => {
-            let member = Membership::Mailbox(ProtectedMailbox { address, aliases });
-            member_command(&at, globals, member, true, io).await
-        }
-        OrgCommand::Mailbox(MailboxCommand::Remove { address }) => {
-            let member = Membership::Mailbox(ProtectedMailbox { address, aliases: Vec::new() });
-            member_command(&at, globals, member, false, io).await
-        }
-        OrgCommand::Mailbox(MailboxCommand::Language { address, language }) => {
-            mailbox_language(&at, globals, address, language, io).await
-        }
+        OrgCommand::Mailbox(command) => mailbox(&at, globals, command, io).await,
         OrgCommand::Banner(command) => banner::run(&at, globals, command, io).await,
         OrgCommand::Domain(DomainCommand::Add { domain }) => {
             member_command(&at, globals, Membership::Domain(domain), true, io).await
@@ -111,6 +101,27 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
         OrgCommand::Account(command) => own_account(&at, globals, command, io).await,
         OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
             rotate(&at, globals, return_token, io).await
+        }
+    }
+}
+
+async fn mailbox(
+    at: &Installation,
+    globals: &Globals,
+    command: MailboxCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    match command {
+        MailboxCommand::Add { address, aliases } => {
+            let member = Membership::Mailbox(ProtectedMailbox { address, aliases });
+            member_command(at, globals, member, true, io).await
+        }
+        MailboxCommand::Remove { address } => {
+            let member = Membership::Mailbox(ProtectedMailbox { address, aliases: Vec::new() });
+            member_command(at, globals, member, false, io).await
+        }
+        MailboxCommand::Language { address, language } => {
+            mailbox_language(at, globals, address, language, io).await
         }
     }
 }

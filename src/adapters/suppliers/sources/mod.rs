@@ -47,6 +47,11 @@ pub struct OptionSpec {
     pub about: &'static str,
 }
 
+/// Makes a source from its options.
+pub type Build = fn(Options, Box<dyn TokenVault>) -> Result<Box<dyn SupplierSource>, SourceError>;
+/// Where a person gives consent, from the options.
+pub type Consent = fn(&Options) -> Result<Authorization, SourceError>;
+
 /// A kind of source.
 pub struct Kind {
     /// Its name.
@@ -58,9 +63,9 @@ pub struct Kind {
     /// Whether the options make sense together, before they are stored.
     pub check: fn(&Options) -> Result<(), String>,
     /// Makes a source.
-    pub build: fn(Options, Box<dyn TokenVault>) -> Result<Box<dyn SupplierSource>, SourceError>,
+    pub build: Build,
     /// Where a person gives consent, for kinds that need it.
-    pub authorization: Option<fn(&Options) -> Result<Authorization, SourceError>>,
+    pub authorization: Option<Consent>,
 }
 
 impl Kind {
