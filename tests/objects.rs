@@ -224,7 +224,7 @@ async fn send(world: &World, octets: &[u8]) -> (u16, String) {
 
 /// What the bucket holds beside the anchors of the audit.
 fn bodies(server: &S3Server) -> Vec<std::path::PathBuf> {
-    let mut all: Vec<std::path::PathBuf> = server.objects().into_iter().map(Into::into).collect();
+    let mut all = server.objects();
     all.retain(|path| !path.to_string_lossy().contains("/anchors/"));
     all
 }
@@ -274,5 +274,5 @@ async fn held_mail_lies_in_the_bucket_and_a_bucket_that_is_away_loses_none() {
     let sent = sink.wait_for_matching(|got| got.octets.windows(10).any(|part| part == b"<second@t>")).await;
     assert!(sent.octets.ends_with(&large[large.len() - 1_000_000..]), "released from the bucket, whole");
     world.run(&["quarantine", "delete", &id, "--reason", "done"]);
-    assert_eq!(server.objects().len(), 2, "the body is gone from the bucket");
+    assert_eq!(bodies(&server).len(), 2, "the body is gone from the bucket");
 }

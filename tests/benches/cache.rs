@@ -6,6 +6,8 @@
     missing_docs,
     unreachable_pub,
     dead_code,
+    unused_macros,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
