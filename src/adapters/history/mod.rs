@@ -5,7 +5,7 @@
 //! amounts on a log scale): neither an address nor a number can be read from it without the organisation's key, and
 //! rotating that key begins a new history. Marks are only ever added up, so that nodes need not know of each other.
 //!
-//! Reading is one statement. Writing is [`writer`]'s: one task, in batches, off the mail's path.
+//! Reading is one statement. Writing is `writer`'s: one task, in batches, off the mail's path.
 
 mod marks;
 mod read;

@@ -3,7 +3,7 @@
 //! open → called → approved, or rejected, or withdrawn. A case is opened by an import or sync that brings a bank change,
 //! by a person, or by a message. Somebody calls the supplier on a number that was on record for long (never one from a
 //! mail), somebody else approves: then the account becomes `verified`. One person may always say no. The rules stand
-//! here and in [`decide`], so that commands, API and pages cannot differ.
+//! here and in `decide`, so that commands, API and pages cannot differ.
 
 mod decide;
 

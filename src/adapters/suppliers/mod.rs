@@ -1,7 +1,7 @@
 //! Supplier records: where they come from and where they are kept.
 //!
-//! A file becomes rows ([`format`] tells CSV, workbook and JSON apart; [`sources`] asks live ledgers), rows become typed
-//! values ([`row`]), and [`reading`] folds them into suppliers and a list of what is wrong, without touching anything (the
+//! A file becomes rows (`format` tells CSV, workbook and JSON apart; `sources` asks live ledgers), rows become typed
+//! values (`row`), and `reading` folds them into suppliers and a list of what is wrong, without touching anything (the
 //! `check` command needs no more). A [`feed`] hands them to [`import`]; [`records`] reads what is on record, [`search`]
 //! finds it; [`edit`] and [`merge`] change it; [`export`] writes the file that is read again. Every change is a batch that
 //! is seen whole or not at all and can be undone ([`batches`]). An import never makes money move: what it brings is

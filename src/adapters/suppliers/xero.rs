@@ -65,7 +65,7 @@ fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
     Ok(value.as_bool().unwrap_or_else(|| value.as_str() == Some("true")))
 }
 
-/// The columns of [`rows`], as headers that are recognised.
+/// The columns of `rows`, as headers that are recognised.
 const HEADER: [&str; 12] = [
     "supplier_id",
     "name",

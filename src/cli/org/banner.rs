@@ -14,7 +14,7 @@ pub(in crate::cli) enum BannerCommand {
     /// Use the texts and colours of a file; what it does not name stays as shipped
     #[command(after_help = EXAMPLE)]
     Set {
-        /// TOML file: [colours.danger], [[texts]] with a language
+        /// TOML file: `[colours.danger]`, `[[texts]]` with a language
         file: PathBuf,
     },
     /// Show what the banners say
