@@ -121,7 +121,7 @@ fn reasons(codes: &[String], rules: &RuleSet) -> String {
 fn seen(outcome: &Outcome) -> String {
     let Some(arrived) = &outcome.arrived else { return format!("nothing arrived: {}", outcome.reply) };
     if arrived.ends_with(outcome.sample.octets) {
-        return "as it was sent: a banner would break its signature, so the verdict is in the header alone"
+        return "as it was sent: a banner would break its signature, so a notice beside it says why"
             .to_owned();
     }
     let parsed = message::parse(arrived);
