@@ -486,6 +486,10 @@ pub const HISTORY_ACCOUNTS: usize = 10;
 pub const HISTORY_INVOICES: usize = 10;
 /// Currencies of one message whose largest amount is remembered.
 pub const HISTORY_CURRENCIES: usize = 4;
+/// Octets of one body that are searched for quoted participants: its head.
+pub const QUOTED_TEXT: usize = 256 * 1024;
+/// Quoted domains, and recipients compared with them, of one message.
+pub const QUOTED_ADDRESSES: usize = 64;
 /// Messages that one message answers, asked for: the last ones.
 pub const HISTORY_REFERENCES: usize = 8;
 /// Rows that one look-up reads at most.
