@@ -18,6 +18,7 @@ use sqlx::{
 };
 use std::fmt::Write as _;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// A server's database.
@@ -25,7 +26,7 @@ use tokio::sync::OnceCell;
 pub(super) struct Postgres {
     pool: AnyPool,
     place: String,
-    reach: Reach,
+    reach: Arc<Reach>,
     /// Set once schema and role were found in order.
     checked: OnceCell<()>,
 }

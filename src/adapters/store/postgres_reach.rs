@@ -1,4 +1,4 @@
-//! Whether a PostgreSQL is there: a breaker, so that its outage costs one message a second and the others nothing.
+//! Whether a PostgreSQL is there: a breaker, so that its outage costs the first message a moment and the others nothing.
 //!
 //! A pool waits for a connection as long for a server that is busy as for one that is gone. What takes longer than a
 //! moment is therefore checked by one connection beside the pool: while the server answers that, the line is waited in;
@@ -10,7 +10,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::fmt::{self, Debug, Formatter};
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Mutex as Line;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -38,8 +38,8 @@ impl Debug for Reach {
 }
 
 impl Reach {
-    pub(super) fn new(options: AnyConnectOptions, place: String) -> Self {
-        Self { options, place, known: Mutex::default(), asking: Line::new(()) }
+    pub(super) fn new(options: AnyConnectOptions, place: String) -> Arc<Self> {
+        Arc::new(Self { options, place, known: Mutex::default(), asking: Line::new(()) })
     }
 
     /// Does `work`, which needs the server, unless it is away or is found to be away meanwhile.
@@ -47,10 +47,10 @@ impl Reach {
     /// # Errors
     /// [`StoreError::Unavailable`] when the server is away; otherwise those of the work.
     pub(super) async fn during<T>(
-        &self,
+        self: &Arc<Self>,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.ask_again_when_due().await?;
+        self.ask_again_when_due()?;
         let mut work = pin!(work);
         if let Ok(done) = timeout(limits::STORE_PATIENCE, &mut work).await {
             return done;
@@ -61,17 +61,23 @@ impl Reach {
         }
     }
 
-    /// Lets through while the server is there. While it is away one caller at a time asks again, after a pause; the
-    /// others are refused at once.
-    async fn ask_again_when_due(&self) -> Result<(), StoreError> {
+    /// Lets through while the server is there. While it is away everybody is refused at once; beside them it is asked
+    /// again, after a pause.
+    fn ask_again_when_due(self: &Arc<Self>) -> Result<(), StoreError> {
         if !self.known().away {
             return Ok(());
         }
-        if self.asked_within(limits::STORE_RETRY) {
-            return Err(away());
+        if !self.asked_within(limits::STORE_RETRY) {
+            let reach = Arc::clone(self);
+            tokio::spawn(async move {
+                // Another one asks already, or just did.
+                let Ok(_only) = reach.asking.try_lock() else { return };
+                if !reach.asked_within(limits::STORE_RETRY) {
+                    reach.ask().await;
+                }
+            });
         }
-        let Ok(_only) = self.asking.try_lock() else { return Err(away()) };
-        if self.ask().await { Ok(()) } else { Err(away()) }
+        Err(away())
     }
 
     /// Ends once the server does not answer.
@@ -135,7 +141,7 @@ mod tests {
     use std::str::FromStr as _;
     use tokio::net::TcpListener;
 
-    async fn reach(address: std::net::SocketAddr) -> Reach {
+    async fn reach(address: std::net::SocketAddr) -> Arc<Reach> {
         sqlx::any::install_default_drivers();
         let options = AnyConnectOptions::from_str(&format!("postgres://a:hunter2@{address}/x")).unwrap();
         Reach::new(options, "a@here/x".to_owned())
