@@ -502,6 +502,8 @@ pub const QUOTED_TEXT: usize = 256 * 1024;
 pub const QUOTED_ADDRESSES: usize = 64;
 /// Messages that one message answers, asked for: the last ones.
 pub const HISTORY_REFERENCES: usize = 8;
+/// Records merged into the suppliers of one message whose history counts as well: those merged last.
+pub const HISTORY_MERGED: i64 = 32;
 /// Rows that one look-up reads at most.
 pub const HISTORY_ROWS: i64 = 8_192;
 /// Lessons waiting to be written; beyond it they are dropped and counted, mail is never held up.

@@ -49,6 +49,7 @@ mod store;
 mod supplier_cases;
 mod supplier_changes;
 mod supplier_commands;
+mod supplier_merges;
 mod supplier_sources;
 mod suppliers;
 mod support;
