@@ -34,7 +34,9 @@ mod wording_check;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
-pub use claims::{AccountClaim, DocumentReport, Means, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked};
+pub use claims::{
+    AccountClaim, DocumentReport, Means, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked,
+};
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
 pub use document::{Document, DocumentFile, Span, SpanKind, Unread};

@@ -42,7 +42,9 @@ impl<'a> Octets<'a> {
 
 /// UTF-16, little-endian; stops at a zero.
 pub(super) fn utf16(octets: &[u8]) -> String {
-    let units = octets.chunks_exact(2).map(|pair| u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)]));
+    let units = octets.chunks_exact(2).map(|pair| {
+        u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)])
+    });
     char::decode_utf16(units.take_while(|unit| *unit != 0)).map(|c| c.unwrap_or('\u{FFFD}')).collect()
 }
 

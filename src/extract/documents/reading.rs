@@ -2,7 +2,8 @@
 
 use super::{File, ParseMessage};
 use crate::limits::{
-    DOCUMENT_ENTRIES, DOCUMENT_LINK, DOCUMENT_LINKS, DOCUMENT_OCTETS, DOCUMENT_PART, DOCUMENT_PARTS, DOCUMENT_TEXT,
+    DOCUMENT_ENTRIES, DOCUMENT_LINK, DOCUMENT_LINKS, DOCUMENT_OCTETS, DOCUMENT_PART, DOCUMENT_PARTS,
+    DOCUMENT_TEXT,
 };
 use crate::model::{DocumentFile, Span, SpanKind, Unread};
 use std::io::Read;
@@ -21,7 +22,12 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { text: DOCUMENT_TEXT, octets: DOCUMENT_OCTETS, entries: DOCUMENT_ENTRIES, parts: DOCUMENT_PARTS }
+        Self {
+            text: DOCUMENT_TEXT,
+            octets: DOCUMENT_OCTETS,
+            entries: DOCUMENT_ENTRIES,
+            parts: DOCUMENT_PARTS,
+        }
     }
 }
 

@@ -114,7 +114,11 @@ fn declared(octets: &[u8]) -> Option<&'static Encoding> {
     let head = octets.trim_ascii_start();
     let head = head.get(..200).unwrap_or(head).strip_prefix(b"<?xml")?;
     let head = head.get(..memmem::find(head, b"?>")?)?;
-    let value = head.get(memmem::find(head, b"encoding")? + 8..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let value = head
+        .get(memmem::find(head, b"encoding")? + 8..)?
+        .trim_ascii_start()
+        .strip_prefix(b"=")?
+        .trim_ascii_start();
     let quote = value.first()?;
     let label = value.get(1..)?.split(|octet| octet == quote).next()?;
     // A declaration that can be read in octets is not in UTF-16, whatever it says.
@@ -165,7 +169,10 @@ mod tests {
         };
         for (octets, want) in [
             ("<a>é</a>".as_bytes().to_vec(), "<a>é</a>"),
-            (b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xE9</a>".to_vec(), "<?xml version='1.0' encoding='ISO-8859-1'?><a>é</a>"),
+            (
+                b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xE9</a>".to_vec(),
+                "<?xml version='1.0' encoding='ISO-8859-1'?><a>é</a>",
+            ),
             (utf16("<a>é</a>", true), "<a>é</a>"),
             (utf16("<a>é</a>", false), "<a>é</a>"),
         ] {
