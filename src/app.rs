@@ -24,6 +24,7 @@ use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
+use crate::adapters::workers::Workers;
 use crate::config::{self, Config};
 use crate::evidence::Sources;
 use crate::extract;
@@ -110,10 +111,12 @@ impl App {
         let voice = Arc::new(Voice::new(rules.load().wording().clone(), config.public_url.clone()));
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
         let sealer = sealer(&config, &store, Arc::clone(&dns))?;
+        let documents = Arc::new(Workers::start(config.documents.clone()).await?);
         let gateway = Arc::new(Gateway {
             hostname: config.hostname.to_string(),
             inspector: Inspector {
                 sources: sources(&config, &store, redis.clone(), Arc::clone(&history), dns),
+                documents,
                 rules: Arc::clone(&rules),
                 blocking: Arc::new(Semaphore::new(blocking_inspections())),
             },

@@ -21,19 +21,20 @@ use crate::facts;
 use crate::limits;
 use crate::message;
 use crate::model::{
-    Action, Disposition, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Mode, Organisation,
-    PaymentClaims, Peer, Places, ReceivedMail, Recipient, RecipientOutcome, RefusalReason, ReversePath,
-    StageTimings, SupplierId, Verdict,
+    Action, Disposition, Document, Evidence, Facts, HeldSupplier, MailId, MailParameters, Message, Mode,
+    Organisation, PaymentClaims, Peer, Places, ReceivedMail, Recipient, RecipientOutcome, RefusalReason,
+    ReversePath, StageTimings, SupplierId, Verdict,
 };
 use crate::ports::{
-    ChainSealer, Clock, Companions, IdSource, Journal, Keyring, MailHandler, MailTransaction, NextHop,
-    OnwardTransaction, OrganisationBook, QuarantineStore,
+    ChainSealer, Clock, Companions, DocumentReader, DocumentRequest, IdSource, Journal, Keyring, MailHandler,
+    MailTransaction, NextHop, OnwardTransaction, OrganisationBook, QuarantineStore,
 };
 use crate::rules::RuleSet;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use stopwatch::Stopwatch;
@@ -46,6 +47,8 @@ pub use envelope::Unproven;
 pub struct Inspector {
     /// Sender authentication, supplier directory, history.
     pub sources: Sources,
+    /// Opens what is not text, where it can do no harm.
+    pub documents: Arc<dyn DocumentReader>,
     /// The running rule set; swapped whole on reload.
     pub rules: Arc<ArcSwap<RuleSet>>,
     /// Bounds the inspections that run beside the async threads.
@@ -69,9 +72,12 @@ impl Inspector {
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
         let mut watch = Stopwatch::start();
 
-        let (message, claims) = self.read(mail, &mut watch).await;
-        let evidence =
-            evidence::gather(&self.sources, Arc::clone(organisation), mail, Arc::new(message), claims).await;
+        let message = self.parse(mail).await;
+        watch.lap(|timings| &mut timings.parse);
+        let documents = self.read_documents(&message).await;
+        let claims = self.extract(mail, &message, documents).await;
+        watch.lap(|timings| &mut timings.extract);
+        let evidence = evidence::gather(&self.sources, Arc::clone(organisation), mail, message, claims).await;
         watch.lap(|timings| &mut timings.gather);
         let facts = facts::establish(&evidence);
         let places = Places::of(&evidence.claims);
@@ -84,36 +90,54 @@ impl Inspector {
         Inspection { evidence, facts, verdict, timings: watch.timings() }
     }
 
-    /// Parse and extract: pure work on foreign octets. Large messages are read off the async threads, so that one
-    /// invoice of many megabytes does not make every other session wait.
-    async fn read(&self, mail: &ReceivedMail, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
-        if mail.octets.len() <= limits::INLINE_INSPECTION {
-            return read_now(&mail.octets, watch);
+    async fn parse(&self, mail: &ReceivedMail) -> Arc<Message> {
+        let octets = mail.octets.clone();
+        self.aside(octets.len(), move || Arc::new(message::parse(&octets))).await
+    }
+
+    /// Has the documents read that need a process of their own: side by side, under one deadline. Most mail has none.
+    async fn read_documents(&self, message: &Message) -> extract::Documents {
+        let deadline = Instant::now() + limits::DOCUMENTS_DEADLINE;
+        let wanted = extract::wanted(message);
+        let reads = wanted.iter().map(|part| async move {
+            let request =
+                DocumentRequest { name: &part.name, media_type: part.media_type, octets: part.octets };
+            let read = self.documents.read(request, deadline).await;
+            (part.index, read.unwrap_or_else(Document::unread))
+        });
+        join_all(reads).await.into_iter().collect()
+    }
+
+    async fn extract(
+        &self,
+        mail: &ReceivedMail,
+        message: &Arc<Message>,
+        documents: extract::Documents,
+    ) -> PaymentClaims {
+        let text: usize = documents.values().map(Document::text_octets).sum();
+        let message = Arc::clone(message);
+        let size = mail.octets.len().max(text);
+        self.aside(size, move || extract::payment_claims(&message, &documents)).await
+    }
+
+    /// Pure work on foreign octets. What is large is done off the async threads, so that one invoice of many megabytes
+    /// does not make every other session wait.
+    async fn aside<T: Send + 'static>(&self, octets: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+        if octets <= limits::INLINE_INSPECTION {
+            return work();
         }
         let permit = Arc::clone(&self.blocking).acquire_owned().await;
-        let (octets, mut moved) = (mail.octets.clone(), watch.clone());
         let task = tokio::task::spawn_blocking(move || {
-            let read = read_now(&octets, &mut moved);
+            let done = work();
             drop(permit);
-            (read, moved)
+            done
         });
         match task.await {
-            Ok((read, moved)) => {
-                *watch = moved;
-                read
-            }
-            // The reader panicked: resume on this task, where `finish` turns it into 451 and counts it.
+            Ok(done) => done,
+            // The work panicked: resume on this task, where `finish` turns it into 451 and counts it.
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         }
     }
-}
-
-fn read_now(octets: &Bytes, watch: &mut Stopwatch) -> (Message, PaymentClaims) {
-    let message = message::parse(octets);
-    watch.lap(|timings| &mut timings.parse);
-    let claims = extract::payment_claims(&message);
-    watch.lap(|timings| &mut timings.extract);
-    (message, claims)
 }
 
 /// The parts of a gateway; built once by the composition root, shared by every transaction.

@@ -597,3 +597,78 @@ pub const MAX_SIGNED_FIELDS: usize = 200;
 pub const MAX_ARC_KEYS: usize = 16;
 /// Octets of a selector's records that are looked at.
 pub const MAX_TXT_OCTETS: usize = 16 * 1_024;
+
+// ── documents ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Reading all documents of one message; what is not read by then is unread.
+pub const DOCUMENTS_DEADLINE: Duration = Duration::from_secs(20);
+/// Octets of one document that is handed to a worker.
+pub const MAX_DOCUMENT: usize = MAX_INSPECTED_OCTETS;
+/// Files inside each other.
+pub const DOCUMENT_DEPTH: usize = 3;
+/// Files inside one document, at all depths.
+pub const DOCUMENT_ENTRIES: usize = 200;
+/// Octets of all files inside one document, unpacked.
+pub const DOCUMENT_OCTETS: usize = 32 * 1_024 * 1_024;
+/// Octets of one XML part or stream of a document, unpacked …
+pub const DOCUMENT_PART: usize = 24 * 1_024 * 1_024;
+/// … and of all of them.
+pub const DOCUMENT_PARTS: usize = 64 * 1_024 * 1_024;
+/// Octets of text of one document, all files inside it together.
+pub const DOCUMENT_TEXT: usize = TEXT_PER_MESSAGE;
+/// Links of one file inside a document that are kept.
+pub const DOCUMENT_LINKS: usize = 1_000;
+/// Characters of one link.
+pub const DOCUMENT_LINK: usize = 2_048;
+/// Characters of the name of a file inside a document.
+pub const DOCUMENT_PATH: usize = 120;
+/// Entries of one ZIP archive that are looked at.
+pub const PACKAGE_ENTRIES: usize = 5_000;
+/// Elements inside each other in the XML of Office and OpenDocument.
+pub const XML_DEPTH: usize = 256;
+/// Elements inside each other in an electronic invoice.
+pub const INVOICE_DEPTH: usize = 64;
+/// Groups inside each other in RTF.
+pub const RTF_DEPTH: usize = 1_000;
+/// Cells of one workbook.
+pub const SHEET_CELLS: usize = 50_000;
+/// Sheets of one workbook.
+pub const SHEETS: usize = 200;
+/// Cell styles, number formats or hidden columns of one workbook.
+pub const SHEET_STYLES: usize = 65_536;
+/// Octets of the texts that cells of one workbook share.
+pub const SHARED_TEXTS: usize = 16 * 1_024 * 1_024;
+/// Streams of one compound file (.doc, .xls, .msg).
+pub const COMPOUND_STREAMS: usize = 2_000;
+/// Pieces of the text of a .doc file.
+pub const WORD_PIECES: usize = 100_000;
+/// Properties of one message or attachment in TNEF.
+pub const MAPI_PROPERTIES: usize = 10_000;
+/// Octets below which an image cannot be a page of text.
+pub const SMALL_PICTURE: usize = 30 * 1_024;
+
+// ── document workers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A worker must say that it is ready within this.
+pub const WORKER_START: Duration = Duration::from_secs(10);
+/// One document may take a worker this long, by the clock on the wall; then the process is killed. Some readers sleep
+/// at their memory limit, where no limit on the processor fires.
+pub const WORKER_WALL: Duration = Duration::from_secs(6);
+/// Seconds of processor time of one document.
+pub const WORKER_CPU: u64 = 3;
+/// Megabytes of address space of a worker.
+pub const WORKER_MEMORY: u64 = 512;
+/// Documents that one process reads before it is replaced.
+pub const WORKER_JOBS: usize = 200;
+/// Documents waiting for a worker; further ones are unread.
+pub const WORKER_QUEUE: usize = 256;
+/// Worker processes at most.
+pub const MAX_WORKERS: usize = 64;
+/// Octets of the head of a job: names.
+pub const WORKER_HEAD: usize = 64 * 1_024;
+/// Octets of a worker's answer: all text, as JSON, and what stands around it.
+pub const WORKER_ANSWER: usize = 4 * DOCUMENT_TEXT;
+/// Waiting for a worker that broke off to be gone, to learn why.
+pub const WORKER_FAREWELL: Duration = Duration::from_secs(1);
+/// Documents that killed a worker, remembered so that they kill no second one.
+pub const WORKER_KILLERS: usize = 4_096;

@@ -4,10 +4,10 @@
 //! them; tests run against the real adapters. Each error enum answers [`PortError::is_transient`].
 
 use crate::model::{
-    AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, EmailAddress, Envelope, Finding,
-    Fingerprint, HeldMail, HistoryAnswer, HistoryQuery, Lesson, Lookup, MailId, MailParameters, Message,
-    NextHopReply, OrgId, Organisation, Peer, QuarantineId, ReceivedMail, Recipient, RecipientOutcome,
-    RefusalReason, ReversePath,
+    AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, Document, EmailAddress, Envelope,
+    Finding, Fingerprint, HeldMail, HistoryAnswer, HistoryQuery, Lesson, Lookup, MailId, MailParameters,
+    Message, NextHopReply, OrgId, Organisation, Peer, QuarantineId, ReceivedMail, Recipient,
+    RecipientOutcome, RefusalReason, ReversePath, Unread,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -159,6 +159,29 @@ pub trait OnwardTransaction: Send + Sync {
     ) -> Result<NextHopReply, OnwardError>;
     /// RSET, so that the connection can be pooled again.
     async fn abandon(self: Box<Self>);
+}
+
+// ── documents ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// A document to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentRequest<'a> {
+    /// File name; may be empty.
+    pub name: &'a str,
+    /// Declared media type in lower case; may be empty.
+    pub media_type: &'a str,
+    /// Content.
+    pub octets: &'a [u8],
+}
+
+/// Reads documents where they can do no harm.
+#[async_trait]
+pub trait DocumentReader: Send + Sync {
+    /// Reads a document and the files inside it, by `deadline`.
+    ///
+    /// # Errors
+    /// Why nothing of it was read. That is a fact about this document, never a reason to defer the message.
+    async fn read(&self, request: DocumentRequest<'_>, deadline: Instant) -> Result<Document, Unread>;
 }
 
 // ── what is known ──────────────────────────────────────────────────────────────────────────────────────────────────

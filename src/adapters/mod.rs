@@ -13,3 +13,4 @@ pub mod objects;
 pub mod sender_auth;
 pub mod store;
 pub mod suppliers;
+pub mod workers;

@@ -24,6 +24,7 @@ mod quarantine;
 mod rules;
 mod serve;
 pub mod suppliers;
+mod worker;
 
 pub use database::{Installation, open};
 pub use failure::{Failure, Report, Status};
@@ -113,6 +114,9 @@ enum Command {
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
+    /// Read documents for the gateway, which starts this by itself
+    #[command(hide = true)]
+    Worker(worker::WorkerArgs),
 }
 
 /// Runs the program with this process's arguments and streams.
@@ -138,6 +142,7 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
     match command {
         Command::Serve => serve::run(globals, io),
         Command::Demo(args) => demo::run(&args, io),
+        Command::Worker(args) => worker::run(args),
         command => runtime()?.block_on(execute(globals, command, io)),
     }
 }
@@ -172,8 +177,8 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Check(args) => check::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
-        Command::Serve | Command::Demo(_) => {
-            Err(Failure::usage("serve and demo make a runtime of their own"))
+        Command::Serve | Command::Demo(_) | Command::Worker(_) => {
+            Err(Failure::usage("serve, demo and worker make a runtime of their own, or none"))
         }
     }
 }

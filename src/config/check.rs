@@ -58,6 +58,7 @@ impl Checker<'_> {
         let log = self.log();
         let objects = self.objects();
         let backup = self.backup();
+        let documents = self.documents();
         let rules = self.rules(&settings.rules.folder);
         let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
         if smtp.implicit_tls_listen.is_empty() || tls.is_some() || !self.problems.is_empty() {
@@ -85,6 +86,7 @@ impl Checker<'_> {
             public_url,
             metrics,
             log: log?,
+            documents,
             rules,
             history: settings.history.enabled,
             drain: Duration::from_secs(drain),

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::MasterKeySources;
-use crate::adapters::{backup, objects};
+use crate::adapters::{backup, objects, workers};
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -45,6 +45,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// The log.
     pub log: LogConfig,
+    /// How attached documents are read.
+    pub documents: workers::Options,
     /// Folder of own rules.
     pub rules: Option<PathBuf>,
     /// Whether the history of delivered mail is kept.

@@ -7,6 +7,7 @@
 mod check;
 mod checked;
 mod checker;
+mod documents;
 mod error;
 mod read;
 mod settings;

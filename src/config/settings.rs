@@ -399,6 +399,22 @@ settings! {
         personal_data: bool = false;
     }
 
+    /// Attached documents (Office, archives, electronic invoices). They are opened in processes of their own, which can
+    /// reach neither network nor files and are ended when they take too long.
+    documents: Documents {
+        /// Processes. 0: one a core.
+        workers: u64 = 0;
+        /// `required`: without filters of system calls in the kernel (seccomp) the server does not start; `best-effort`:
+        /// it starts and says so in the log.
+        sandbox: String = "required".into();
+        /// One document may take so long, in seconds. Above it, it counts as unread.
+        timeout_seconds: u64 = limits::WORKER_WALL.as_secs();
+        /// Processor time of one document, in seconds.
+        cpu_seconds: u64 = limits::WORKER_CPU;
+        /// Address space of one process, in megabytes.
+        memory_megabytes: u64 = limits::WORKER_MEMORY;
+    }
+
     /// The rules that judge.
     rules: Rules {
         /// Folder with rules of your own, which add to or override those built in. Empty: none.

@@ -37,7 +37,7 @@ fn account(number: u32) -> AccountClaim {
     AccountClaim {
         account: Account::from_canonical(Scheme::Uk, *b"GB", &format!("601613{number:08}")).unwrap(),
         valid: None,
-        place: Place { part: PartKind::Body, name: None, page: None, index: 0, hidden: false },
+        place: Place::of(PartKind::Body, 0),
         also_at: vec![],
     }
 }

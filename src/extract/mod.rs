@@ -5,6 +5,7 @@
 //! and words (`rules/lexicons`).
 
 mod category;
+pub mod documents;
 mod fields;
 mod formats;
 mod html;
@@ -18,21 +19,71 @@ pub use category::category;
 
 use crate::limits::{MAX_DOCUMENTS, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
-    ContentDisposition, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims, Place,
-    Sourced,
+    ContentDisposition, Document, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims,
+    Place, Sourced, SpanKind, Unread,
 };
+use std::collections::BTreeMap;
+
+/// A part that a reader of documents shall read.
+#[derive(Clone, Debug)]
+pub struct Wanted<'m> {
+    /// Index of the part.
+    pub index: usize,
+    /// Its name, or a made-up one.
+    pub name: String,
+    /// Its declared type.
+    pub media_type: &'m str,
+    /// Its content.
+    pub octets: &'m [u8],
+}
+
+/// What became of the wanted parts, by index.
+pub type Documents = BTreeMap<usize, Document>;
+
+/// The parts that a worker has to read before [`payment_claims`] can tell what the message says: at most
+/// `limits::MAX_DOCUMENTS`, and none for most mail.
+#[must_use]
+pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
+    let (mut wanted, mut opened) = (Vec::new(), 0);
+    for (index, part) in message.parts.iter().enumerate() {
+        let format = formats::of(part, part.parent.and_then(|at| message.parts.get(at)));
+        if is_opened(format, part, &mut opened) && format.wants_worker(part) {
+            let name = name_of(message, index);
+            wanted.push(Wanted {
+                index,
+                name,
+                media_type: &part.media_type,
+                octets: formats::octets_of(part),
+            });
+        }
+    }
+    wanted
+}
+
+/// Whether a part is opened at all, within `limits::MAX_DOCUMENTS`.
+fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut usize) -> bool {
+    if matches!(part.content, PartContent::Multipart | PartContent::AttachedMessage) {
+        return false;
+    }
+    let costs = format.wants_worker(part) || (!is_body(part) && format.opens());
+    if costs && *opened >= MAX_DOCUMENTS {
+        return false;
+    }
+    *opened += usize::from(costs);
+    true
+}
 
 /// Reads every part and attachment and collects accounts, amounts, numbers, dates and phrases.
 ///
 /// Never fails: parts that were not read in full are in `documents` and `unchecked`, with the gaps of the parser.
 /// The cost is linear in the text, which is cut to `limits::TEXT_HEAD` + `limits::TEXT_TAIL` per part and
-/// `limits::TEXT_PER_MESSAGE` per message.
+/// `limits::TEXT_PER_MESSAGE` per message. `documents` is what became of the [`wanted`] parts.
 #[must_use]
-pub fn payment_claims(message: &Message) -> PaymentClaims {
-    let mut reader = Reader { claims: PaymentClaims::default(), budget: TEXT_PER_MESSAGE, opened: 0 };
+pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims {
+    let mut reader =
+        Reader { claims: PaymentClaims::default(), documents, budget: TEXT_PER_MESSAGE, opened: 0 };
     reader.claims.unchecked.clone_from(&message.gaps);
-    let subject = Place { part: PartKind::Body, name: None, page: None, index: 0, hidden: false };
-    reader.text(&message.subject, subject);
+    reader.text(&message.subject, Place::of(PartKind::Body, 0));
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
@@ -46,28 +97,22 @@ pub fn prepare() {
     lexicon::prepare();
 }
 
-struct Reader {
+struct Reader<'d> {
     claims: PaymentClaims,
+    documents: &'d Documents,
     /// Octets of text that may still be analysed.
     budget: usize,
     /// Attachments whose content was opened.
     opened: usize,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn part(&mut self, message: &Message, index: usize, part: &Part) {
         let name = name_of(message, index);
         let body = is_body(part);
         if let Some(shown) = &part.name {
-            let place = Place {
-                part: PartKind::Attachment,
-                name: Some(name.clone()),
-                page: None,
-                index,
-                hidden: false,
-            };
             // What a client shows beside its paper clip is read by people too.
-            self.text(shown, place);
+            self.text(shown, attached(index, &name));
         }
         let mut error = match &part.content {
             PartContent::Multipart => return,
@@ -75,13 +120,19 @@ impl Reader {
             _ => {
                 let parent = part.parent.and_then(|at| message.parts.get(at));
                 let format = formats::of(part, parent);
-                if !body && format.opens() && self.opened >= MAX_DOCUMENTS {
+                if !is_opened(format, part, &mut self.opened) {
                     Some("limit")
+                } else if let Some(document) =
+                    self.documents.get(&index).filter(|document| says_something(document))
+                {
+                    self.document(message, index, &name, document);
+                    return;
                 } else {
-                    self.opened += usize::from(!body && format.opens());
                     let reading = format.read(part);
                     let read_in_full = self.reading(part, index, &name, body, &reading);
-                    reading.error.or((!read_in_full).then_some("limit"))
+                    let failed =
+                        self.documents.get(&index).and_then(|document| document.files.first()?.gaps.first());
+                    failed.map(|why| why.as_str()).or(reading.error).or((!read_in_full).then_some("limit"))
                 }
             }
         };
@@ -112,10 +163,45 @@ impl Reader {
             (_, false) => PartKind::Attachment,
         };
         let shown = (kind == PartKind::Attachment).then(|| name.to_owned());
-        let place = |hidden| Place { part: kind, name: shown.clone(), page: None, index, hidden };
+        let place = |hidden| Place { name: shown.clone(), hidden, ..Place::of(kind, index) };
         let visible = self.text(&reading.visible, place(false));
         let hidden = self.text(&reading.hidden, place(true));
         visible && hidden
+    }
+
+    /// Analyses what a reader of documents got out of a part, and of the files inside it.
+    fn document(&mut self, message: &Message, index: usize, name: &str, document: &Document) {
+        let declared = message.parts.get(index).map_or("", |part| part.media_type.as_str());
+        for file in &document.files {
+            let inside = !file.path.is_empty();
+            let name = if inside { format!("{name}/{}", file.path) } else { name.to_owned() };
+            let place = attached(index, &name);
+            if inside {
+                self.text(&file.path, place.clone());
+            }
+            let mut gaps = file.gaps.clone();
+            if !inside && message.gaps.iter().any(|gap| gap.what == name) && gaps.is_empty() {
+                // What the parser could not decode was not read either.
+                gaps.push(Unread::Damaged);
+            }
+            for span in &file.spans {
+                if !self.text(&span.text, place.clone().within(span.kind, span.page))
+                    && !gaps.contains(&Unread::Limit)
+                {
+                    gaps.push(Unread::Limit);
+                }
+            }
+            for why in &gaps {
+                self.unchecked(&name, why.as_str());
+            }
+            let media_type = if inside { file.media_type.as_str() } else { declared };
+            self.claims.documents.push(DocumentReport {
+                name,
+                media_type: media_type.to_owned(),
+                read: gaps.is_empty(),
+                error: gaps.first().map(|why| why.as_str().to_owned()),
+            });
+        }
     }
 
     /// Runs all finders over one text; false when a limit cut it.
@@ -166,6 +252,23 @@ fn name_of(message: &Message, index: usize) -> String {
     }
     let given = part(at).and_then(|p| p.name.clone()).filter(|name| !name.is_empty());
     given.unwrap_or_else(|| format!("part-{}", at + 1))
+}
+
+/// Visible text of an attachment.
+fn attached(index: usize, name: &str) -> Place {
+    Place { name: Some(name.to_owned()), ..Place::of(PartKind::Attachment, index) }
+        .within(SpanKind::Visible, None)
+}
+
+/// Whether a reader was there at all: if not, what can be read here is.
+fn says_something(document: &Document) -> bool {
+    let failed =
+        |why: &Unread| matches!(why, Unread::Unavailable | Unread::Timeout | Unread::Limit | Unread::Damaged);
+    match document.files.as_slice() {
+        [] => false,
+        [only] => !only.spans.is_empty() || only.gaps.is_empty() || !only.gaps.iter().all(failed),
+        _ => true,
+    }
 }
 
 /// Whether a part is text of the message itself, not an attachment.

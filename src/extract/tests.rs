@@ -2,12 +2,12 @@
 
 // Only these tests join two stages; the stage itself imports no other.
 use super::super::message::parse;
-use super::{category, payment_claims};
+use super::{Documents, category, payment_claims};
 use crate::model::{Category, PartKind, PaymentClaims};
 use proptest::prelude::*;
 
 fn read(octets: &str) -> PaymentClaims {
-    payment_claims(&parse(octets.as_bytes()))
+    payment_claims(&parse(octets.as_bytes()), &Documents::new())
 }
 
 fn html(body: &str) -> PaymentClaims {
@@ -146,14 +146,14 @@ fn categories() {
         ("Lunch?", "See you at noon.", Category::Other),
     ] {
         let message = parse(format!("Subject: {subject}\r\n\r\n{body}").as_bytes());
-        assert_eq!(category(&payment_claims(&message), &message), expected, "{subject}");
+        assert_eq!(category(&payment_claims(&message, &Documents::new()), &message), expected, "{subject}");
     }
 }
 
 proptest! {
     #[test]
     fn no_octets_panic(octets in prop::collection::vec(any::<u8>(), 0..600)) {
-        prop_assert!(payment_claims(&parse(&octets)).accounts.len() <= crate::limits::MAX_ACCOUNTS);
+        prop_assert!(payment_claims(&parse(&octets), &Documents::new()).accounts.len() <= crate::limits::MAX_ACCOUNTS);
     }
 
     #[test]

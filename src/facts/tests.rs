@@ -20,7 +20,7 @@ fn account(canonical: &str) -> Account {
 }
 
 fn place(part: PartKind, hidden: bool) -> Place {
-    Place { part, name: None, page: None, index: 0, hidden }
+    Place { hidden, ..Place::of(part, 0) }
 }
 
 fn claim(canonical: &str, part: PartKind, hidden: bool) -> AccountClaim {

@@ -1,6 +1,6 @@
 //! What a message says about money, each statement with the place where it stood.
 
-use super::{Account, Category, Gap, Scheme};
+use super::{Account, Category, Gap, Scheme, SpanKind};
 use serde::{Deserialize, Serialize};
 
 /// Where a statement stood.
@@ -13,6 +13,18 @@ pub enum PartKind {
     Html,
     /// An attachment, attached messages included.
     Attachment,
+}
+
+/// By what other means than reading text a statement was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Means {
+    /// Fields for programs: an electronic invoice, a field code, a custom property.
+    Machine,
+    /// A QR code.
+    Qr,
+    /// Recognition of an image.
+    Ocr,
 }
 
 /// The place of a statement: part, file, page.
@@ -32,6 +44,37 @@ pub struct Place {
     /// Text that the recipient does not see (`display:none`, font size 0 …).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// By what other means than reading text; `None` for text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub means: Option<Means>,
+}
+
+impl Place {
+    /// Visible text of a part.
+    #[must_use]
+    pub fn of(part: PartKind, index: usize) -> Self {
+        Self { part, name: None, page: None, index, hidden: false, means: None }
+    }
+
+    /// The same place for a stretch of a document.
+    #[must_use]
+    pub fn within(mut self, kind: SpanKind, page: Option<u32>) -> Self {
+        self.page = page;
+        self.hidden = kind == SpanKind::Hidden;
+        self.means = match kind {
+            SpanKind::Visible | SpanKind::Hidden => None,
+            SpanKind::Machine => Some(Means::Machine),
+            SpanKind::Qr => Some(Means::Qr),
+            SpanKind::Ocr => Some(Means::Ocr),
+        };
+        self
+    }
+
+    /// Whether a person reads it there as it is.
+    #[must_use]
+    pub fn is_print(&self) -> bool {
+        !self.hidden && self.means.is_none()
+    }
 }
 
 /// A value and where it stood.

@@ -10,6 +10,7 @@ mod address;
 mod claims;
 mod directory;
 mod disposition;
+mod document;
 mod envelope;
 mod evidence;
 mod facts;
@@ -33,9 +34,12 @@ mod wording_check;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
-pub use claims::{AccountClaim, DocumentReport, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked};
+pub use claims::{
+    AccountClaim, DocumentReport, Means, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked,
+};
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
+pub use document::{Document, DocumentFile, Span, SpanKind, Unread};
 pub use envelope::{
     BodyType, DsnNotify, DsnReturn, Envelope, MailParameters, Peer, PeerStanding, ReceivedMail, Recipient,
     ReversePath, TlsInfo,

@@ -2,6 +2,7 @@
 
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::memory::MemoryDirectory;
+use crate::adapters::workers;
 use crate::cli::{Failure, Globals, open};
 use crate::model::{DirectoryAnswer, DirectoryQuery, Lookup, Organisation};
 use crate::ports::SupplierDirectory;
@@ -16,6 +17,8 @@ pub struct Installed {
     pub(super) organisation: Organisation,
     /// Its suppliers and own accounts, as the mail path asks for them.
     pub(super) directory: Arc<dyn SupplierDirectory>,
+    /// How documents are read.
+    pub(super) documents: workers::Options,
     /// Folder of own rules.
     pub(super) rules: Option<PathBuf>,
 }
@@ -28,7 +31,7 @@ impl Installed {
         // Without Redis: one run asks too little to gain from a cache.
         let keyring = Arc::clone(at.store.keyring());
         let directory = Arc::new(Directory::new(at.store.database().clone(), keyring, None));
-        Ok(Self { organisation, directory, rules: at.config.rules })
+        Ok(Self { organisation, directory, documents: at.config.documents, rules: at.config.rules })
     }
 }
 

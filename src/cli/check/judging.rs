@@ -8,6 +8,7 @@ use crate::adapters::dns::{self, Dns};
 use crate::adapters::history::NoHistory;
 use crate::adapters::sender_auth::{self, SenderAuthentication};
 use crate::adapters::suppliers::csv;
+use crate::adapters::workers::{self, Workers};
 use crate::cli::Failure;
 use crate::evidence::Sources;
 use crate::gateway::{Inspection, Inspector};
@@ -56,6 +57,10 @@ impl Setup {
     ) -> Result<Self, Failure> {
         let own_rules = installed.as_ref().and_then(|installed| installed.rules.as_deref());
         let rules = RuleSet::load(args.rules.as_deref().or(own_rules))?;
+        // A file that a person checks by hand is read even where the kernel can't shut the reader in.
+        let workers = installed.as_ref().map(|installed| installed.documents.clone());
+        let workers =
+            workers.unwrap_or(workers::Options { sandbox_required: false, ..workers::Options::default() });
         let ids = UlidSource::new();
         let (mut organisation, directory) = match installed {
             Some(Installed { organisation, directory, .. }) if own.is_empty() => (organisation, directory),
@@ -77,6 +82,7 @@ impl Setup {
         protect(&mut organisation, mailboxes);
         let inspector = Inspector {
             sources: Sources { auth: sender_auth(args.auth), directory, history: Arc::new(NoHistory) },
+            documents: Arc::new(Workers::new(workers)),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
             blocking: Arc::new(Semaphore::new(1)),
         };

@@ -5,7 +5,7 @@ use crate::model::{PartKind, PaymentClaims, Place};
 use proptest::prelude::*;
 
 pub(super) fn claims(text: &str) -> PaymentClaims {
-    let place = Place { part: PartKind::Body, name: None, page: None, index: 0, hidden: false };
+    let place = Place::of(PartKind::Body, 0);
     let view = View::new(text, place);
     let mut claims = PaymentClaims::default();
     FINDERS.iter().for_each(|finder| finder.find(&view, &mut claims));

@@ -38,6 +38,10 @@ impl DocumentFormat for Disguised {
         marked || named(part, EXTENSIONS)
     }
 
+    fn wants_worker(&self, _part: &Part) -> bool {
+        true
+    }
+
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
         Opaque.read(part)
     }

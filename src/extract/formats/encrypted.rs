@@ -13,6 +13,11 @@ impl DocumentFormat for Encrypted {
         smime || rights || parent.is_some_and(|p| p.media_type == "multipart/encrypted")
     }
 
+    /// Opaque signed content is readable; which of the two it is only its octets say.
+    fn wants_worker(&self, part: &Part) -> bool {
+        part.media_type.ends_with("pkcs7-mime")
+    }
+
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
         // Opaque signed mail is readable by any client, only not by us.
         if part.parameter("smime-type").is_some_and(|kind| kind.eq_ignore_ascii_case("signed-data")) {

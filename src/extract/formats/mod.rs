@@ -1,10 +1,14 @@
 //! The document formats that are read in this process. One file a format, one line here.
 //!
-//! The first format that accepts a part reads it. Formats that need a reader of their own kind (PDF, Office, images
-//! with text) are accepted by [`opaque`] and reported as unread: "could not check" is an outcome, never "clean".
+//! The first format that accepts a part reads it. What needs a reader of its own kind (PDF, Office, archives, images)
+//! is left to `documents`, in a worker process; without one it is reported as unread: "could not check" is an outcome,
+//! never "clean".
 
-use crate::model::Part;
+use crate::model::{Part, PartContent};
 use std::borrow::Cow;
+
+pub(super) use plain_text::read_text;
+pub(super) use web_page::read_page;
 
 /// What a format got out of a part.
 #[derive(Debug, Default)]
@@ -30,6 +34,10 @@ pub(super) trait DocumentFormat: Sync {
     fn accepts(&self, part: &Part, parent: Option<&Part>) -> bool;
     /// Whether reading costs enough to count against `limits::MAX_DOCUMENTS`.
     fn opens(&self) -> bool {
+        false
+    }
+    /// Whether a reader of documents shall read it, in a worker process.
+    fn wants_worker(&self, _part: &Part) -> bool {
         false
     }
     /// Never fails, never blocks, linear in the content.
@@ -59,6 +67,15 @@ pub(super) fn of(part: &Part, parent: Option<&Part>) -> &'static dyn DocumentFor
     FORMATS.iter().copied().find(|format| format.accepts(part, parent)).unwrap_or(&opaque::Opaque)
 }
 
+/// The octets of a part for a reader of documents; text is handed on in UTF-8.
+pub(super) fn octets_of(part: &Part) -> &[u8] {
+    match &part.content {
+        PartContent::Binary(octets) => octets,
+        PartContent::Text(text) | PartContent::Html(text) => text.as_bytes(),
+        PartContent::Multipart | PartContent::AttachedMessage => &[],
+    }
+}
+
 /// Whether the file name ends in one of these extensions.
 fn named(part: &Part, extensions: &[&str]) -> bool {
     let extension = part.name.as_deref().and_then(|name| name.rsplit_once('.')).map(|(_, ext)| ext.trim());
@@ -78,7 +95,7 @@ fn is_generic(part: &Part) -> bool {
 }
 
 /// Octets as text: by byte order mark, else UTF-8, else windows-1252.
-fn octets_as_text(octets: &[u8]) -> Cow<'_, str> {
+pub(super) fn octets_as_text(octets: &[u8]) -> Cow<'_, str> {
     if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(octets) {
         return encoding.decode_without_bom_handling(octets.get(mark..).unwrap_or_default()).0;
     }
@@ -91,7 +108,7 @@ fn octets_as_text(octets: &[u8]) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ContentDisposition, PartContent, TransferEncoding};
+    use crate::model::{ContentDisposition, TransferEncoding};
 
     fn part(media_type: &str, name: &str, content: PartContent) -> Part {
         Part {

@@ -12,6 +12,10 @@ impl DocumentFormat for Opaque {
         true
     }
 
+    fn wants_worker(&self, _part: &Part) -> bool {
+        true
+    }
+
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
         match &part.content {
             PartContent::Binary(octets) if needs_password(octets) => Reading::unread("password"),

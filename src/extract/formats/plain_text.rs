@@ -1,7 +1,8 @@
 //! Plain text, and formats that are text: CSV, calendar, XML, JSON, reports about mail.
 
+use super::super::documents::is_invoice;
 use super::super::html;
-use super::{DocumentFormat, Reading, is_generic, named, octets_as_text};
+use super::{DocumentFormat, Reading, is_generic, named, octets_as_text, octets_of};
 use crate::model::{Part, PartContent};
 use std::borrow::Cow;
 
@@ -27,22 +28,32 @@ impl DocumentFormat for PlainText {
         true
     }
 
+    /// Electronic invoices have fields, and files inside.
+    fn wants_worker(&self, part: &Part) -> bool {
+        is_invoice(octets_of(part))
+    }
+
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
         let text = match &part.content {
             PartContent::Text(text) | PartContent::Html(text) => Cow::Borrowed(text.as_str()),
             PartContent::Binary(octets) => octets_as_text(octets),
             PartContent::Multipart | PartContent::AttachedMessage => Cow::Borrowed(""),
         };
-        let error = holds_uuencoded_file(&text).then_some("unsupported");
-        if part.media_type == "text/plain" || !text.contains("</") {
-            return Reading { visible: text, hidden: String::new(), error };
-        }
-        // Markup of some kind: the names of elements are labels ("<IBAN>"), and the text may be cut by them.
-        let read = html::read(&text);
-        let error = error.or(read.incomplete.then_some("limit"));
-        let hidden = read.not_shown();
-        Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, error }
+        read_text(text, part.media_type == "text/plain")
     }
+}
+
+/// Reads text; what is not `plain` may be markup.
+pub(in crate::extract) fn read_text(text: Cow<'_, str>, plain: bool) -> Reading<'_> {
+    let error = holds_uuencoded_file(&text).then_some("unsupported");
+    if plain || !text.contains("</") {
+        return Reading { visible: text, hidden: String::new(), error };
+    }
+    // Markup of some kind: the names of elements are labels ("<IBAN>"), and the text may be cut by them.
+    let read = html::read(&text);
+    let error = error.or(read.incomplete.then_some("limit"));
+    let hidden = read.not_shown();
+    Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, error }
 }
 
 /// Whether a file stands in the text as `uuencode` writes it, which some mail clients still show as an attachment.

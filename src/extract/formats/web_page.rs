@@ -19,13 +19,18 @@ impl DocumentFormat for WebPage {
     }
 
     fn read<'a>(&self, part: &'a Part) -> Reading<'a> {
-        let text = match &part.content {
-            PartContent::Html(text) | PartContent::Text(text) => html::read(text),
-            PartContent::Binary(octets) => html::read(&octets_as_text(octets)),
-            PartContent::Multipart | PartContent::AttachedMessage => return Reading::default(),
-        };
-        let error = text.incomplete.then_some("limit");
-        let hidden = text.not_shown();
-        Reading { visible: Cow::Owned(text.visible), hidden, error }
+        match &part.content {
+            PartContent::Html(text) | PartContent::Text(text) => read_page(text),
+            PartContent::Binary(octets) => read_page(&octets_as_text(octets)),
+            PartContent::Multipart | PartContent::AttachedMessage => Reading::default(),
+        }
     }
+}
+
+/// Reads HTML.
+pub(in crate::extract) fn read_page<'a>(page: &str) -> Reading<'a> {
+    let text = html::read(page);
+    let error = text.incomplete.then_some("limit");
+    let hidden = text.not_shown();
+    Reading { visible: Cow::Owned(text.visible), hidden, error }
 }

@@ -1,0 +1,100 @@
+//! Text and HTML files inside other documents, by the readers of mail bodies; and what nobody reads.
+
+use super::super::formats;
+use super::reading::Reading;
+use super::{File, Format};
+use crate::model::{SpanKind, Unread};
+use memchr::memmem;
+use std::borrow::Cow;
+
+/// Octets that are looked at to tell text from what is none.
+const HEAD: usize = 4_096;
+/// Names of kinds that are never plain text, whatever stands in them.
+const BINARY: &[&str] =
+    &["pdf", "zip", "docx", "docm", "xlsx", "xlsm", "xlsb", "pptx", "odt", "ods", "odp", "7z", "rar"];
+
+/// HTML.
+pub(super) struct WebPage;
+
+impl Format for WebPage {
+    fn media_type(&self) -> &'static str {
+        "text/html"
+    }
+
+    fn accepts(&self, file: &File<'_>) -> bool {
+        if !is_text(file) {
+            return false;
+        }
+        let head = formats::octets_as_text(file.head(HEAD)).to_ascii_lowercase();
+        let marked =
+            ["<html", "<!doctype html", "<body", "<table", "<meta"].iter().any(|mark| head.contains(mark));
+        marked || file.named(&["htm", "html", "shtml", "xhtml", "xht"])
+    }
+
+    fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
+        take(reading, &formats::read_page(&formats::octets_as_text(file.octets)));
+        complain_about_name(file, reading);
+    }
+}
+
+/// Plain text and formats that are text.
+pub(super) struct Plain;
+
+impl Format for Plain {
+    fn media_type(&self) -> &'static str {
+        "text/plain"
+    }
+
+    fn accepts(&self, file: &File<'_>) -> bool {
+        is_text(file)
+    }
+
+    fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
+        take(reading, &formats::read_text(formats::octets_as_text(file.octets), false));
+        complain_about_name(file, reading);
+    }
+}
+
+/// Anything else.
+pub(super) struct Opaque;
+
+impl Format for Opaque {
+    fn accepts(&self, _file: &File<'_>) -> bool {
+        true
+    }
+
+    fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
+        let locked = memmem::find(file.head(1_024), b"%PDF").is_some()
+            && memmem::find(file.octets, b"/Encrypt").is_some();
+        reading.gap(if locked { Unread::Password } else { Unread::Unsupported });
+    }
+}
+
+fn take(reading: &mut Reading<'_>, read: &formats::Reading<'_>) {
+    reading.say(SpanKind::Visible, None, &read.visible);
+    reading.say(SpanKind::Hidden, None, &read.hidden);
+    match read.error {
+        None => {}
+        Some("limit") => reading.gap(Unread::Limit),
+        Some(_) => reading.gap(Unread::Unsupported),
+    }
+}
+
+/// A "PDF" that is text is not what its reader will show.
+fn complain_about_name(file: &File<'_>, reading: &mut Reading<'_>) {
+    if file.named(BINARY) {
+        reading.gap(Unread::Damaged);
+    }
+}
+
+/// No zeros outside UTF-16, hardly any control characters, and no PDF.
+fn is_text(file: &File<'_>) -> bool {
+    let head = file.head(HEAD);
+    if memmem::find(head.get(..1_024).unwrap_or(head), b"%PDF-").is_some() {
+        return false;
+    }
+    let text: Cow<'_, str> = formats::octets_as_text(head);
+    let control =
+        text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{C}')).count();
+    control * 50 <= text.len().min(HEAD)
+}
