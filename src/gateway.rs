@@ -69,13 +69,17 @@ impl Inspector {
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
         let mut watch = Stopwatch::start();
 
-        let (message, claims) = self.read(mail, &mut watch).await;
+        let rules = self.rules.load_full();
+        let (message, mut claims) = self.read(mail, &mut watch).await;
+        if let Some(table) = rules.modulus() {
+            claims.check_uk_modulus(table);
+        }
         let evidence =
             evidence::gather(&self.sources, Arc::clone(organisation), mail, Arc::new(message), claims).await;
         watch.lap(|timings| &mut timings.gather);
         let facts = facts::establish(&evidence);
         let places = Places::of(&evidence.claims);
-        let mut verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        let mut verdict = rules.judge(&facts, &places, organisation.mode);
         if organisation.mode != Mode::Monitor && organisation.preferences.get("banner.verified") == "on" {
             verdict.show_verified();
         }

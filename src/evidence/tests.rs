@@ -39,6 +39,7 @@ fn account(number: u32) -> AccountClaim {
         valid: None,
         place: Place { part: PartKind::Body, name: None, page: None, index: 0, hidden: false },
         also_at: vec![],
+        disguised: false,
     }
 }
 

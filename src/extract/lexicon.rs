@@ -77,8 +77,41 @@ pub(super) struct Found {
     pub(super) family: &'static str,
     /// Phrase as in the lexicon.
     pub(super) phrase: &'static str,
-    start: usize,
+    /// A word such as "not" or "without" stands directly before it.
+    pub(super) negated: bool,
+    /// A word such as "your" stands directly before it: it is the other side's.
+    pub(super) yours: bool,
+    /// Offset in the folded text.
+    pub(super) start: usize,
     end: usize,
+}
+
+/// Words that take back what follows, folded, in the languages of the lexicons.
+const NEGATORS: &[&str] = &[
+    "not", "no", "never", "without", "isn", "aren", "don", "doesn", "won", "neither", "nor", "nicht", "kein", "keine",
+    "keinen", "keiner", "keines", "ohne", "nie", "niemals", "pas", "sans", "aucun", "aucune", "jamais", "sin", "ningun",
+    "ninguna", "nunca", "niet", "geen", "zonder", "nooit", "non", "senza", "nessun", "nessuna", "mai", "nao", "sem",
+    "nenhum", "nenhuma", "bez", "zadnej", "zadna", "nigdy",
+];
+/// Words of the other side's papers, folded.
+const YOURS: &[&str] = &[
+    "your", "ihre", "ihrer", "ihren", "ihrem", "ihr", "votre", "vos", "su", "sus", "vuestro", "vuestra", "uw", "jullie",
+    "vostro", "vostra", "vs", "suo", "sua", "seu", "vosso", "vossa", "wasz", "wasza", "waszej", "panstwa", "twoj",
+];
+/// Words before a phrase in which a negator counts.
+const REACH_OF_NOT: usize = 3;
+
+/// Whether the words before `start` in the same sentence take the phrase back, and whether they make it the other
+/// side's.
+fn words_before(folded: &str, start: usize) -> (bool, bool) {
+    let from = super::floor(folded, start.saturating_sub(40));
+    let before = folded.get(from..start).unwrap_or_default();
+    let sentence = before.rsplit(" . ").next().unwrap_or(before);
+    // A number ends the reach: "order no 4711" says nothing of what follows.
+    let words = || sentence.split_ascii_whitespace().rev().take(REACH_OF_NOT);
+    let negated = words().take_while(|word| !word.bytes().any(|b| b.is_ascii_digit())).any(|w| NEGATORS.contains(&w));
+    let yours = words().take(2).any(|word| YOURS.contains(&word));
+    (negated, yours)
 }
 
 /// Every phrase in a text, each once, in order of appearance. The cost is linear in the text.
@@ -100,7 +133,8 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
         if phrase.family == "bank_change_negated" {
             negated.push((hit.start(), end));
         }
-        found.push(Found { family: &phrase.family, phrase: &phrase.text, start: hit.start(), end });
+        let (negated, yours) = words_before(&folded, hit.start());
+        found.push(Found { family: &phrase.family, phrase: &phrase.text, negated, yours, start: hit.start(), end });
     }
     // Pieces begin and end with the space between words: touching is not overlapping.
     negated.sort_unstable();

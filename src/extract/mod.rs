@@ -10,11 +10,12 @@ mod formats;
 mod html;
 mod lexicon;
 mod normalise;
+mod quote;
 
 #[cfg(test)]
 mod tests;
 
-pub use category::category;
+use category::{Signs, Zone};
 
 use crate::limits::{MAX_DOCUMENTS, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
@@ -29,25 +30,33 @@ use crate::model::{
 /// `limits::TEXT_PER_MESSAGE` per message.
 #[must_use]
 pub fn payment_claims(message: &Message) -> PaymentClaims {
-    let mut reader = Reader { claims: PaymentClaims::default(), budget: TEXT_PER_MESSAGE, opened: 0 };
+    let mut reader = Reader {
+        claims: PaymentClaims::default(),
+        signs: Signs::default(),
+        budget: TEXT_PER_MESSAGE,
+        opened: 0,
+    };
     reader.claims.unchecked.clone_from(&message.gaps);
     let subject = Place { part: PartKind::Body, name: None, page: None, index: 0, hidden: false };
-    reader.text(&message.subject, subject);
+    reader.text(&message.subject, subject, Some(Zone::Subject));
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
-    let mut claims = reader.claims;
-    claims.category = category::category(&claims, message);
+    let Reader { mut claims, signs, .. } = reader;
+    (claims.category, claims.category_because) = category::category(&signs, &claims);
     claims
 }
 
 /// Builds the word tables now: at start, so that the first message does not wait for them.
 pub fn prepare() {
     lexicon::prepare();
+    fields::labels::prepare();
 }
 
 struct Reader {
     claims: PaymentClaims,
+    /// What speaks for which category.
+    signs: Signs,
     /// Octets of text that may still be analysed.
     budget: usize,
     /// Attachments whose content was opened.
@@ -67,7 +76,7 @@ impl Reader {
                 hidden: false,
             };
             // What a client shows beside its paper clip is read by people too.
-            self.text(shown, place);
+            self.text(shown, place, Some(Zone::FileName));
         }
         let mut error = match &part.content {
             PartContent::Multipart => return,
@@ -113,13 +122,15 @@ impl Reader {
         };
         let shown = (kind == PartKind::Attachment).then(|| name.to_owned());
         let place = |hidden| Place { part: kind, name: shown.clone(), page: None, index, hidden };
-        let visible = self.text(&reading.visible, place(false));
-        let hidden = self.text(&reading.hidden, place(true));
+        let zone = if kind == PartKind::Attachment { Zone::Document } else { Zone::Written };
+        let visible = self.text(&reading.visible, place(false), Some(zone));
+        let hidden = self.text(&reading.hidden, place(true), None);
+        fields::read_links(&reading.links, &place(false), &mut self.claims);
         visible && hidden
     }
 
-    /// Runs all finders over one text; false when a limit cut it.
-    fn text(&mut self, text: &str, place: Place) -> bool {
+    /// Runs all finders over one text; false when a limit cut it. Without a zone it says nothing about the category.
+    fn text(&mut self, text: &str, place: Place, zone: Option<Zone>) -> bool {
         if text.trim().is_empty() {
             return true;
         }
@@ -128,19 +139,32 @@ impl Reader {
         let cut = cut(text, allowed);
         self.budget -= cut.len().min(self.budget);
         let view = fields::View::new(&cut, place);
-        for finder in fields::FINDERS {
-            finder.find(&view, &mut self.claims);
+        fields::read(&cut, &view, &mut self.claims);
+        match zone {
+            Some(Zone::Written) => {
+                let (written, quoted) = quote::split(&view.text);
+                self.phrases(&written, &view.place, Some(Zone::Written));
+                self.phrases(&quoted, &view.place, Some(Zone::Quoted));
+            }
+            zone => self.phrases(&view.text, &view.place, zone),
         }
-        for found in lexicon::scan(&view.text) {
+        complete && !view.is_truncated()
+    }
+
+    fn phrases(&mut self, text: &str, place: &Place, zone: Option<Zone>) {
+        let found = lexicon::scan(text);
+        if let Some(zone) = zone {
+            self.signs.note(&found, zone);
+        }
+        for found in found {
             let value = (found.family.to_owned(), found.phrase.to_owned());
             // A phrase that the recipient sees is worth more than the same one hidden.
             match self.claims.phrases.iter_mut().find(|p| p.value == value) {
-                Some(known) if known.place.hidden && !view.place.hidden => known.place = view.place.clone(),
+                Some(known) if known.place.hidden && !place.hidden => known.place = place.clone(),
                 Some(_) => {}
-                None => self.claims.phrases.push(Sourced { value, place: view.place.clone() }),
+                None => self.claims.phrases.push(Sourced { value, place: place.clone() }),
             }
         }
-        complete && !view.is_truncated()
     }
 
     fn unchecked(&mut self, what: &str, why: &str) {

@@ -35,13 +35,14 @@ impl DocumentFormat for PlainText {
         };
         let error = holds_uuencoded_file(&text).then_some("unsupported");
         if part.media_type == "text/plain" || !text.contains("</") {
-            return Reading { visible: text, hidden: String::new(), error };
+            return Reading { visible: text, hidden: String::new(), links: String::new(), error };
         }
         // Markup of some kind: the names of elements are labels ("<IBAN>"), and the text may be cut by them.
         let read = html::read(&text);
         let error = error.or(read.incomplete.then_some("limit"));
         let hidden = read.not_shown();
-        Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, error }
+        // Links stand in the text itself, too.
+        Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, links: String::new(), error }
     }
 }
 

@@ -26,6 +26,6 @@ impl DocumentFormat for WebPage {
         };
         let error = text.incomplete.then_some("limit");
         let hidden = text.not_shown();
-        Reading { visible: Cow::Owned(text.visible), hidden, error }
+        Reading { visible: Cow::Owned(text.visible), hidden, links: text.links, error }
     }
 }
