@@ -9,6 +9,9 @@ const REACH: usize = 48;
 /// Groups in which one is written (`NWBK GB 2L XXX`).
 const MAX_GROUPS: usize = 4;
 
+/// Words that may stand between the label and the code.
+const FILLERS: &[&str] = &["code", "swift", "bic", "no", "number", "address", "is", "of", "the", "bank", "der"];
+
 /// Finds BICs.
 pub(super) struct Bic;
 
@@ -31,13 +34,13 @@ fn after(view: &View, hit: &Hit) -> Option<String> {
     let window = view.after(hit.end, REACH);
     let words: Vec<&str> =
         window.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).take(8).collect();
-    // "BIC / SWIFT code: …": a few words may stand between.
-    (0..words.len().min(4)).find_map(|at| {
-        let mut joined = String::new();
-        words.get(at..)?.iter().take(MAX_GROUPS).find_map(|word| {
-            joined.push_str(word);
-            is_bic(&joined).then(|| joined.to_ascii_uppercase())
-        })
+    // "BIC / SWIFT code: …": such words may stand between, and no others.
+    let filler = |word: &&&str| FILLERS.iter().any(|filler| filler.eq_ignore_ascii_case(word));
+    let fillers = words.iter().take_while(filler).count();
+    let mut joined = String::new();
+    words.get(fillers..)?.iter().take(MAX_GROUPS).find_map(|word| {
+        joined.push_str(word);
+        is_bic(&joined).then(|| joined.to_ascii_uppercase())
     })
 }
 

@@ -190,4 +190,6 @@ fn add_once(to: &mut Vec<String>, value: String) {
 }
 
 #[cfg(test)]
+mod more_tests;
+#[cfg(test)]
 mod tests;
