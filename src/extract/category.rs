@@ -6,6 +6,7 @@
 //! refers to a paper of the other side ("your purchase order 4711").
 
 use super::lexicon;
+use crate::limits::MAX_PHRASES;
 use crate::model::{Category, PaymentClaims};
 use std::collections::BTreeSet;
 
@@ -49,7 +50,7 @@ impl Zone {
 /// Octets of a document's folded text that count as its heading.
 const HEADING: usize = 160;
 /// Different phrases of one family that count in one place.
-const MAX_PHRASES: usize = 2;
+const MAX_OF_ONE: usize = 2;
 /// Reasons that are told.
 const MAX_REASONS: usize = 6;
 /// Different invoice numbers that make a list of them.
@@ -72,9 +73,9 @@ const SCALE: &[(&str, Category, u32)] = &[
 /// The signs of one message, as they are met.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
-    seen: BTreeSet<(&'static str, Zone, &'static str)>,
+    seen: BTreeSet<(&'static str, Zone, String)>,
     /// The same, referring to a paper of the other side.
-    theirs: BTreeSet<(&'static str, Zone, &'static str)>,
+    theirs: BTreeSet<(&'static str, Zone, String)>,
 }
 
 impl Signs {
@@ -82,9 +83,11 @@ impl Signs {
     pub(super) fn note(&mut self, found: &[lexicon::Found], zone: Zone) {
         for phrase in found.iter().filter(|phrase| !phrase.negated) {
             let zone = if zone == Zone::Document && phrase.start < HEADING { Zone::Heading } else { zone };
-            // Bounded by the number of phrases in the lexicons.
+            if self.seen.len() + self.theirs.len() >= MAX_PHRASES {
+                return;
+            }
             let signs = if phrase.yours { &mut self.theirs } else { &mut self.seen };
-            signs.insert((phrase.family, zone, phrase.phrase));
+            signs.insert((phrase.family, zone, phrase.phrase.clone()));
         }
     }
 
@@ -98,7 +101,7 @@ impl Signs {
                 counted = if last == Some(*zone) { counted + 1 } else { 1 };
                 last = Some(*zone);
                 // What heads the message is said once; repeating it there adds nothing.
-                let most = if *zone <= Zone::Heading { 1 } else { MAX_PHRASES };
+                let most = if *zone <= Zone::Heading { 1 } else { MAX_OF_ONE };
                 let points = weight * zone.weight() / divisor;
                 if counted <= most && points > 0 {
                     reasons.push((points, format!("{}: {phrase}", zone.name())));

@@ -17,7 +17,7 @@ mod tests;
 
 use category::{Signs, Zone};
 
-use crate::limits::{MAX_DOCUMENTS, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
+use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
     ContentDisposition, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims, Place,
     Sourced,
@@ -157,13 +157,22 @@ impl Reader {
             self.signs.note(&found, zone);
         }
         for found in found {
-            let value = (found.family.to_owned(), found.phrase.to_owned());
+            self.phrase((found.family.to_owned(), found.phrase), place);
+        }
+    }
+
+    fn phrase(&mut self, value: (String, String), place: &Place) {
+        let phrases = &mut self.claims.phrases;
+        if let Some(known) = phrases.iter_mut().find(|known| known.value == value) {
             // A phrase that the recipient sees is worth more than the same one hidden.
-            match self.claims.phrases.iter_mut().find(|p| p.value == value) {
-                Some(known) if known.place.hidden && !place.hidden => known.place = place.clone(),
-                Some(_) => {}
-                None => self.claims.phrases.push(Sourced { value, place: place.clone() }),
+            if known.place.hidden && !place.hidden {
+                known.place = place.clone();
             }
+            return;
+        }
+        // Beyond the limit only which families there are still matters.
+        if phrases.len() < MAX_PHRASES || !phrases.iter().any(|known| known.value.0 == value.0) {
+            phrases.push(Sourced { value, place: place.clone() });
         }
     }
 

@@ -234,7 +234,10 @@ pub(super) fn fold(text: &str) -> String {
                     }),
                 },
             }
-        } else if matches!(c, '.' | '!' | '?' | ';') && chars.peek().is_none_or(|n| n.is_whitespace()) {
+        } else if matches!(c, '.' | '!' | '?' | ';')
+            && chars.peek().is_none_or(|n| n.is_whitespace())
+            && !(c == '.' && ends_in_ordinal(&out))
+        {
             if !out.ends_with(". ") {
                 out.push_str(if out.ends_with(' ') { ". " } else { " . " });
             }
@@ -246,6 +249,12 @@ pub(super) fn fold(text: &str) -> String {
         out.push(' ');
     }
     out
+}
+
+/// Whether a text ends in a number of one or two digits: with a full stop an ordinal ("zum 1. Dezember").
+fn ends_in_ordinal(text: &str) -> bool {
+    let digits = text.bytes().rev().take(3).take_while(u8::is_ascii_digit).count();
+    (1..=2).contains(&digits) && text.as_bytes().iter().rev().nth(digits) == Some(&b' ')
 }
 
 #[cfg(test)]
@@ -285,6 +294,7 @@ mod tests {
         for (text, expected) in [
             ("Our  Bank-Details\nhave CHANGED.", " our bank details have changed . "),
             ("coordonnées", " coordonnees "),
+            ("zum 1. Dezember 2024. Ende", " zum 1 dezember 2024 . ende "),
             ("Große Änderung", " grosse anderung "),
             ("e\u{301}te\u{301}", " ete "),
             ("bаnk", " bank "),
