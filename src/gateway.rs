@@ -72,16 +72,20 @@ impl Inspector {
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
         let mut watch = Stopwatch::start();
 
+        let rules = self.rules.load_full();
         let message = self.parse(mail).await;
         watch.lap(|timings| &mut timings.parse);
         let documents = self.read_documents(&message).await;
-        let claims = self.extract(mail, &message, documents).await;
+        let mut claims = self.extract(mail, &message, documents).await;
+        if let Some(table) = rules.modulus() {
+            claims.check_uk_modulus(table);
+        }
         watch.lap(|timings| &mut timings.extract);
         let evidence = evidence::gather(&self.sources, Arc::clone(organisation), mail, message, claims).await;
         watch.lap(|timings| &mut timings.gather);
         let facts = facts::establish(&evidence);
         let places = Places::of(&evidence.claims);
-        let mut verdict = self.rules.load().judge(&facts, &places, organisation.mode);
+        let mut verdict = rules.judge(&facts, &places, organisation.mode);
         if organisation.mode != Mode::Monitor && organisation.preferences.get("banner.verified") == "on" {
             verdict.show_verified();
         }

@@ -119,6 +119,12 @@ pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
+/// Different phrases reported of one message; beyond it only families that were not seen before.
+pub const MAX_PHRASES: usize = 200;
+/// Links, and words that may be an address of a crypto currency, that are looked at in one text.
+pub const MAX_LINKS: usize = 5_000;
+/// Octets of the targets of links that are looked at in one page of HTML.
+pub const MAX_LINK_TEXT: usize = 256 * 1_024;
 /// Different amounts, invoice numbers or registration numbers reported of one message, each kind.
 pub const MAX_CLAIMED_VALUES: usize = 100;
 /// Keys of one directory query.

@@ -39,6 +39,7 @@ fn account(number: u32) -> AccountClaim {
         valid: None,
         place: Place::of(PartKind::Body, 0),
         also_at: vec![],
+        disguised: false,
     }
 }
 

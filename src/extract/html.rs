@@ -8,7 +8,7 @@ mod entities;
 mod style;
 
 use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
-use crate::limits::{HTML_MEMORY, MAX_HTML};
+use crate::limits::{HTML_MEMORY, MAX_HTML, MAX_LINK_TEXT};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
 use lol_html::{
     DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings,
@@ -25,6 +25,8 @@ pub(super) struct HtmlText {
     pub(super) visible: String,
     /// What it does not show: hidden elements, conditional comments.
     pub(super) hidden: String,
+    /// Where its links lead, one a line, up to `limits::MAX_LINK_TEXT` octets.
+    pub(super) links: String,
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
@@ -160,6 +162,13 @@ impl Reader {
             if shown == Shown::No && self.out.hidden.chars().next_back().is_some_and(|c| !c.is_whitespace()) {
                 self.out.hidden.push('\n');
             }
+        }
+        if matches!(tag.as_str(), "a" | "area")
+            && let Some(target) = element.get_attribute("href")
+            && self.out.links.len() + target.len() < MAX_LINK_TEXT
+        {
+            self.out.links.push_str(&entities::decode(&target));
+            self.out.links.push('\n');
         }
         let attribute = match tag.as_str() {
             "input" | "button" => element.get_attribute("value"),

@@ -11,13 +11,14 @@ mod formats;
 mod html;
 mod lexicon;
 mod normalise;
+mod quote;
 
 #[cfg(test)]
 mod tests;
 
-pub use category::category;
+use category::{Signs, Zone};
 
-use crate::limits::{MAX_DOCUMENTS, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
+use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
     ContentDisposition, Document, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims,
     Place, Sourced, SpanKind, Unread,
@@ -80,26 +81,34 @@ fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut usi
 /// `limits::TEXT_PER_MESSAGE` per message. `documents` is what became of the [`wanted`] parts.
 #[must_use]
 pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims {
-    let mut reader =
-        Reader { claims: PaymentClaims::default(), documents, budget: TEXT_PER_MESSAGE, opened: 0 };
+    let mut reader = Reader {
+        claims: PaymentClaims::default(),
+        signs: Signs::default(),
+        documents,
+        budget: TEXT_PER_MESSAGE,
+        opened: 0,
+    };
     reader.claims.unchecked.clone_from(&message.gaps);
-    reader.text(&message.subject, Place::of(PartKind::Body, 0));
+    reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
-    let mut claims = reader.claims;
-    claims.category = category::category(&claims, message);
+    let Reader { mut claims, signs, .. } = reader;
+    (claims.category, claims.category_because) = category::category(&signs, &claims);
     claims
 }
 
 /// Builds the word tables now: at start, so that the first message does not wait for them.
 pub fn prepare() {
     lexicon::prepare();
+    fields::labels::prepare();
 }
 
 struct Reader<'d> {
     claims: PaymentClaims,
     documents: &'d Documents,
+    /// What speaks for which category.
+    signs: Signs,
     /// Octets of text that may still be analysed.
     budget: usize,
     /// Attachments whose content was opened.
@@ -112,7 +121,7 @@ impl Reader<'_> {
         let body = is_body(part);
         if let Some(shown) = &part.name {
             // What a client shows beside its paper clip is read by people too.
-            self.text(shown, attached(index, &name));
+            self.text(shown, attached(index, &name), Some(Zone::FileName));
         }
         let mut error = match &part.content {
             PartContent::Multipart => return,
@@ -164,8 +173,10 @@ impl Reader<'_> {
         };
         let shown = (kind == PartKind::Attachment).then(|| name.to_owned());
         let place = |hidden| Place { name: shown.clone(), hidden, ..Place::of(kind, index) };
-        let visible = self.text(&reading.visible, place(false));
-        let hidden = self.text(&reading.hidden, place(true));
+        let zone = if kind == PartKind::Attachment { Zone::Document } else { Zone::Written };
+        let visible = self.text(&reading.visible, place(false), Some(zone));
+        let hidden = self.text(&reading.hidden, place(true), None);
+        fields::read_links(&reading.links, &place(false), &mut self.claims);
         visible && hidden
     }
 
@@ -177,7 +188,7 @@ impl Reader<'_> {
             let name = if inside { format!("{name}/{}", file.path) } else { name.to_owned() };
             let place = attached(index, &name);
             if inside {
-                self.text(&file.path, place.clone());
+                self.text(&file.path, place.clone(), Some(Zone::FileName));
             }
             let mut gaps = file.gaps.clone();
             if !inside && message.gaps.iter().any(|gap| gap.what == name) && gaps.is_empty() {
@@ -185,7 +196,8 @@ impl Reader<'_> {
                 gaps.push(Unread::Damaged);
             }
             for span in &file.spans {
-                if !self.text(&span.text, place.clone().within(span.kind, span.page))
+                let zone = (span.kind != SpanKind::Hidden).then_some(Zone::Document);
+                if !self.text(&span.text, place.clone().within(span.kind, span.page), zone)
                     && !gaps.contains(&Unread::Limit)
                 {
                     gaps.push(Unread::Limit);
@@ -204,8 +216,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Runs all finders over one text; false when a limit cut it.
-    fn text(&mut self, text: &str, place: Place) -> bool {
+    /// Runs all finders over one text; false when a limit cut it. Without a zone it says nothing about the category.
+    fn text(&mut self, text: &str, place: Place, zone: Option<Zone>) -> bool {
         if text.trim().is_empty() {
             return true;
         }
@@ -214,19 +226,41 @@ impl Reader<'_> {
         let cut = cut(text, allowed);
         self.budget -= cut.len().min(self.budget);
         let view = fields::View::new(&cut, place);
-        for finder in fields::FINDERS {
-            finder.find(&view, &mut self.claims);
-        }
-        for found in lexicon::scan(&view.text) {
-            let value = (found.family.to_owned(), found.phrase.to_owned());
-            // A phrase that the recipient sees is worth more than the same one hidden.
-            match self.claims.phrases.iter_mut().find(|p| p.value == value) {
-                Some(known) if known.place.hidden && !view.place.hidden => known.place = view.place.clone(),
-                Some(_) => {}
-                None => self.claims.phrases.push(Sourced { value, place: view.place.clone() }),
+        fields::read(&cut, &view, &mut self.claims);
+        match zone {
+            Some(Zone::Written) => {
+                let (written, quoted) = quote::split(&view.text);
+                self.phrases(&written, &view.place, Some(Zone::Written));
+                self.phrases(&quoted, &view.place, Some(Zone::Quoted));
             }
+            zone => self.phrases(&view.text, &view.place, zone),
         }
         complete && !view.is_truncated()
+    }
+
+    fn phrases(&mut self, text: &str, place: &Place, zone: Option<Zone>) {
+        let found = lexicon::scan(text);
+        if let Some(zone) = zone {
+            self.signs.note(&found, zone);
+        }
+        for found in found {
+            self.phrase((found.family.to_owned(), found.phrase), place);
+        }
+    }
+
+    fn phrase(&mut self, value: (String, String), place: &Place) {
+        let phrases = &mut self.claims.phrases;
+        if let Some(known) = phrases.iter_mut().find(|known| known.value == value) {
+            // A phrase that the recipient sees is worth more than the same one hidden.
+            if known.place.hidden && !place.hidden {
+                known.place = place.clone();
+            }
+            return;
+        }
+        // Beyond the limit only which families there are still matters.
+        if phrases.len() < MAX_PHRASES || !phrases.iter().any(|known| known.value.0 == value.0) {
+            phrases.push(Sourced { value, place: place.clone() });
+        }
     }
 
     fn unchecked(&mut self, what: &str, why: &str) {

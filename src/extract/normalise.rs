@@ -22,11 +22,17 @@ const ZEROS: &[u32] = &[
     0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1FBF0,
 ];
 
-/// The searchable form of a text.
+/// The searchable form of a text: [`legible`] without URLs.
+#[cfg(test)]
+fn normalise(text: &str) -> String {
+    cut_urls(&legible(text)).into_owned()
+}
+
+/// A text without tricks: plain digits and dashes, single separators, no invisible characters.
 ///
 /// Runs of white space become one character: a line feed if the run had one, else a tab, else a space, so that the
 /// structure of lines and table cells survives.
-pub(super) fn normalise(text: &str) -> String {
+pub(super) fn legible(text: &str) -> String {
     let text = visual_order(text);
     let mut out = String::with_capacity(text.len());
     let mut gap: Option<char> = None;
@@ -42,7 +48,10 @@ pub(super) fn normalise(text: &str) -> String {
         out.extend(gap.take());
         out.push(c);
     }
-    cut_urls(&one_script(&out)).into_owned()
+    match one_script(&out) {
+        Cow::Owned(text) => text,
+        Cow::Borrowed(_) => out,
+    }
 }
 
 /// Text in the order in which it is shown: from a right-to-left override to its end or the end of the line, characters
@@ -137,7 +146,7 @@ fn letter(place: u32) -> Option<char> {
 
 /// Replaces every URL by [`CUT`]: its digits are no account, its letters no word. Only pieces that have the form of an
 /// IBAN stay (`payto://iban/DE…`). What has no host with a dot is no URL but text with a few odd characters.
-fn cut_urls(text: &str) -> Cow<'_, str> {
+pub(super) fn cut_urls(text: &str) -> Cow<'_, str> {
     let mut out: Option<String> = None;
     let mut done = 0;
     for at in memchr::memmem::find_iter(text.as_bytes(), "://") {
@@ -173,6 +182,11 @@ fn cut_urls(text: &str) -> Cow<'_, str> {
             Cow::Owned(out)
         }
     }
+}
+
+/// What people put between the groups of a number, and what separates lines and cells.
+pub(super) fn is_separator(c: char) -> bool {
+    c.is_whitespace() || c.is_ascii_punctuation() || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2022}' | '\u{b7}')
 }
 
 /// Whether a text begins with the host of a URL: a name with a dot, or one of the few without.
@@ -220,7 +234,10 @@ pub(super) fn fold(text: &str) -> String {
                     }),
                 },
             }
-        } else if matches!(c, '.' | '!' | '?' | ';') && chars.peek().is_none_or(|n| n.is_whitespace()) {
+        } else if matches!(c, '.' | '!' | '?' | ';')
+            && chars.peek().is_none_or(|n| n.is_whitespace())
+            && !(c == '.' && ends_in_ordinal(&out))
+        {
             if !out.ends_with(". ") {
                 out.push_str(if out.ends_with(' ') { ". " } else { " . " });
             }
@@ -232,6 +249,12 @@ pub(super) fn fold(text: &str) -> String {
         out.push(' ');
     }
     out
+}
+
+/// Whether a text ends in a number of one or two digits: with a full stop an ordinal ("zum 1. Dezember").
+fn ends_in_ordinal(text: &str) -> bool {
+    let digits = text.bytes().rev().take(3).take_while(u8::is_ascii_digit).count();
+    (1..=2).contains(&digits) && text.as_bytes().iter().rev().nth(digits) == Some(&b' ')
 }
 
 #[cfg(test)]
@@ -271,6 +294,7 @@ mod tests {
         for (text, expected) in [
             ("Our  Bank-Details\nhave CHANGED.", " our bank details have changed . "),
             ("coordonnées", " coordonnees "),
+            ("zum 1. Dezember 2024. Ende", " zum 1 dezember 2024 . ende "),
             ("Große Änderung", " grosse anderung "),
             ("e\u{301}te\u{301}", " ete "),
             ("bаnk", " bank "),

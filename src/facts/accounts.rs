@@ -6,6 +6,7 @@
 //! identified supplier there is no record to compare with: `unknown`, except that an account of supplier A in a mail
 //! that claims to be B is `other_supplier`. Check digits play no part: equal to the record is equal.
 
+use super::methods;
 use super::supplier::Suppliers;
 use crate::model::{
     AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer,
@@ -39,6 +40,7 @@ fn fact(
         new_payee: available && !on_record,
         seen_before: false,
         hidden: places(claim).all(|place| place.hidden),
+        disguised: claim.disguised,
         part: part_name(claim.place.part).to_owned(),
         name: claim.place.name.clone().unwrap_or_default(),
         masked: claim.account.masked(),
@@ -93,7 +95,7 @@ fn part_name(part: PartKind) -> &'static str {
 }
 
 /// How the accounts of one message fit together. Own accounts are left out: a mail may well quote the payer's.
-pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact]) -> ClaimFacts {
+pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &Suppliers) -> ClaimFacts {
     let foreign: Vec<&AccountClaim> = claims
         .accounts
         .iter()
@@ -105,6 +107,9 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact]) -> ClaimFact
     ClaimFacts {
         body_document_conflict: body_document_conflict(&foreign),
         hidden_conflict: foreign.iter().any(hidden) && !foreign.iter().all(hidden),
+        bic_conflict: methods::bic_conflict(claims),
+        payee_differs: methods::payee_differs(claims, suppliers),
+        tax_number_invalid: claims.tax_number_invalid,
         accounts: count(claims.accounts.len()),
         amounts: count(claims.amounts.len()),
         invoice_numbers: count(claims.invoice_numbers.len()),

@@ -15,6 +15,7 @@ pub(super) fn mail(evidence: &Evidence) -> MailFacts {
     let (signed, encrypted) = protection(message);
     MailFacts {
         category: evidence.claims.category,
+        category_because: evidence.claims.category_because.clone(),
         has_payment_content: has_payment_content(&evidence.claims),
         null_sender: evidence.reverse_path.0.is_none(),
         list: has_field(&["List-Id", "List-Unsubscribe", "List-Post"]),
@@ -36,6 +37,7 @@ fn has_payment_content(claims: &PaymentClaims) -> bool {
     let by_phrase = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
     by_category
         || !claims.accounts.is_empty()
+        || !claims.methods.is_empty()
         || !claims.invoice_numbers.is_empty()
         || by_phrase("bank_change")
         || by_phrase("payment_request")

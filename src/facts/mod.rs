@@ -11,6 +11,7 @@ mod history;
 mod identity;
 mod lookalike;
 mod mail;
+mod methods;
 mod skeleton;
 mod supplier;
 
@@ -37,7 +38,8 @@ pub fn establish(evidence: &Evidence) -> Facts {
     Facts {
         history,
         conversation: conversation::conversation(evidence, &senders, answer),
-        claims: accounts::claims(&evidence.claims, &accounts),
+        claims: accounts::claims(&evidence.claims, &accounts, &suppliers),
+        payment_methods: methods::methods(&evidence.claims, &suppliers, &senders),
         mail: mail::mail(evidence),
         phrases: mail::phrases(&evidence.claims),
         sender: identity::sender(evidence, &senders),

@@ -29,6 +29,7 @@ fn claim(canonical: &str, part: PartKind, hidden: bool) -> AccountClaim {
         valid: Some(true),
         place: place(part, hidden),
         also_at: vec![],
+        disguised: false,
     }
 }
 

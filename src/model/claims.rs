@@ -1,5 +1,7 @@
 //! What a message says about money, each statement with the place where it stood.
 
+use super::account_check::CheckDigits;
+use super::uk_modulus::ModulusTable;
 use super::{Account, Category, Gap, Scheme, SpanKind};
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +99,9 @@ pub struct AccountClaim {
     pub place: Place,
     /// Every further place.
     pub also_at: Vec<Place>,
+    /// It was written so that programs miss it: invisible characters inside, letters of another script, circled
+    /// digits, an `O` for a zero.
+    pub disguised: bool,
 }
 
 impl AccountClaim {
@@ -104,6 +109,68 @@ impl AccountClaim {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.account.scheme()
+    }
+}
+
+/// A way to be paid other than by a bank account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MethodKind {
+    /// Biller code and reference of Australia's BPAY.
+    Bpay,
+    /// Australia's `PayID`: a mail address, a phone number or an ABN that stands for an account.
+    PayId,
+    /// India's UPI: `name@bank`.
+    Upi,
+    /// The address of a crypto currency.
+    Crypto,
+    /// A page on which to pay.
+    Link,
+}
+
+impl MethodKind {
+    /// The name in JSON and rules.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bpay => "bpay",
+            Self::PayId => "payid",
+            Self::Upi => "upi",
+            Self::Crypto => "crypto",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// A way to be paid that the message names. `Debug` does not show where the money would go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MethodClaim {
+    /// What kind.
+    pub kind: MethodKind,
+    /// The service or currency: `paypal`, `stripe`, `bitcoin` …
+    pub provider: &'static str,
+    /// Who is paid there: biller and reference, address, name in a link. For comparing and `--reveal` only.
+    pub value: String,
+    /// Whether its own checksum holds; `None` where it has none that we can check.
+    pub valid: Option<bool>,
+    /// Anybody can open such a place for themselves: no bank and no processor checked who is behind it.
+    pub personal: bool,
+    /// First place where it was seen.
+    pub place: Place,
+}
+
+impl MethodClaim {
+    /// Dots and the last four characters.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let hidden = self.value.chars().count().saturating_sub(4);
+        format!("••••{}", self.value.chars().skip(hidden).collect::<String>())
+    }
+}
+
+impl std::fmt::Debug for MethodClaim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MethodClaim({} {} {})", self.kind.as_str(), self.provider, self.masked())
     }
 }
 
@@ -148,8 +215,20 @@ pub type Unchecked = Gap;
 pub struct PaymentClaims {
     /// What kind of business mail this is, by its words and documents.
     pub category: Category,
+    /// What decided that, strongest first: where it stood, the phrase or structure, and its points.
+    pub category_because: Vec<String>,
     /// Accounts, each once, in order of appearance.
     pub accounts: Vec<AccountClaim>,
+    /// Ways to be paid other than by a bank account, each once.
+    pub methods: Vec<MethodClaim>,
+    /// BICs that a label announces.
+    pub bics: Vec<Sourced<String>>,
+    /// In whose name the account is said to be held.
+    pub payees: Vec<String>,
+    /// What the payer is to write beside the payment.
+    pub references: Vec<String>,
+    /// Phone numbers: `+` and digits, or the digits of a national number.
+    pub phones: Vec<String>,
     /// Amounts with currency, each once.
     pub amounts: Vec<Money>,
     /// Invoice numbers as written.
@@ -158,6 +237,8 @@ pub struct PaymentClaims {
     pub due_date: Option<String>,
     /// Tax numbers (VAT …) in canonical form (`GB980780684`).
     pub tax_numbers: Vec<String>,
+    /// A tax number stands there whose own check digits are wrong.
+    pub tax_number_invalid: bool,
     /// Company registration numbers in canonical form.
     pub company_numbers: Vec<String>,
     /// Lexicon families that matched (`bank_change`, `urgency`, `invoice`, `remittance` …) with the phrase.
@@ -166,4 +247,19 @@ pub struct PaymentClaims {
     pub documents: Vec<DocumentReport>,
     /// What could not be read.
     pub unchecked: Vec<Unchecked>,
+}
+
+impl PaymentClaims {
+    /// Takes up what a table of modulus checks says of the UK accounts. A GB IBAN is checked by its sort code and
+    /// number too; its own check digits stay the stronger witness, so it is never made invalid.
+    pub fn check_uk_modulus(&mut self, table: &ModulusTable) {
+        for claim in self.accounts.iter_mut().filter(|claim| claim.account.scheme() == Scheme::Uk) {
+            let Some((sort_code, number)) = claim.account.reveal().split_at_checked(6) else { continue };
+            claim.valid = match table.check(sort_code, number) {
+                CheckDigits::Passed => Some(true),
+                CheckDigits::Failed => Some(false),
+                CheckDigits::None => None,
+            };
+        }
+    }
 }

@@ -6,7 +6,8 @@
 //! the message, so that a changed rule set can be replayed over past traffic.
 
 use super::facts_past::{ConversationFacts, HistoryFacts};
-use super::{AccountStatus, AuthMethod, Category, MatchedBy, PaymentClaims, Place, Scheme};
+use super::facts_payment::{AccountFact, ClaimFacts, MethodFact};
+use super::{AuthMethod, Category, MatchedBy, PaymentClaims, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ pub struct Facts {
     pub supplier: SupplierFacts,
     /// One entry per account that the message names; `account` in a rule with `each = "accounts"`.
     pub accounts: Vec<AccountFact>,
+    /// One entry per way to be paid other than by a bank account.
+    pub payment_methods: Vec<MethodFact>,
     /// What became of the attachments.
     pub documents: DocumentFacts,
     /// Which families of phrases were seen.
@@ -49,6 +52,8 @@ pub struct MailFacts {
     /// What kind of business mail it is: `"invoice"`, `"credit_note"`, `"statement"`, `"remittance"`,
     /// `"payment_request"`, `"bank_details_change"`, `"quote"`, `"purchase_order"`, `"receipt"`, `"other"`.
     pub category: Category,
+    /// What decided that, strongest first: where a phrase or structure stood, and its points. For reading.
+    pub category_because: Vec<String>,
     /// It names an account or an invoice number, asks for payment, or speaks of changed bank details.
     pub has_payment_content: bool,
     /// The envelope sender is `<>`: a bounce or an automatic answer.
@@ -172,54 +177,6 @@ pub struct SupplierFacts {
     pub ambiguous: bool,
 }
 
-/// One account that the message names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AccountFact {
-    /// Outcome of the comparison: `"match"`, `"mismatch"`, `"first"`, `"other_supplier"`, `"unknown"`, `"pending"`,
-    /// `"retired"`, `"blocked"`, `"own"`, `"unavailable"`.
-    pub status: AccountStatus,
-    /// How it is written: `"iban"`, `"uk"`, `"us_aba"`, `"au_bsb"`, `"nz"`, `"ca"`, `"in_ifsc"`.
-    pub scheme: Scheme,
-    /// ISO 3166 alpha-2.
-    pub country: String,
-    /// Check digits and structure hold. An account that is on record is never called invalid.
-    pub valid: bool,
-    /// Check digits or structure are wrong. Neither this nor `valid`: nobody can check it.
-    pub invalid: bool,
-    /// The account is on nobody's record: money sent there goes to a new payee.
-    pub new_payee: bool,
-    /// Delivered mail of the same supplier (without one: of the same sender domain) named it before. A habit, never a
-    /// proof: only the record makes an account right.
-    pub seen_before: bool,
-    /// It stands only in text that the reader does not see.
-    pub hidden: bool,
-    /// In which kind of part it was seen first: `"body"`, `"html"`, `"attachment"`.
-    pub part: String,
-    /// File name of that attachment; empty for the body.
-    pub name: String,
-    /// The last four characters behind dots. Never for a sentence that a recipient may read.
-    pub masked: String,
-}
-
-impl Default for AccountFact {
-    fn default() -> Self {
-        Self {
-            status: AccountStatus::Unknown,
-            scheme: Scheme::Iban,
-            country: String::new(),
-            valid: false,
-            invalid: false,
-            new_payee: false,
-            seen_before: false,
-            hidden: false,
-            part: String::new(),
-            name: String::new(),
-            masked: String::new(),
-        }
-    }
-}
-
 /// What became of the attachments and of the message itself. Each counts things that could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -270,22 +227,6 @@ pub struct PhraseFacts {
     pub payment: bool,
 }
 
-/// How the statements about payment fit together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClaimFacts {
-    /// The body names an account that no document names, while a document names another of the same kind.
-    pub body_document_conflict: bool,
-    /// Hidden text names an account, while visible text names another.
-    pub hidden_conflict: bool,
-    /// Different accounts.
-    pub accounts: i64,
-    /// Different amounts.
-    pub amounts: i64,
-    /// Different invoice numbers.
-    pub invoice_numbers: i64,
-}
-
 /// The supplier directory itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -313,6 +254,12 @@ impl Facts {
                 name: text("invoice.pdf"),
                 masked: text("••••6819"),
                 ..AccountFact::default()
+            }],
+            payment_methods: vec![MethodFact {
+                kind: text("link"),
+                provider: text("paypal"),
+                personal: true,
+                ..MethodFact::default()
             }],
             sender: SenderFacts {
                 address: text("accounts@acme.example"),

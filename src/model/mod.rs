@@ -8,6 +8,7 @@ mod account;
 pub mod account_check;
 mod address;
 mod claims;
+mod check_digits;
 mod directory;
 mod disposition;
 mod document;
@@ -15,6 +16,7 @@ mod envelope;
 mod evidence;
 mod facts;
 mod facts_past;
+mod facts_payment;
 mod finding;
 mod free_mail;
 mod history;
@@ -28,14 +30,17 @@ mod sentence;
 mod supplier;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub mod uk_modulus;
 mod verdict;
 mod wording;
 mod wording_check;
 
 pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
+pub use check_digits::{abn_holds, acn_holds, is_country, luhn_holds, vat_holds, with_check_digits};
 pub use claims::{
-    AccountClaim, DocumentReport, Means, Money, PartKind, PaymentClaims, Place, Sourced, Unchecked,
+    AccountClaim, DocumentReport, Means, MethodClaim, MethodKind, Money, PartKind, PaymentClaims, Place, Sourced,
+    Unchecked,
 };
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
@@ -46,10 +51,11 @@ pub use envelope::{
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
 pub use facts::{
-    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
+    DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
     MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
 };
 pub use facts_past::{ConversationFacts, HistoryFacts};
+pub use facts_payment::{AccountFact, ClaimFacts, MethodFact};
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
 pub use free_mail::is_free_mail;
 pub use history::{

@@ -31,6 +31,7 @@ pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
         "display_name",
         "supplier",
         "accounts",
+        "payment_methods",
         "documents",
         "phrases",
         "claims",

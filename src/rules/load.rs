@@ -3,7 +3,7 @@
 use super::judge::{accounts, bind, variables};
 use super::policy::{Policy, Row, Summary};
 use super::source::{PolicyFile, RuleFile, RuleSource, SHIPPED, SHIPPED_POLICY, TestSource};
-use super::{RULE_FAILED, Rule, RuleSet, check};
+use super::{RULE_FAILED, Rule, RuleSet, check, modulus};
 use crate::model::{Action, Class, Facts, FindingCode, Sentence, Wording};
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use cel::{Env, Program, Value};
@@ -54,9 +54,9 @@ pub enum RuleError {
 }
 
 /// A file with its name.
-struct Source {
-    name: String,
-    content: String,
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) content: String,
 }
 
 pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
@@ -69,6 +69,7 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
         own.into_iter().partition(|file| file.name == SHIPPED_POLICY.0);
     let texts = folder.map(|folder| folder.join("banner")).filter(|folder| folder.is_dir());
     let texts = texts.as_deref().map(read_folder).transpose()?.unwrap_or_default();
+    let tables = folder.map(modulus::read).transpose()?.unwrap_or_default();
     let policy = policies.into_iter().next().unwrap_or_else(|| Source {
         name: SHIPPED_POLICY.0.to_owned(),
         content: SHIPPED_POLICY.1.to_owned(),
@@ -85,7 +86,8 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
             file: policy.name.clone(),
         },
         wording: wording(&texts)?,
-        hash: hash(files.iter().chain([&policy]).chain(&texts)),
+        modulus: modulus::parse(&tables)?.map(Arc::new),
+        hash: hash(files.iter().chain([&policy]).chain(&texts).chain(&tables)),
     };
     for (index, file) in files.iter().enumerate() {
         add_file(&mut set, file, index >= shipped_files)?;
@@ -119,17 +121,23 @@ fn read_folder(folder: &Path) -> Result<Vec<Source>, RuleError> {
         }
     }
     paths.sort_unstable();
-    let read = |path: &std::path::PathBuf| {
-        let size = fs::metadata(path).map_err(|error| unreadable(path, error))?.len();
-        if size > MAX_FILE {
-            let reason = format!("has {size} octets, a rule file has at most {MAX_FILE}");
-            return Err(RuleError::Unreadable { file: path.display().to_string(), reason });
-        }
-        let content = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Source { name, content })
+    paths.iter().map(|path| read_file(path)).collect()
+}
+
+/// A file of a rules folder as text, within [`MAX_FILE`].
+pub(super) fn read_file(path: &Path) -> Result<Source, RuleError> {
+    let unreadable = |error: std::io::Error| RuleError::Unreadable {
+        file: path.display().to_string(),
+        reason: error.to_string(),
     };
-    paths.iter().map(read).collect()
+    let size = fs::metadata(path).map_err(unreadable)?.len();
+    if size > MAX_FILE {
+        let reason = format!("has {size} octets, a rule file has at most {MAX_FILE}");
+        return Err(RuleError::Unreadable { file: path.display().to_string(), reason });
+    }
+    let content = fs::read_to_string(path).map_err(unreadable)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Source { name, content })
 }
 
 fn parse<T: DeserializeOwned>(file: &Source) -> Result<T, RuleError> {

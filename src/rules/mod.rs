@@ -9,6 +9,7 @@ mod check;
 mod handbook;
 mod judge;
 mod load;
+mod modulus;
 mod policy;
 mod source;
 mod text;
@@ -16,6 +17,7 @@ mod text;
 use crate::model::{
     Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict, Wording,
 };
+use crate::model::uk_modulus::ModulusTable;
 use cel::{Env, Program};
 use std::fmt;
 use std::path::Path;
@@ -34,6 +36,8 @@ pub struct RuleSet {
     policy: policy::Policy,
     /// The installation's own banner texts.
     wording: Wording,
+    /// The installation's table of UK modulus checks.
+    modulus: Option<Arc<ModulusTable>>,
     hash: String,
 }
 
@@ -102,6 +106,12 @@ impl RuleSet {
     #[must_use]
     pub fn wording(&self) -> &Wording {
         &self.wording
+    }
+
+    /// The table of UK modulus checks in the rules folder (`valacdos.txt`, `scsubtab.txt`), if there is one.
+    #[must_use]
+    pub fn modulus(&self) -> Option<&Arc<ModulusTable>> {
+        self.modulus.as_ref()
     }
 
     /// The first 16 hexadecimal characters of the SHA-256 over all rule files: names the set in records.

@@ -8,7 +8,7 @@ use super::lifecycle;
 use super::lists::{COUNTRIES, is_shared};
 use super::raw::{Mark, RawRow};
 use crate::limits;
-use crate::model::{AccountState, Domain, EmailAddress, SupplierAccount, SupplierId};
+use crate::model::{AccountState, Domain, EmailAddress, SupplierAccount, SupplierId, abn_holds};
 
 /// The values of one row. Lists keep the order of the file.
 #[derive(Debug)]
@@ -322,17 +322,6 @@ fn vat_number(
         warnings.push(fault(&header, "has a wrong check digit; imported as it stands"));
     }
     Ok(Some(plain))
-}
-
-fn abn_holds(number: &str) -> bool {
-    const WEIGHTS: [u32; 11] = [10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19];
-    let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
-    let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| digit.saturating_mul(weight)).sum();
-    // One less in the first place takes its weight off the sum.
-    let sum = sum.checked_sub(10);
-    digits.len() == WEIGHTS.len()
-        && number.len() == WEIGHTS.len()
-        && sum.is_some_and(|sum| sum.is_multiple_of(89))
 }
 
 fn country(columns: &Columns, record: &::csv::StringRecord, warnings: &mut Vec<CellError>) -> Option<String> {

@@ -2,7 +2,9 @@
 
 use super::judging::Judged;
 use crate::cli::io::{printable, write_table};
-use crate::model::{AccountClaim, AccountFact, Class, DocumentReport, Family, Place, Severity};
+use crate::model::{
+    AccountClaim, AccountFact, Class, DocumentReport, Family, MethodClaim, MethodKind, Place, Severity,
+};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _, Write};
@@ -16,12 +18,20 @@ struct Report<'a> {
     severity: &'static str,
     score: u8,
     category: &'static str,
+    category_because: &'a [String],
     sender: Sender<'a>,
     supplier: Option<Supplier<'a>>,
     accounts: Vec<AccountRow<'a>>,
     amounts: Vec<Amount<'a>>,
     invoice_numbers: &'a [String],
     due_date: Option<&'a str>,
+    payment_methods: Vec<MethodRow<'a>>,
+    bics: Vec<&'a str>,
+    payees: &'a [String],
+    references: &'a [String],
+    tax_numbers: &'a [String],
+    company_numbers: &'a [String],
+    phones: &'a [String],
     documents: &'a [DocumentReport],
     unchecked: Vec<String>,
     findings: Vec<FindingRow<'a>>,
@@ -55,6 +65,18 @@ struct AccountRow<'a> {
     value: Option<&'a str>,
     valid: bool,
     status: &'static str,
+    source: &'a Place,
+}
+
+#[derive(Serialize)]
+struct MethodRow<'a> {
+    kind: MethodKind,
+    provider: &'static str,
+    masked: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    /// `null` where it has no checksum that can be checked.
+    valid: Option<bool>,
     source: &'a Place,
 }
 
@@ -122,6 +144,7 @@ fn report<'a>(file: &'a str, judged: &'a Judged, reveal: bool) -> Report<'a> {
         severity: verdict.severity.as_str(),
         score: verdict.score,
         category: facts.mail.category.as_str(),
+        category_because: &facts.mail.category_because,
         sender: Sender {
             address: &facts.sender.address,
             domain: &facts.sender.domain,
@@ -141,6 +164,13 @@ fn report<'a>(file: &'a str, judged: &'a Judged, reveal: bool) -> Report<'a> {
             .collect(),
         invoice_numbers: &claims.invoice_numbers,
         due_date: claims.due_date.as_deref(),
+        payment_methods: claims.methods.iter().map(|claim| method_row(claim, reveal)).collect(),
+        bics: claims.bics.iter().map(|bic| bic.value.as_str()).collect(),
+        payees: &claims.payees,
+        references: &claims.references,
+        tax_numbers: &claims.tax_numbers,
+        company_numbers: &claims.company_numbers,
+        phones: &claims.phones,
         documents: &claims.documents,
         unchecked: unchecked(judged),
         findings: verdict
@@ -183,6 +213,17 @@ fn account_row<'a>(claim: &'a AccountClaim, fact: &'a AccountFact, reveal: bool)
     }
 }
 
+fn method_row(claim: &MethodClaim, reveal: bool) -> MethodRow<'_> {
+    MethodRow {
+        kind: claim.kind,
+        provider: claim.provider,
+        masked: claim.masked(),
+        value: reveal.then_some(claim.value.as_str()),
+        valid: claim.valid,
+        source: &claim.place,
+    }
+}
+
 /// `invoice.pdf: password`, each once.
 fn unchecked(judged: &Judged) -> Vec<String> {
     let gaps = judged.evidence.message.gaps.iter().chain(&judged.evidence.claims.unchecked);
@@ -212,13 +253,19 @@ pub(super) fn table(file: &str, judged: &Judged, reveal: bool, out: &mut dyn Wri
         let supplier = format!("{} (by {})", facts.supplier.name, facts.supplier.matched_by);
         add("supplier", &supplier);
     }
-    add("category", facts.mail.category.as_str());
+    let because = facts.mail.category_because.join(", ");
+    let category = facts.mail.category.as_str();
+    add("category", &if because.is_empty() { category.to_owned() } else { format!("{category} ({because})") });
     for (claim, fact) in accounts(judged) {
         let number = if reveal { claim.account.reveal() } else { &fact.masked };
         let place = claim.place.name.as_deref().unwrap_or(&fact.part);
         let text =
             format!("{number} {} {}: {} ({place})", fact.country, fact.scheme.as_str(), fact.status.as_str());
         add("account", &text);
+    }
+    for claim in &judged.evidence.claims.methods {
+        let number = if reveal { claim.value.clone() } else { claim.masked() };
+        add("to pay", &format!("{number} {} ({})", claim.kind.as_str(), claim.provider));
     }
     for text in unchecked(judged) {
         add("not read", &text);

@@ -1,13 +1,17 @@
-//! The words that stand before, above or after a number and say what it is, found in one Aho-Corasick pass.
+//! The words that stand before, above or after a value and say what it is, found in one Aho-Corasick pass.
+//!
+//! The words are data (`rules/labels.toml`).
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
+use serde::Deserialize;
 use std::sync::LazyLock;
 
 /// Labels of one text that are looked at; a text with more is reported as not read in full.
 pub(in crate::extract) const MAX_LABELS: usize = 50_000;
 
 /// What a label announces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(in crate::extract) enum Label {
     /// An IBAN.
     Iban,
@@ -25,19 +29,39 @@ pub(in crate::extract) enum Label {
     Institution,
     /// An Indian IFSC.
     Ifsc,
+    /// A German bank code, the bank part of a French RIB.
+    BankCode,
+    /// A BIC (ISO 9362).
+    Bic,
+    /// Who holds the account.
+    Payee,
+    /// A BPAY biller code.
+    Biller,
+    /// An Australian `PayID`.
+    PayId,
+    /// An Indian UPI address.
+    Upi,
+    /// What the payer is to write beside the payment.
+    Reference,
     /// An invoice number.
     InvoiceNumber,
     /// The date by which to pay.
     DueDate,
     /// A tax number.
     Vat,
+    /// An Australian business number.
+    Abn,
+    /// An Australian company number.
+    Acn,
     /// A company registration number.
     Company,
     /// Bank details in general: a pair of numbers without labels of its own may follow.
     Bank,
     /// A SEPA creditor identifier or reference: never an account.
     Creditor,
-    /// A phone number, order number, date …: never an account.
+    /// A phone number: never an account.
+    Phone,
+    /// An order number, date …: never an account.
     Other,
 }
 
@@ -60,387 +84,12 @@ pub(in crate::extract) struct Hit {
     pub(in crate::extract) end: usize,
 }
 
-const WORDS: &[(Label, &[&str])] = &[
-    (Label::Iban, &["iban", "i.b.a.n"]),
-    (
-        Label::SortCode,
-        &[
-            "sort code",
-            "sort",
-            "sortcode",
-            "sort-code",
-            "sort code number",
-            "sort code no",
-            "bank sort code",
-            "s/c",
-            "sort no",
-            "sort/code",
-            "sc",
-            "bank code",
-            "sort-code no",
-            "sorting code",
-            "branch code",
-            "branch sort code",
-            "national sort code",
-            "nsc",
-            "s.c",
-            "s. code",
-            "s code",
-        ],
-    ),
-    (
-        Label::Account,
-        &[
-            "account number",
-            "account no",
-            "account num",
-            "account nr",
-            "account #",
-            "account",
-            "acct number",
-            "acct no",
-            "acct",
-            "acct #",
-            "acc number",
-            "acc no",
-            "ac",
-            "acc. no",
-            "acc. number",
-            "acc num",
-            "acc",
-            "a/c number",
-            "a/c no",
-            "a/c",
-            "ac no",
-            "ac number",
-            "acct. no",
-            "bank account",
-            "bank a/c",
-            "bank acc",
-            "account/iban",
-            "beneficiary account",
-            "konto",
-            "kontonummer",
-            "konto-nr",
-            "compte",
-            "cuenta",
-            "conto",
-            "rekening",
-            "rekeningnummer",
-            "conta",
-            "rachunek",
-            "nr rachunku",
-            "numer konta",
-            "numer rachunku",
-        ],
-    ),
-    (
-        Label::Bank,
-        &[
-            "bank details",
-            "bank",
-            "bacs",
-            "faster payment",
-            "faster payments",
-            "chaps",
-            "pay to",
-            "payable to",
-            "remit to",
-            "transfer to",
-        ],
-    ),
-    (
-        Label::Routing,
-        &[
-            "routing number",
-            "routing no",
-            "routing #",
-            "routing",
-            "routing code",
-            "aba",
-            "aba number",
-            "aba no",
-            "aba #",
-            "aba routing number",
-            "rtn",
-            "ach routing",
-            "wire routing",
-            "ach routing number",
-            "wire routing number",
-            "routing/aba",
-            "aba/routing",
-            "routing transit number",
-            "routing (aba)",
-            "aba/rtn",
-        ],
-    ),
-    (Label::Bsb, &["bsb", "bsb number", "bsb no", "bsb code", "bsb #"]),
-    (
-        Label::Transit,
-        &["transit", "transit number", "transit no", "transit #", "branch transit", "branch transit number"],
-    ),
-    (
-        Label::Institution,
-        &["institution", "institution number", "institution no", "institution #", "institution code"],
-    ),
-    (Label::Ifsc, &["ifsc", "ifsc code", "ifs code", "rtgs/ifsc", "neft/ifsc", "ifsc/rtgs"]),
-    (
-        Label::InvoiceNumber,
-        &[
-            "invoice number",
-            "invoice no",
-            "invoice nr",
-            "invoice num",
-            "invoice #",
-            "invoice ref",
-            "invoice id",
-            "invoice reference",
-            "inv no",
-            "inv number",
-            "inv. no",
-            "inv #",
-            "invoice",
-            "inv",
-            "tax invoice",
-            "rechnungsnummer",
-            "rechnungs-nr",
-            "rechnungsnr",
-            "rechnung nr",
-            "rechnung-nr",
-            "rechnung",
-            "re-nr",
-            "facture n°",
-            "facture no",
-            "facture",
-            "numéro de facture",
-            "n° de facture",
-            "n° facture",
-            "número de factura",
-            "factura nº",
-            "nº factura",
-            "nº de factura",
-            "factura n.",
-            "factura",
-            "fattura n",
-            "fattura n.",
-            "fattura nr",
-            "fattura",
-            "numero fattura",
-            "factuurnummer",
-            "factuur nr",
-            "factuurnr",
-            "factuur",
-            "fatura nº",
-            "fatura n.º",
-            "fatura",
-            "nº da fatura",
-            "faktura nr",
-            "nr faktury",
-            "numer faktury",
-            "faktura vat nr",
-            "faktura",
-        ],
-    ),
-    (
-        Label::DueDate,
-        &[
-            "due date",
-            "payment due",
-            "payment due date",
-            "due on",
-            "due by",
-            "due",
-            "pay by",
-            "payable by",
-            "date due",
-            "payment date",
-            "fällig am",
-            "fällig",
-            "zahlbar bis",
-            "fälligkeitsdatum",
-            "fälligkeit",
-            "échéance",
-            "date d'échéance",
-            "date limite de paiement",
-            "à payer avant le",
-            "fecha de vencimiento",
-            "vencimiento",
-            "vence el",
-            "scadenza",
-            "data di scadenza",
-            "data scadenza",
-            "vervaldatum",
-            "vervaldag",
-            "te betalen voor",
-            "betalen vóór",
-            "data de vencimento",
-            "vencimento",
-            "termin płatności",
-            "płatne do",
-        ],
-    ),
-    (
-        Label::Vat,
-        &[
-            "vat",
-            "vat no",
-            "vat number",
-            "vat reg",
-            "vat reg no",
-            "vat registration",
-            "vat registration number",
-            "vat registration no",
-            "vat id",
-            "vat reg. no",
-            "vat no.",
-            "tax number",
-            "tax id",
-            "tax no",
-            "ust-id",
-            "ust-idnr",
-            "ust.-idnr",
-            "ustidnr",
-            "ust-id-nr",
-            "umsatzsteuer-id",
-            "tva",
-            "n° tva",
-            "tva intracommunautaire",
-            "numéro de tva",
-            "nif",
-            "cif",
-            "nif-iva",
-            "p.iva",
-            "p. iva",
-            "partita iva",
-            "p.i",
-            "btw",
-            "btw-nummer",
-            "btw nummer",
-            "btw nr",
-            "btw-nr",
-            "nip",
-            "contribuinte",
-            "nipc",
-            "abn",
-            "ein",
-        ],
-    ),
-    (
-        Label::Company,
-        &[
-            "company number",
-            "company no",
-            "company reg",
-            "company reg no",
-            "company registration",
-            "company reg. no",
-            "company registration number",
-            "company registration no",
-            "registration number",
-            "registration no",
-            "reg no",
-            "reg. no",
-            "registered number",
-            "registered no",
-            "registered company number",
-            "companies house",
-            "crn",
-            "company registered number",
-            "registered in england",
-            "registered in england and wales",
-            "registered in england & wales",
-            "registered in scotland",
-            "registered in northern ireland",
-        ],
-    ),
-    (
-        Label::Creditor,
-        &[
-            "creditor id",
-            "creditor identifier",
-            "creditor reference",
-            "gläubiger-id",
-            "gläubiger-identifikationsnummer",
-            "gläubiger-identnummer",
-            "identifiant créancier",
-            "ics",
-            "incassant id",
-            "incassant-id",
-            "mandate",
-            "mandate reference",
-            "mandatsreferenz",
-            "service user number",
-            "sun",
-        ],
-    ),
-    (
-        Label::Other,
-        &[
-            "tel",
-            "telephone",
-            "phone",
-            "fax",
-            "mobile",
-            "mob",
-            "call",
-            "order number",
-            "order no",
-            "order",
-            "po number",
-            "po no",
-            "purchase order",
-            "customer number",
-            "customer no",
-            "customer id",
-            "client number",
-            "job number",
-            "job no",
-            "reference",
-            "ref",
-            "payment reference",
-            "date",
-            "invoice date",
-            "quote no",
-            "quote number",
-            "serial",
-            "serial number",
-            "account manager",
-            "account name",
-            "account holder",
-            "account type",
-            "account balance",
-            "account executive",
-            "account team",
-            "statement of account",
-            "your account",
-            "customer account",
-            "customer account number",
-            "bic",
-            "swift",
-            "swift code",
-            "bic/swift",
-            "case number",
-            "case",
-            "ticket",
-            "policy",
-            "policy number",
-            "meter",
-            "meter number",
-            "amount",
-            "total",
-            "balance",
-            "postcode",
-            "zip",
-            "pin",
-            "utr",
-            "utr number",
-            "eori",
-            "d-u-n-s",
-            "duns",
-            "cis",
-        ],
-    ),
-];
+/// The file of words.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelFile {
+    labels: std::collections::BTreeMap<Label, Vec<String>>,
+}
 
 struct Table {
     automaton: AhoCorasick,
@@ -449,55 +98,77 @@ struct Table {
 
 #[expect(clippy::expect_used, reason = "the words are constants; a test builds the table")]
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let file: LabelFile = toml::from_str(include_str!("../../../rules/labels.toml")).expect("constant words");
     let mut words = Vec::new();
     let mut labels = Vec::new();
-    for (label, list) in WORDS {
-        for word in *list {
-            words.push((*word).to_owned());
-            labels.push(*label);
+    for (label, list) in file.labels {
+        for word in list {
             // The automaton folds ASCII only: give it capitals of accented words.
             if !word.is_ascii() {
                 words.push(word.to_uppercase());
-                labels.push(*label);
+                labels.push(label);
                 let mut first = word.chars();
                 let head = first.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
                 words.push(head + first.as_str());
-                labels.push(*label);
+                labels.push(label);
             }
+            words.push(word);
+            labels.push(label);
         }
     }
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
         .build(&words)
         .expect("constant words");
     Table { automaton, labels }
 });
 
-/// All labels of a normalised text at word boundaries.
-pub(super) fn find(text: &str) -> Vec<Hit> {
+/// Builds the table now, so that the first message does not wait for it.
+pub(in crate::extract) fn prepare() {
+    LazyLock::force(&TABLE);
+}
+
+/// All labels of a normalised text at word boundaries: the leftmost, and of those that begin together the longest.
+/// The flag says that there were more than [`MAX_LABELS`] words.
+pub(super) fn find(text: &str) -> (Vec<Hit>, bool) {
     let bytes = text.as_bytes();
     let joins = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
     let at = |i: usize| bytes.get(i);
     // "sort_code" in forms and data; the offsets stay.
     let text = text.replace('_', " ");
-    TABLE
-        .automaton
-        .find_iter(&text)
-        .filter(|m| {
-            let before = m.start().checked_sub(1).and_then(at);
-            // A digit directly before makes it no word ("12acc", but "200000Account"), one directly after does not.
-            let capital = at(m.start()).is_some_and(u8::is_ascii_uppercase);
-            !joins(before) && (capital || !before.is_some_and(u8::is_ascii_digit)) && !joins(at(m.end()))
-                || glued_iban(bytes, m.start(), m.end())
-        })
-        .filter_map(|m| {
-            let label = *TABLE.labels.get(m.pattern().as_usize())?;
-            Some(Hit { label, start: m.start(), end: m.end() })
-        })
-        .take(MAX_LABELS)
-        .collect()
+    let words = TABLE.automaton.find_overlapping_iter(&text).filter(|m| {
+        let before = m.start().checked_sub(1).and_then(at);
+        // A digit directly before makes it no word ("12acc", but "200000Account"), one directly after does not.
+        let capital = at(m.start()).is_some_and(u8::is_ascii_uppercase);
+        !joins(before) && (capital || !before.is_some_and(u8::is_ascii_digit)) && !joins(at(m.end()))
+            || glued_iban(bytes, m.start(), m.end())
+    });
+    let hit = |m: Match| {
+        let label = *TABLE.labels.get(m.pattern().as_usize())?;
+        // "Account NO93 8601 …": the country is no abbreviation of "number".
+        let end = if begins_norwegian(bytes, m.end()) { m.end() - 3 } else { m.end() };
+        Some(Hit { label, start: m.start(), end })
+    };
+    let mut found: Vec<Hit> = words.take(MAX_LABELS).filter_map(hit).collect();
+    let truncated = found.len() >= MAX_LABELS;
+    found.sort_by(|left, right| left.start.cmp(&right.start).then(right.end.cmp(&left.end)));
+    let mut free_from = 0;
+    found.retain(|hit| {
+        let free = hit.start >= free_from;
+        free_from = if free { hit.end } else { free_from };
+        free
+    });
+    (found, truncated)
+}
+
+/// Whether ` NO` and thirteen digits in groups stand around `end`: a Norwegian IBAN behind a label.
+fn begins_norwegian(bytes: &[u8], end: usize) -> bool {
+    let country = end.checked_sub(3).and_then(|from| bytes.get(from..end)) == Some(b" NO");
+    let rest = bytes.get(end..).unwrap_or_default();
+    let group = |b: &&u8| b.is_ascii_digit() || matches!(b, b' ' | b'.' | b'-');
+    let digits = rest.iter().take(20).take_while(group).filter(|b| b.is_ascii_digit()).count();
+    country && rest.first().is_some_and(u8::is_ascii_digit) && digits == 13
 }
 
 /// `IBANGB29…`, as copied out of forms.
@@ -512,6 +183,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_word_has_one_meaning() {
+        let file: LabelFile = toml::from_str(include_str!("../../../rules/labels.toml")).expect("words");
+        let mut seen = std::collections::BTreeMap::new();
+        for (label, words) in &file.labels {
+            for word in words {
+                assert_eq!(word.to_lowercase(), *word, "words are written small");
+                assert_eq!(seen.insert(word, label), None, "{word} stands twice");
+            }
+        }
+    }
+
+    #[test]
     fn labels_are_whole_words() {
         for (text, expected) in [
             ("Sort Code: 1", vec![Label::SortCode]),
@@ -519,10 +202,13 @@ mod tests {
             ("IBANGB29", vec![Label::Iban]),
             ("FÄLLIG AM", vec![Label::DueDate]),
             ("account manager", vec![Label::Other]),
+            ("Kto.-Nr. 1", vec![Label::Account]),
+            ("Numéro de compte", vec![Label::Account]),
+            ("TÉLÉPHONE", vec![Label::Phone]),
             ("accounts", vec![]),
             ("Acc No. 1", vec![Label::Account]),
         ] {
-            assert_eq!(find(text).iter().map(|h| h.label).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(find(text).0.iter().map(|h| h.label).collect::<Vec<_>>(), expected, "{text}");
         }
     }
 }

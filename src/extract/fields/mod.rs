@@ -3,15 +3,16 @@
 //! A label (`sort code`, `IBAN`, `due date` …) or a fixed prefix anchors every search, and only a small window around
 //! it is read: the cost is linear in the text, and a number without a label stays what it is, a number.
 
-mod labels;
+mod disguise;
+pub(super) mod labels;
 mod numbers;
 
 use labels::{Hit, Label};
 
 use super::floor;
-use super::normalise::normalise;
+use super::normalise::{cut_urls, legible};
 use crate::limits::{MAX_ACCOUNTS, MAX_CLAIMED_VALUES};
-use crate::model::{Account, AccountClaim, Gap, PaymentClaims, Place, Scheme};
+use crate::model::{Account, AccountClaim, Gap, MethodClaim, MethodKind, PaymentClaims, Place, Scheme};
 
 /// A text in searchable form, with its labels and its place.
 pub(super) struct View {
@@ -19,6 +20,10 @@ pub(super) struct View {
     pub(super) text: String,
     /// Labels in order of appearance.
     labels: Vec<Hit>,
+    /// There were more labels than are looked at.
+    truncated: bool,
+    /// Links to pay, which are cut out of `text`.
+    links: Vec<link::Link>,
     /// Where the text stood.
     pub(super) place: Place,
 }
@@ -26,14 +31,16 @@ pub(super) struct View {
 impl View {
     /// Normalises a text and finds its labels.
     pub(super) fn new(text: &str, place: Place) -> Self {
-        let text = normalise(text);
-        let labels = labels::find(&text);
-        Self { text, labels, place }
+        let plain = legible(text);
+        let links = link::find(&plain);
+        let text = cut_urls(&plain).into_owned();
+        let (labels, truncated) = labels::find(&text);
+        Self { text, labels, truncated, links, place }
     }
 
     /// Whether there were more labels than are looked at.
     pub(super) fn is_truncated(&self) -> bool {
-        self.labels.len() >= labels::MAX_LABELS
+        self.truncated
     }
 
     /// At most `reach` octets of text from `at` on.
@@ -65,6 +72,22 @@ impl View {
     }
 }
 
+/// Runs every finder over one text.
+pub(super) fn read(text: &str, view: &View, claims: &mut PaymentClaims) {
+    let before = claims.accounts.len();
+    for finder in FINDERS {
+        finder.find(view, claims);
+    }
+    disguise::mark(text, claims.accounts.get_mut(before..).unwrap_or_default());
+}
+
+/// Reads the targets of links, which nobody sees and everybody follows.
+pub(super) fn read_links(targets: &str, place: &Place, claims: &mut PaymentClaims) {
+    for found in link::find(targets) {
+        link::claim(&found, place, claims);
+    }
+}
+
 /// Finds values of one kind.
 pub(super) trait Finder: Sync {
     /// Adds what the text says. Never fails, never blocks; the cost is linear in the text.
@@ -81,8 +104,16 @@ macro_rules! finders {
 
 finders! {
     iban::Iban,
+    domestic::Domestic,
     uk::Uk,
     national::National,
+    method::Method,
+    crypto::Crypto,
+    link::Links,
+    bic::Bic,
+    payee::Payee,
+    reference::Reference,
+    phone::Phone,
     amount::Amount,
     invoice_number::InvoiceNumber,
     due_date::DueDate,
@@ -113,13 +144,42 @@ fn add_account(
             known.also_at.push(place.clone());
         }
     } else if claims.accounts.len() < MAX_ACCOUNTS {
-        claims.accounts.push(AccountClaim { account, valid, place: place.clone(), also_at: Vec::new() });
+        claims.accounts.push(AccountClaim {
+            account,
+            valid,
+            place: place.clone(),
+            also_at: Vec::new(),
+            disguised: false,
+        });
     } else {
         let gap = Gap { what: "message".to_owned(), why: "limit".to_owned() };
         if !claims.unchecked.contains(&gap) {
             claims.unchecked.push(gap);
         }
     }
+}
+
+/// Adds a way to be paid other than by a bank account, each once.
+fn add_method(claims: &mut PaymentClaims, method: MethodClaim) {
+    let same = |known: &MethodClaim| known.kind == method.kind && known.value == method.value;
+    if let Some(known) = claims.methods.iter_mut().find(|known| same(known)) {
+        if known.place.hidden && !method.place.hidden {
+            known.place = method.place;
+        }
+    } else if claims.methods.len() < MAX_CLAIMED_VALUES {
+        claims.methods.push(method);
+    }
+}
+
+/// A method of this kind as it stands in a text.
+fn method(
+    kind: MethodKind,
+    provider: &'static str,
+    value: String,
+    valid: Option<bool>,
+    place: &Place,
+) -> MethodClaim {
+    MethodClaim { kind, provider, value, valid, personal: false, place: place.clone() }
 }
 
 /// Adds a text once, up to `limits::MAX_CLAIMED_VALUES`.
@@ -129,5 +189,7 @@ fn add_once(to: &mut Vec<String>, value: String) {
     }
 }
 
+#[cfg(test)]
+mod more_tests;
 #[cfg(test)]
 mod tests;

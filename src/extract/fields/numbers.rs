@@ -176,3 +176,34 @@ fn account_at(view: &View, list: &[Chunk<'_>], at: usize, code: (usize, usize)) 
     let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
     (first.is_plain() && (4..=18).contains(&first.raw.len()) && outside(&number)).then_some((number, 1))
 }
+
+/// The digits that begin within `reach` octets behind `from`, groups of them put together up to `most` digits: one
+/// space, hyphen, dot or slash between groups. Empty when there are none, when they are glued to a word, or more.
+pub(super) fn run_of_digits(view: &View, from: usize, reach: usize, most: usize) -> String {
+    let window = view.after(from, reach + most * 2);
+    let Some(start) = window.find(|c: char| c.is_ascii_digit()).filter(|start| *start <= reach) else {
+        return String::new();
+    };
+    let glued = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() || c == CUT || c == '@');
+    let before = window.get(..start).and_then(|text| text.chars().next_back());
+    if glued(before) && !view.is_label_edge(from + start) || before == Some('+') {
+        return String::new();
+    }
+    let mut digits = String::new();
+    let mut gap = 0;
+    for c in window.get(start..).unwrap_or_default().chars() {
+        match c {
+            '0'..='9' => {
+                digits.push(c);
+                gap = 0;
+            }
+            ' ' | '-' | '.' | '/' if gap == 0 => gap = 1,
+            c if gap == 0 && c.is_alphabetic() => return String::new(),
+            _ => break,
+        }
+        if digits.len() > most {
+            return String::new();
+        }
+    }
+    digits
+}

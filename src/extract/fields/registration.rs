@@ -1,7 +1,10 @@
 //! Tax numbers and company registration numbers: what ties a document to a supplier's record.
+//!
+//! A number whose own check digits are wrong is still claimed where its prefix names the country (it may stand on a
+//! record just so), and the message is marked as holding one. Nine bare digits are a British number only if they hold.
 
 use super::{Finder, Label, View, add_once};
-use crate::model::PaymentClaims;
+use crate::model::{PaymentClaims, abn_holds, acn_holds, vat_holds};
 
 /// Octets between label and number at most.
 const REACH: usize = 40;
@@ -21,7 +24,21 @@ impl Finder for Registration {
             match hit.label {
                 Label::Vat => {
                     if let Some(number) = tax_number(rest) {
+                        claims.tax_number_invalid |= holds(&number) == Some(false);
                         add_once(&mut claims.tax_numbers, number);
+                    } else if let Some(number) = australian(rest).filter(|number| abn_holds(number)) {
+                        add_once(&mut claims.tax_numbers, number);
+                    }
+                }
+                Label::Abn => {
+                    if let Some(number) = australian(rest).filter(|number| number.len() == 11) {
+                        claims.tax_number_invalid |= !abn_holds(&number);
+                        add_once(&mut claims.tax_numbers, number);
+                    }
+                }
+                Label::Acn => {
+                    if let Some(number) = australian(rest).filter(|number| acn_holds(number)) {
+                        add_once(&mut claims.company_numbers, number);
                     }
                 }
                 Label::Company => {
@@ -33,6 +50,30 @@ impl Finder for Registration {
             }
         }
     }
+}
+
+/// Whether a canonical tax number's own check digits hold, where they are known.
+fn holds(number: &str) -> Option<bool> {
+    number.split_at_checked(2).and_then(|(country, rest)| vat_holds(country, rest))
+}
+
+/// Eleven or nine digits in groups, directly behind the label.
+fn australian(text: &str) -> Option<String> {
+    let rest = after_label(text);
+    if text.len() - rest.len() > REACH {
+        return None;
+    }
+    let mut digits = String::new();
+    for (group, last) in groups(rest) {
+        if !group.bytes().all(|b| b.is_ascii_digit()) || digits.len() + group.len() > 11 {
+            break;
+        }
+        digits.push_str(group);
+        if last {
+            break;
+        }
+    }
+    matches!(digits.len(), 9 | 11).then_some(digits)
 }
 
 /// Drops what stands between a label and its number: punctuation and the words `no`, `number`, `reg` …
@@ -92,24 +133,13 @@ fn groups(text: &str) -> impl Iterator<Item = (&str, bool)> {
 fn canonical_tax_number(compact: &str) -> Option<String> {
     let digits = compact.bytes().filter(u8::is_ascii_digit).count();
     let all_digits = digits == compact.len();
-    if all_digits && matches!(compact.len(), 9 | 12) && gb_vat_checks(compact) {
+    if all_digits && matches!(compact.len(), 9 | 12) && vat_holds("GB", compact) == Some(true) {
         return Some(format!("GB{compact}"));
     }
     let (prefix, number) = compact.split_at_checked(2)?;
     let known = PREFIXES.contains(&prefix) && (7..=12).contains(&number.len()) && digits >= 7;
-    let sound = !matches!(prefix, "GB" | "XI") || (matches!(number.len(), 9 | 12) && gb_vat_checks(number));
+    let sound = !matches!(prefix, "GB" | "XI") || vat_holds(prefix, number) == Some(true);
     (known && sound).then(|| compact.to_owned())
-}
-
-/// HMRC's check: weights 8 to 2 plus the two last digits are a multiple of 97, or are with 55 added.
-fn gb_vat_checks(digits: &str) -> bool {
-    let value = |b: u8| u32::from(b.wrapping_sub(b'0'));
-    if digits.len() < 9 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return false;
-    }
-    let sum: u32 = digits.bytes().take(7).zip((2..=8).rev()).map(|(b, w)| value(b) * w).sum();
-    let check = digits.get(7..9).and_then(|d| d.parse::<u32>().ok()).unwrap_or(0);
-    sum > 0 && ((sum + check).is_multiple_of(97) || (sum + check + 55).is_multiple_of(97))
 }
 
 /// UK company number after its label: eight digits (seven or six padded) or two letters and six digits.

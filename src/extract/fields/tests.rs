@@ -1,6 +1,6 @@
 //! Tables of written forms and of traps, per kind of value.
 
-use super::{FINDERS, View};
+use super::View;
 use crate::model::{PartKind, PaymentClaims, Place};
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ pub(super) fn claims(text: &str) -> PaymentClaims {
     let place = Place::of(PartKind::Body, 0);
     let view = View::new(text, place);
     let mut claims = PaymentClaims::default();
-    FINDERS.iter().for_each(|finder| finder.find(&view, &mut claims));
+    super::read(text, &view, &mut claims);
     claims
 }
 

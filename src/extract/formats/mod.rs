@@ -17,6 +17,8 @@ pub(super) struct Reading<'a> {
     pub(super) visible: Cow<'a, str>,
     /// Text that is there but not shown.
     pub(super) hidden: String,
+    /// Where links lead, one a line: nobody sees it and everybody follows it.
+    pub(super) links: String,
     /// Why the part was not read in full, in the words of [`crate::model::Gap::why`].
     pub(super) error: Option<&'static str>,
 }
