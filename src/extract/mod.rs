@@ -10,6 +10,7 @@ mod formats;
 mod html;
 mod lexicon;
 mod normalise;
+pub mod pdf;
 
 #[cfg(test)]
 mod tests;
