@@ -315,7 +315,7 @@ proptest! {
 /// By hand over a folder: `SENTRA_PDF_FOLDER=… cargo test --lib pdf::tests::a_folder -- --ignored --nocapture`.
 #[test]
 #[ignore = "reads a folder that the caller names"]
-#[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "run by hand")]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "run by hand")]
 fn a_folder() {
     let folder = std::env::var("SENTRA_PDF_FOLDER").expect("SENTRA_PDF_FOLDER names a folder of PDFs");
     for entry in std::fs::read_dir(folder).unwrap() {
