@@ -353,8 +353,14 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 pub const STORE_READERS: u32 = 4;
 /// Connections to one PostgreSQL.
 pub const STORE_CONNECTIONS: u32 = 16;
-/// Waiting for a connection to PostgreSQL, a new one included: above it the database counts as away.
+/// Waiting in line for a connection to a PostgreSQL that answers.
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A transaction on PostgreSQL begins within this, or it is asked whether the server is there at all.
+pub const STORE_PATIENCE: Duration = Duration::from_millis(500);
+/// A server that does not take a connection within this is away.
+pub const STORE_PROBE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Pause before a server that is away is asked again; until then nobody waits for it.
+pub const STORE_RETRY: Duration = Duration::from_secs(1);
 /// PostgreSQL ends a transaction in which nothing happens for so long: its locks must not outlive a node that hangs.
 pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 /// Waiting for a connection or for the one write lock: above it the database counts as away.
@@ -486,6 +492,10 @@ pub const HISTORY_ACCOUNTS: usize = 10;
 pub const HISTORY_INVOICES: usize = 10;
 /// Currencies of one message whose largest amount is remembered.
 pub const HISTORY_CURRENCIES: usize = 4;
+/// Octets of one body that are searched for quoted participants: its head.
+pub const QUOTED_TEXT: usize = 256 * 1024;
+/// Quoted domains, and recipients compared with them, of one message.
+pub const QUOTED_ADDRESSES: usize = 64;
 /// Messages that one message answers, asked for: the last ones.
 pub const HISTORY_REFERENCES: usize = 8;
 /// Rows that one look-up reads at most.

@@ -1,7 +1,9 @@
 //! Backups of a running installation: what they hold, what they cost, what damage they notice, and what a restore that
 //! is killed leaves.
 
+use crate::support::backend::{Backend, on_each_database};
 use crate::support::clouds::{S3Server, s3_url};
+use crate::support::postgres::PostgresServer;
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
 use serde_json::Value;
@@ -17,19 +19,24 @@ struct Kit {
 }
 
 impl Kit {
-    async fn new() -> Self {
+    async fn new(backend: Backend) -> Self {
         let place = tempfile::tempdir().unwrap();
         let sink = Sink::start(Behaviour::default()).await;
         let url = format!("file:{}", place.path().join("backups").display());
         // A running server of these tests makes one at its start and no other.
         let setup = Setup::new(sink.address())
+            .on(backend)
             .env("SENTRA_BACKUP__URL", &url)
             .env("SENTRA_BACKUP__INTERVAL_MINUTES", "1440");
         Self { world: World::prepare(setup), sink, place }
     }
 
     async fn with_mail() -> Self {
-        let mut kit = Self::new().await;
+        Self::with_mail_on(Backend::Sqlite).await
+    }
+
+    async fn with_mail_on(backend: Backend) -> Self {
+        let mut kit = Self::new(backend).await;
         kit.world.serve();
         for number in 0..4 {
             let invoice = changed_invoice(&format!("held-{number}@t"));
@@ -155,6 +162,80 @@ async fn a_backup_restores_where_nothing_is_left_but_configuration_and_master_ke
     kit.world.serve();
     assert_eq!(kit.send(&clean_invoice("back@t")).await, 250);
     drop(kit.sink);
+}
+
+/// A backup of either engine restores into an empty database of PostgreSQL and into a file.
+async fn a_backup_restores_into_the_other_engine_and_its_own(backend: Backend) {
+    let mut kit = Kit::with_mail_on(backend).await;
+    let first = kit.create();
+    assert!(first["rows"].as_u64().unwrap() > 30, "{first}");
+    assert_eq!((&first["bodies"]["count"], &first["bodies"]["missing"]), (&4.into(), &0.into()));
+    let second = kit.create();
+    assert!(second["written_octets"].as_u64() < first["octets"].as_u64(), "{second}");
+    let verified = kit.world.json(&["backup", "verify"]).remove(0);
+    assert_eq!((&verified["id"], &verified["whole"]), (&second["id"], &true.into()));
+    let drill = kit.world.json(&["backup", "restore", "--drill"]).remove(0);
+    assert_eq!((&drill["rows"], &drill["bodies_absent"]), (&second["rows"], &0.into()), "{drill}");
+    let id = kit.world.quarantine()[0]["id"].as_str().unwrap().to_owned();
+    let (before, body) = (kit.held(), kit.body(&id));
+    let suppliers = kit.world.run(&["suppliers", "list"]);
+    assert_eq!(kit.world.stop(), 0);
+
+    let postgres = tokio::task::block_in_place(PostgresServer::shared);
+    let empty = tokio::task::block_in_place(|| postgres.empty());
+    let file = kit.world.folder.path().join("elsewhere.db");
+    // The file last: nobody has to forget the owner's URL on the way.
+    for url in [empty.url(), format!("sqlite:{}", file.display())] {
+        std::fs::remove_dir_all(kit.world.dir().join("data/objects")).unwrap();
+        kit.world.set_env("SENTRA_DATABASE__URL", &url);
+        kit.world.set_env("SENTRA_DATABASE__OWNER_URL", &empty.owner_url());
+        let restored = kit.world.json(&["backup", "restore"]).remove(0);
+        assert_eq!((&restored["rows"], &restored["chains"]), (&second["rows"], &1.into()), "{restored}");
+        assert_eq!((kit.held(), kit.body(&id)), (before.clone(), body.clone()));
+        assert_eq!(kit.world.run(&["suppliers", "list"]), suppliers);
+        kit.world.run(&["audit", "verify"]);
+        let (status, said) = kit.fails(&["backup", "restore"]);
+        assert!(status == 1 && said.contains("is not empty"), "{said}");
+        assert!(!said.contains(":server@"), "{said}");
+        if url.starts_with("postgres") {
+            let (_, said) = kit.fails(&["backup", "restore", "--force"]);
+            assert!(said.contains("is not empty") && said.contains("beside the old one"), "{said}");
+        }
+        kit.world.serve();
+        assert_eq!(kit.send(&clean_invoice("after@t")).await, 250);
+        assert_eq!(kit.send(&changed_invoice("after-held@t")).await, 250);
+        assert_eq!(kit.world.stop(), 0);
+    }
+}
+
+on_each_database! { a_backup_restores_into_the_other_engine_and_its_own }
+
+/// A body in a bucket is in no backup: the drill looks whether it is there, and tells deleted from lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_misses_bodies_that_the_bucket_lost() {
+    let sink = Sink::start(Behaviour::default()).await;
+    let server = S3Server::start();
+    let setup = Setup::new(sink.address())
+        .env("SENTRA_BACKUP__URL", &s3_url(server.address(), "backup"))
+        .env("SENTRA_OBJECTS__URL", &s3_url(server.address(), "objects"))
+        .env("SENTRA_BACKUP__INTERVAL_MINUTES", "1440");
+    let mut world = World::prepare(setup);
+    world.serve();
+    let mut client = world.hello().await;
+    let invoice = changed_invoice("held@t");
+    let sent = client.send("accounts@acme-supplies.example", &["accounts@contoso.example"], &invoice).await;
+    assert_eq!(sent.unwrap().code, 250);
+    world.run(&["backup", "create"]);
+    let drill = world.json(&["backup", "restore", "--drill"]).remove(0);
+    assert_eq!(drill["bodies_absent"], 0, "{drill}");
+    let id = world.quarantine()[0]["id"].as_str().unwrap().to_owned();
+    let bodies: Vec<_> =
+        server.objects().into_iter().filter(|path| path.to_string_lossy().contains(&id)).collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    std::fs::remove_file(&bodies[0]).unwrap();
+    let done = world.command(&["backup", "restore", "--drill"]).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.code() == Some(1) && said.contains("1 bodies of held mail are not in"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! Sender history with the real program: what delivered mail teaches, what held mail does not, and what rules then know.
 
+use crate::support::backend::{Backend, on_each_database};
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
 
@@ -61,10 +62,9 @@ fn of_acme(iban: &str, message_id: &str) -> Vec<u8> {
 
 const ACMES: &str = "GB29 NWBK 6016 1331 9268 19";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_first_contact_is_one_until_something_of_it_was_delivered() {
+async fn a_first_contact_is_one_until_something_of_it_was_delivered(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     // Fraud in a supplier's name is held: it teaches nothing.
     hand_in(&world, &of_acme(OTHER, "fraud@t")).await;
     let fraud = codes(&world, &sink, "fraud@t");
@@ -90,10 +90,9 @@ async fn a_first_contact_is_one_until_something_of_it_was_delivered() {
     assert_eq!(aside, 0, "what was put aside was taken up");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_invoice_sent_again_with_another_account_is_held() {
+async fn an_invoice_sent_again_with_another_account_is_held(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     hand_in(&world, &invoice("NG-2026-118", ONE, "genuine@t")).await;
     learned(&world, 1).await;
     hand_in(&world, &invoice("NG 2026 118", ONE, "reminder@t")).await;
@@ -107,10 +106,9 @@ async fn an_invoice_sent_again_with_another_account_is_held() {
     assert_eq!(sink.copies("copy@t"), 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_history_names_nobody() {
+async fn the_history_names_nobody(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     hand_in(&world, &invoice("NG-2026-118", ONE, "one@t")).await;
     hand_in(&world, &changed_invoice("held@t")).await;
     learned(&world, 1).await;
@@ -145,10 +143,9 @@ async fn the_history_names_nobody() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_leaves_whole_lessons() {
+async fn a_killed_server_leaves_whole_lessons(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let mut world = World::start(Setup::new(sink.address()));
+    let mut world = World::start(Setup::new(sink.address()).on(on));
     for number in 0..40 {
         hand_in(&world, &clean_invoice(&format!("kill-{number}@t"))).await;
     }
@@ -168,17 +165,24 @@ async fn a_killed_server_leaves_whole_lessons() {
     assert_eq!(now, messages + 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_history_mail_flows_and_nothing_is_concluded() {
+async fn without_a_history_mail_flows_and_nothing_is_concluded(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let world = World::start(Setup::new(sink.address()));
+    let world = World::start(Setup::new(sink.address()).on(on));
     sqlx::query("DROP TABLE history").execute(&mut world.sql().await).await.unwrap();
     hand_in(&world, &of_acme(ACMES, "broken@t")).await;
     assert_eq!(codes(&world, &sink, "broken@t"), "ACCOUNT_VERIFIED");
-    let off = World::start(Setup::new(sink.address()).env("SENTRA_HISTORY__ENABLED", "false"));
+    let off = World::start(Setup::new(sink.address()).on(on).env("SENTRA_HISTORY__ENABLED", "false"));
     hand_in(&off, &of_acme(ACMES, "off@t")).await;
     assert_eq!(codes(&off, &sink, "off@t"), "ACCOUNT_VERIFIED");
     let rows: i64 =
         sqlx::query_scalar("SELECT COUNT(*) FROM history").fetch_one(&mut off.sql().await).await.unwrap();
     assert_eq!(rows, 0);
+}
+
+on_each_database! {
+    a_first_contact_is_one_until_something_of_it_was_delivered,
+    an_invoice_sent_again_with_another_account_is_held,
+    the_history_names_nobody,
+    a_killed_server_leaves_whole_lessons,
+    without_a_history_mail_flows_and_nothing_is_concluded,
 }

@@ -1,5 +1,6 @@
 //! Keys: rotated while mail flows and killed in the middle, handed over between master keys, asked of a program.
 
+use crate::support::backend::{Backend, Place, on_each_database};
 use crate::support::client::Client;
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
@@ -36,17 +37,18 @@ struct Kit {
     store: Arc<Store>,
     clock: Arc<TestClock>,
     org: OrgId,
+    /// Dropped last: the database goes with it.
+    _place: Place,
 }
 
 fn email(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-async fn kit() -> Kit {
+async fn kit(on: Backend) -> Kit {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("sentra.db").display());
-    let database = Database::open(&url).await.unwrap();
-    database.migrate().await.unwrap();
+    let place = on.place(folder.path());
+    let database = place.open().await;
     let clock = Arc::new(TestClock(AtomicI64::new(SystemClock.now_ms())));
     let keyring = Arc::new(LocalKeyring::new(&MasterKey::from_bytes([42; 32])).unwrap());
     let (as_clock, ids) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(UlidSource::new()));
@@ -60,7 +62,7 @@ async fn kit() -> Kit {
         admin_emails: vec![email("admin@acme.test")],
     };
     let org = store.create_organisation(new, "operator").await.unwrap().organisation.id;
-    Kit { _folder: folder, store, clock, org }
+    Kit { _folder: folder, store, clock, org, _place: place }
 }
 
 impl Kit {
@@ -85,7 +87,7 @@ impl Kit {
 /// A new table with a column of octets has to say what a rotation does with it.
 #[tokio::test]
 async fn every_column_of_octets_is_on_the_list() {
-    let kit = kit().await;
+    let kit = kit(Backend::Sqlite).await;
     let sql = "SELECT m.name, p.name FROM sqlite_master m, pragma_table_info(m.name) p \
                WHERE m.type = 'table' AND upper(p.type) = 'BLOB' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
     let mut read = kit.store.database().scope(kit.org).read().await.unwrap();
@@ -106,9 +108,8 @@ async fn every_column_of_octets_is_on_the_list() {
     }
 }
 
-#[tokio::test]
-async fn a_data_key_goes_when_nothing_is_under_it_and_not_before() {
-    let kit = kit().await;
+async fn a_data_key_goes_when_nothing_is_under_it_and_not_before(on: Backend) {
+    let kit = kit(on).await;
     let mail = OutboxMail {
         org: kit.org,
         envelope: sentra::model::Envelope {
@@ -139,13 +140,12 @@ async fn a_data_key_goes_when_nothing_is_under_it_and_not_before() {
 }
 
 /// A damaged value stops nothing, is told, and keeps its key alive.
-#[tokio::test]
-async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
-    let kit = kit().await;
+async fn a_value_that_does_not_open_is_told_and_keeps_its_key(on: Backend) {
+    let kit = kit(on).await;
     let own = Membership::OwnAccount(Kit::account("60161331926819"));
     kit.store.add_member(kit.org, &own, "operator").await.unwrap();
     let mut write = kit.store.database().scope(kit.org).write().await.unwrap();
-    let damage = "UPDATE own_accounts SET sealed_number = CAST(substr(sealed_number, 1, 20) || substr(sealed_number, 22) AS BLOB)";
+    let damage = "UPDATE own_accounts SET sealed_number = substr(sealed_number, 1, 30)";
     sqlx::query(damage).execute(&mut *write).await.unwrap();
     write.commit().await.unwrap();
     let report = kit.rotate(KeyPurpose::Data).await;
@@ -155,9 +155,8 @@ async fn a_value_that_does_not_open_is_told_and_keeps_its_key() {
     assert_eq!(kit.status(KeyPurpose::Data).await.under_others, 1);
 }
 
-#[tokio::test]
-async fn fingerprints_are_made_anew_and_a_moved_value_is_left_alone() {
-    let kit = kit().await;
+async fn fingerprints_are_made_anew_and_a_moved_value_is_left_alone(on: Backend) {
+    let kit = kit(on).await;
     let (one, two) = (Kit::account("60161331926819"), Kit::account("20000055779911"));
     for account in [&one, &two] {
         kit.store.add_member(kit.org, &Membership::OwnAccount(account.clone()), "operator").await.unwrap();
@@ -198,9 +197,8 @@ async fn fingerprints_are_made_anew_and_a_moved_value_is_left_alone() {
     assert_eq!(destroyed, [(KeyPurpose::Fingerprint, 1), (KeyPurpose::Fingerprint, 2)]);
 }
 
-#[tokio::test]
-async fn a_signing_key_ends_as_its_public_half() {
-    let kit = kit().await;
+async fn a_signing_key_ends_as_its_public_half(on: Backend) {
+    let kit = kit(on).await;
     let ring = kit.store.keyring();
     let signature = ring.sign(kit.org, b"verdict").unwrap();
     assert_eq!(kit.rotate(KeyPurpose::Signing).await.key_id, 2);
@@ -515,4 +513,11 @@ async fn the_master_key_may_come_from_a_program() {
             "{name}: {error}"
         );
     }
+}
+
+on_each_database! {
+    a_data_key_goes_when_nothing_is_under_it_and_not_before,
+    a_value_that_does_not_open_is_told_and_keeps_its_key,
+    fingerprints_are_made_anew_and_a_moved_value_is_left_alone,
+    a_signing_key_ends_as_its_public_half,
 }

@@ -215,3 +215,45 @@ async fn a_restarted_server_defers_and_loses_nothing() {
     }
     assert_eq!((OWNER, ROLE), ("sentra_owner", "sentra_server"), "the names that the SQL above uses");
 }
+
+/// One message finds out that the server is away; those after it are deferred without waiting, be it stopped or hung.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_outage_is_waited_for_once() {
+    let server = Arc::new(tokio::task::block_in_place(PostgresServer::start));
+    let database: TestDatabase = tokio::task::block_in_place(|| server.database());
+    let sink = Sink::start(Behaviour::default()).await;
+    let setup = Setup::new(sink.address());
+    let (url, owner) = (database.url(), database.owner_url());
+    let world = World::start(setup.arg("--database").arg(&url).arg("--database-owner").arg(&owner));
+    let send = async |id: String| {
+        let mut client = world.hello().await;
+        let to = ["accounts@contoso.example"];
+        client.send("accounts@acme-supplies.example", &to, &clean_invoice(&id)).await.unwrap().code
+    };
+    for how in ["stopped", "hung"] {
+        assert_eq!(send(format!("before-{how}@t")).await, 250);
+        let frozen = tokio::task::block_in_place(|| match how {
+            "stopped" => {
+                server.stop();
+                None
+            }
+            _ => Some(server.freeze()),
+        });
+        // Waited for one by one, as a pool waits for a connection, they would take minutes.
+        let all = async {
+            for number in 0..24 {
+                assert_eq!(send(format!("away-{how}-{number}@t")).await, 451, "{how} {number}");
+            }
+        };
+        tokio::time::timeout(PATIENCE, all).await.expect("each message waits for the server");
+        match frozen {
+            Some(frozen) => drop(frozen),
+            None => tokio::task::block_in_place(|| server.resume()),
+        }
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while send(format!("after-{how}@t")).await != 250 {
+            assert!(tokio::time::Instant::now() < deadline, "{how}: not back in time");
+        }
+    }
+    assert!(world.logged(&["the database does not answer; mail is deferred"]) >= 2);
+}

@@ -1,6 +1,7 @@
 //! Verification cases: who may call, who may approve, on which number, and what becomes of the account.
 
 use crate::suppliers::{FILE, World};
+use crate::support::backend::{Backend, on_each_database};
 use sentra::adapters::store::{Durability, Membership, StoreError};
 use sentra::adapters::suppliers::cases::{CallOutcome, Person};
 use sentra::adapters::suppliers::edit::EditStep;
@@ -20,8 +21,8 @@ struct Desk {
 }
 
 impl Desk {
-    async fn new() -> Self {
-        let world = World::new().await;
+    async fn on(on: Backend) -> Self {
+        let world = World::on(on).await;
         world.import(FILE, false, false).await;
         world.age_numbers(31).await;
         let mut people = Vec::new();
@@ -82,9 +83,8 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     }
 }
 
-#[tokio::test]
-async fn two_people_verify_a_bank_change() {
-    let desk = Desk::new().await;
+async fn two_people_verify_a_bank_change(on: Backend) {
+    let desk = Desk::on(on).await;
     let report = desk.world.import(CHANGE, false, false).await;
     let case = desk.case().await;
     assert_eq!(report.changes[0].case.as_ref(), Some(&case));
@@ -130,9 +130,8 @@ async fn two_people_verify_a_bank_change() {
     assert!(refused(undo).contains("stands"));
 }
 
-#[tokio::test]
-async fn whoever_asked_cannot_approve() {
-    let desk = Desk::new().await;
+async fn whoever_asked_cannot_approve(on: Backend) {
+    let desk = Desk::on(on).await;
     desk.world.import("supplier_id,name,iban\nS2,Beta GmbH,NL91ABNA0417164300\n", false, false).await;
     let found = desk.world.records.get(desk.world.org, &SupplierId("S2".to_owned())).await.unwrap().unwrap();
     assert_eq!(found.accounts.len(), 2);
@@ -149,9 +148,8 @@ async fn whoever_asked_cannot_approve() {
     assert!(refused(desk.approve(&case, &desk.clerk).await).contains("made the call"));
 }
 
-#[tokio::test]
-async fn a_number_that_came_lately_verifies_nothing() {
-    let desk = Desk::new().await;
+async fn a_number_that_came_lately_verifies_nothing(on: Backend) {
+    let desk = Desk::on(on).await;
     let supplier = SupplierId("S1".to_owned());
     let swap = [
         EditStep::Remove(ValueKind::Phone, "+44 20 1".to_owned()),
@@ -195,9 +193,8 @@ async fn a_number_that_came_lately_verifies_nothing() {
     assert!(refused(desk.approve(&case, &desk.head).await).contains("no longer on the record"));
 }
 
-#[tokio::test]
-async fn the_first_record_of_a_vouched_file_has_numbers_at_once() {
-    let world = World::new().await;
+async fn the_first_record_of_a_vouched_file_has_numbers_at_once(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, true, false).await;
     world.import(CHANGE, false, false).await;
     let cases = world.records.cases(world.org, &["open"], None, 10).await.unwrap();
@@ -213,9 +210,8 @@ async fn the_first_record_of_a_vouched_file_has_numbers_at_once() {
     );
 }
 
-#[tokio::test]
-async fn one_person_may_say_no() {
-    let desk = Desk::new().await;
+async fn one_person_may_say_no(on: Backend) {
+    let desk = Desk::on(on).await;
     desk.world.import(CHANGE, false, false).await;
     let case = desk.case().await;
     assert!(matches!(
@@ -233,16 +229,15 @@ async fn one_person_may_say_no() {
     assert_eq!(desk.world.import(again, false, false).await.cases_opened, 0);
     assert_eq!(desk.state(NEW).await, AccountState::Blocked);
 
-    let desk = Desk::new().await;
+    let desk = Desk::on(on).await;
     desk.world.import(CHANGE, false, false).await;
     let case = desk.case().await;
     assert_eq!(desk.call(&case, CallOutcome::Denied, &desk.clerk).await.unwrap(), "rejected");
     assert_eq!(desk.state(NEW).await, AccountState::Blocked);
 }
 
-#[tokio::test]
-async fn a_vouched_import_ends_the_case_and_an_undo_reopens_it() {
-    let desk = Desk::new().await;
+async fn a_vouched_import_ends_the_case_and_an_undo_reopens_it(on: Backend) {
+    let desk = Desk::on(on).await;
     desk.world.import(CHANGE, false, false).await;
     let case = desk.case().await;
     let vouched = desk.world.import(CHANGE, true, false).await;
@@ -251,4 +246,13 @@ async fn a_vouched_import_ends_the_case_and_an_undo_reopens_it() {
     assert_eq!(now, "withdrawn");
     desk.world.records.undo(desk.world.org, vouched.batch.as_ref().unwrap(), "operator").await.unwrap();
     assert_eq!((desk.case().await, desk.state(NEW).await), (case, AccountState::Pending));
+}
+
+on_each_database! {
+    two_people_verify_a_bank_change,
+    whoever_asked_cannot_approve,
+    a_number_that_came_lately_verifies_nothing,
+    the_first_record_of_a_vouched_file_has_numbers_at_once,
+    one_person_may_say_no,
+    a_vouched_import_ends_the_case_and_an_undo_reopens_it,
 }

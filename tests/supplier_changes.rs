@@ -1,6 +1,7 @@
 //! The directory's changes: imports whole or not at all, undo, merge, edit, search, and what the store keeps readable.
 
 use crate::suppliers::{FILE, World, account, ask, state};
+use crate::support::backend::{Backend, on_each_database};
 use sentra::adapters::store::{Durability, Membership, StoreError};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
 use sentra::adapters::suppliers::edit::EditStep;
@@ -50,9 +51,8 @@ fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 
 // ── batches ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-#[tokio::test]
-async fn an_undone_import_leaves_all_as_before() {
-    let world = World::new().await;
+async fn an_undone_import_leaves_all_as_before(on: Backend) {
+    let world = World::on(on).await;
     let first = world.import(FILE, false, false).await;
     let before = everything(&world).await;
     let generation = world.organisation().await.directory_generation;
@@ -79,9 +79,8 @@ async fn an_undone_import_leaves_all_as_before() {
     assert_eq!(world.import(FILE, false, false).await.created, 3);
 }
 
-#[tokio::test]
-async fn an_undo_is_refused_where_something_came_in_between() {
-    let world = World::new().await;
+async fn an_undo_is_refused_where_something_came_in_between(on: Backend) {
+    let world = World::on(on).await;
     let first = world.import(FILE, false, false).await;
     let step = EditStep::Add(ValueKind::Domain, "acme.com".to_owned());
     let edit = world.records.edit(world.org, &id("S1"), &[step], "operator").await.unwrap();
@@ -116,9 +115,8 @@ impl SupplierFeed for Torn {
     }
 }
 
-#[tokio::test]
-async fn a_feed_that_breaks_off_leaves_nothing() {
-    let world = World::new().await;
+async fn a_feed_that_breaks_off_leaves_nothing(on: Backend) {
+    let world = World::on(on).await;
     let before = world.organisation().await.directory_generation;
     let mut feed = Torn(ListFeed::new(many(600)), 2);
     let options = ImportOptions { actor: "operator", source: "torn.csv", ..ImportOptions::default() };
@@ -157,9 +155,8 @@ impl SupplierFeed for Stuck {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_import_is_not_seen_and_keeps_others_out() {
-    let world = World::new().await;
+async fn a_running_import_is_not_seen_and_keeps_others_out(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let before = (world.all().await, everything(&world).await);
     let (go, wait) = std::sync::mpsc::channel();
@@ -202,9 +199,8 @@ async fn a_running_import_is_not_seen_and_keeps_others_out() {
     assert_eq!((answer.suppliers.len(), answer.known_domains.len()), (1, 603));
 }
 
-#[tokio::test]
-async fn what_a_killed_import_left_is_cleared_away() {
-    let world = World::new().await;
+async fn what_a_killed_import_left_is_cleared_away(on: Backend) {
+    let world = World::on(on).await;
     let report = world.import(FILE, false, false).await;
     // A killed import is a batch that still stages and was silent for long: here the finished one, made such.
     let sql = "UPDATE supplier_batches SET state = 'staging', committed_at = NULL, touched_at = 0 WHERE org_id = $1";
@@ -218,9 +214,8 @@ async fn what_a_killed_import_left_is_cleared_away() {
     assert_ne!(listed[0].id, report.batch.unwrap());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_file_from_two_sides_comes_in_once() {
-    let world = World::new().await;
+async fn the_same_file_from_two_sides_comes_in_once(on: Backend) {
+    let world = World::on(on).await;
     let (a, b) = tokio::join!(world.import(FILE, false, false), world.import(FILE, false, false));
     let mut created = [a.created, b.created];
     created.sort_unstable();
@@ -230,9 +225,8 @@ async fn the_same_file_from_two_sides_comes_in_once() {
 
 // ── what an import may not do ──────────────────────────────────────────────────────────────────────────────────────
 
-#[tokio::test]
-async fn shared_and_own_accounts_are_named() {
-    let world = World::new().await;
+async fn shared_and_own_accounts_are_named(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let own = account_check::iban("NL91ABNA0417164300").unwrap();
     world.store.add_member(world.org, &Membership::OwnAccount(own), "operator").await.unwrap();
@@ -257,9 +251,8 @@ async fn shared_and_own_accounts_are_named() {
     assert_eq!(conflict(edit), "this account is the organisation's own");
 }
 
-#[tokio::test]
-async fn the_ledger_archives_but_never_betters() {
-    let world = World::new().await;
+async fn the_ledger_archives_but_never_betters(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let archived = |record: sentra::model::SupplierRecord| Incoming {
         lifecycle: Lifecycle::Archived,
@@ -294,9 +287,8 @@ impl SupplierFeed for ArchivedFeed {
     fn rewind(&mut self) {}
 }
 
-#[tokio::test]
-async fn derived_domains_are_taken_only_where_none_is_known() {
-    let world = World::new().await;
+async fn derived_domains_are_taken_only_where_none_is_known(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let text = "supplier_id,name\nS1,Acme Ltd\nN1,Fresh\n";
     let incoming = |record: sentra::model::SupplierRecord| Incoming {
@@ -317,9 +309,8 @@ async fn derived_domains_are_taken_only_where_none_is_known() {
 
 // ── edit, merge, search ────────────────────────────────────────────────────────────────────────────────────────────
 
-#[tokio::test]
-async fn an_edit_keeps_what_was() {
-    let world = World::new().await;
+async fn an_edit_keeps_what_was(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let steps = [
         EditStep::Remove(ValueKind::Phone, "+44 20 1".to_owned()),
@@ -364,9 +355,8 @@ async fn an_edit_keeps_what_was() {
     assert_eq!(everything(&world).await, before);
 }
 
-#[tokio::test]
-async fn one_person_may_only_be_stricter() {
-    let world = World::new().await;
+async fn one_person_may_only_be_stricter(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let account =
         world.records.detail(world.org, &id("S1"), false).await.unwrap().unwrap().accounts[0].id.clone();
@@ -382,9 +372,8 @@ async fn one_person_may_only_be_stricter() {
     assert_eq!(steps, [(Some("verified"), Some("blocked"), "edit")]);
 }
 
-#[tokio::test]
-async fn merged_records_are_one_until_undone() {
-    let world = World::new().await;
+async fn merged_records_are_one_until_undone(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let twin = "supplier_id,name,domains,emails,iban,sort_code,account_number,status\n\
         S9,Acme Services,acme.co.uk|acme.services,x@acme.services,,601613,31926819,blocked\n\
@@ -437,9 +426,8 @@ async fn merged_records_are_one_until_undone() {
     assert_eq!(everything(&world).await, before);
 }
 
-#[tokio::test]
-async fn search_finds_by_whatever_is_remembered() {
-    let world = World::new().await;
+async fn search_finds_by_whatever_is_remembered(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let rows: [(&str, Option<(&str, &str)>); 14] = [
         ("S1", Some(("S1", "id"))),
@@ -474,9 +462,8 @@ async fn search_finds_by_whatever_is_remembered() {
     assert_eq!((found.hits.len(), found.more), (sentra::limits::MAX_SEARCH_HITS, true));
 }
 
-#[tokio::test]
-async fn the_commands_change_and_take_back() {
-    let world = World::new().await;
+async fn the_commands_change_and_take_back(on: Backend) {
+    let world = World::on(on).await;
     world.import(FILE, false, false).await;
     let args = EditArgs {
         id: "S1".to_owned(),
@@ -511,4 +498,21 @@ async fn the_commands_change_and_take_back() {
     let (_, out, _) = world.command(SuppliersCommand::Search { text: "gamma.no".to_owned() }, true).await;
     let found: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((found["hits"][0]["id"].as_str(), found["more"].as_bool()), (Some("S2"), Some(false)));
+}
+
+on_each_database! {
+    an_undone_import_leaves_all_as_before,
+    an_undo_is_refused_where_something_came_in_between,
+    a_feed_that_breaks_off_leaves_nothing,
+    a_running_import_is_not_seen_and_keeps_others_out,
+    what_a_killed_import_left_is_cleared_away,
+    the_same_file_from_two_sides_comes_in_once,
+    shared_and_own_accounts_are_named,
+    the_ledger_archives_but_never_betters,
+    derived_domains_are_taken_only_where_none_is_known,
+    an_edit_keeps_what_was,
+    one_person_may_only_be_stricter,
+    merged_records_are_one_until_undone,
+    search_finds_by_whatever_is_remembered,
+    the_commands_change_and_take_back,
 }

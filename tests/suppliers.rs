@@ -1,12 +1,13 @@
 //! Supplier records: files into the database, and the directory's answers through cache, Redis and database.
 
+use crate::support::backend::{Backend, Place};
 use crate::support::redis::{RedisServer, eventually};
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::{Options as RedisOptions, Redis};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::objects::Bodies;
-use sentra::adapters::store::{ChainCheck, Database, Membership, NewOrganisation, Store};
+use sentra::adapters::store::{ChainCheck, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
 use sentra::adapters::suppliers::feed::ListFeed;
 use sentra::adapters::suppliers::import::{ImportOptions, ImportReport};
@@ -34,14 +35,19 @@ pub struct World {
     pub keyring: Arc<LocalKeyring>,
     pub org: OrgId,
     pub records: SupplierRecords,
+    /// Dropped last: the database goes with it.
+    _place: Place,
 }
 
 impl World {
     pub async fn new() -> Self {
+        Self::on(Backend::Sqlite).await
+    }
+
+    pub async fn on(backend: Backend) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database =
-            Database::open(&format!("sqlite:{}", folder.path().join("sentra.db").display())).await.unwrap();
-        database.migrate().await.unwrap();
+        let place = backend.place(folder.path());
+        let database = place.open().await;
         let keyring = Arc::new(LocalKeyring::new(&MasterKey::from_bytes([7; 32])).unwrap());
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
         let store = Store::new(
@@ -61,7 +67,7 @@ impl World {
         };
         let org = store.create_organisation(new, "operator").await.unwrap().organisation.id;
         let records = SupplierRecords::new(database, keyring.clone(), clock, ids);
-        Self { folder, store, keyring, org, records }
+        Self { folder, store, keyring, org, records, _place: place }
     }
 
     pub async fn organisation(&self) -> Organisation {

@@ -2,7 +2,7 @@
 
 use super::database::{OPERATOR, keyring, sqlite_path, store};
 use super::{Failure, Globals, Io, open};
-use crate::adapters::backup::{BackupError, Backups, Made, Manifest, RestoreOrder, Restored};
+use crate::adapters::backup::{BackupError, Backups, Made, Manifest, RestoreOrder, Restored, Server};
 use crate::adapters::store::Database;
 use crate::config::{self, Config};
 use crate::limits;
@@ -45,9 +45,10 @@ pub(super) enum BackupCommand {
 
 /// Arguments of `sentra backup restore` and `sentra restore`.
 ///
-/// Everything is written beside the old database and compared with the backup; one rename makes it count, so that a
-/// restore that is interrupted leaves the old state. Stop `sentra serve` first. The old file is kept as
-/// `sentra.db.before-ID`. Audited.
+/// SQLite: everything is written beside the old database and compared with the backup; one rename makes it count, so
+/// that a restore that is interrupted leaves the old state. Stop `sentra serve` first. The old file is kept as
+/// `sentra.db.before-ID`. PostgreSQL: the database that database.url names has to be empty; all rows go in in one
+/// transaction, then they are compared. A backup of either engine restores into either. Audited.
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Examples:\n  sentra backup restore --drill\n  sentra backup restore 01JD3QW9E7V9D2W1Q7W2K4B5NZ --force"
@@ -61,7 +62,7 @@ pub(super) struct RestoreArgs {
     /// Folder for the scratch database; without it the database's own
     #[arg(long, value_name = "DIR", requires = "drill")]
     scratch: Option<PathBuf>,
-    /// Replace a database that is not empty
+    /// Replace a SQLite file that is not empty
     #[arg(long)]
     force: bool,
 }
@@ -214,12 +215,7 @@ pub(super) async fn restore(globals: &Globals, args: &RestoreArgs, io: &mut Io<'
         return drill(globals, args, io).await;
     }
     let config = config::load(&globals.config)?;
-    let Some(path) = sqlite_path(config.database.url.expose_secret()).map(PathBuf::from) else {
-        return Err(Failure::new("this restores into SQLite files only").help(
-            "docs/backup.md tells how PostgreSQL is restored from its archive; --drill works with both",
-        ));
-    };
-    let restored = in_place(&config, args, &path).await?;
+    let restored = in_place(&config, args).await?;
     report("restored", &restored, globals, io)
 }
 
@@ -236,17 +232,19 @@ async fn drill(globals: &Globals, args: &RestoreArgs, io: &mut Io<'_>) -> Result
     report("tried out", &drill?, globals, io)
 }
 
-async fn in_place(config: &Config, args: &RestoreArgs, path: &Path) -> Result<Restored, Failure> {
+async fn in_place(config: &Config, args: &RestoreArgs) -> Result<Restored, Failure> {
     let options = config.backup.clone().ok_or_else(none_configured)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+    let url = config.database.url.expose_secret();
+    let path = sqlite_path(url).map(Path::new);
+    if let Some(folder) = path.and_then(Path::parent).filter(|folder| !folder.exists()) {
         super::init::make_folder(folder).map_err(|error| {
             Failure::new(format!("the folder {} cannot be made: {error}", folder.display()))
         })?;
     }
     // The old database may be damaged or gone: what the backups need of a store (clock, ids, where bodies lie) hangs on
     // an empty one of our own.
-    let folder = path.parent().unwrap_or(path);
-    let scratch = tempfile::tempdir_in(folder).map_err(|error| {
+    let folder = path.and_then(Path::parent).map_or_else(std::env::temp_dir, Path::to_path_buf);
+    let scratch = tempfile::tempdir_in(&folder).map_err(|error| {
         Failure::new(format!("a folder in {} cannot be made: {error}", folder.display()))
             .help("check space and permissions")
     })?;
@@ -255,7 +253,12 @@ async fn in_place(config: &Config, args: &RestoreArgs, path: &Path) -> Result<Re
     let bodies = store.bodies().clone();
     let backups = Backups::new(Arc::clone(&store), options)?;
     let order = RestoreOrder { id: args.id.as_deref(), force: args.force, actor: OPERATOR };
-    let restored = backups.restore(order, path, &bodies, Arc::new(keyring(config).await?)).await;
+    let ring = Arc::new(keyring(config).await?);
+    let owner_url = config.database.owner_url.as_ref().map(|url| url.expose_secret());
+    let restored = match path {
+        Some(path) => backups.restore(order, path, &bodies, ring).await,
+        None => backups.restore_into(order, Server { url, owner_url }, &bodies, ring).await,
+    };
     store.database().close().await;
     Ok(restored?)
 }
@@ -267,6 +270,7 @@ fn report(done: &str, restored: &Restored, globals: &Globals, io: &mut Io<'_>) -
         if let Some(fields) = value.as_object_mut() {
             fields.insert("done".to_owned(), done.into());
             fields.insert("chains".to_owned(), restored.chains.into());
+            fields.insert("bodies_absent".to_owned(), restored.absent.into());
             fields.insert("duration_ms".to_owned(), restored.took_ms.into());
         }
         return io.json(&value);
@@ -275,6 +279,9 @@ fn report(done: &str, restored: &Restored, globals: &Globals, io: &mut Io<'_>) -
         vec![dump.table.name.clone(), dump.rows.to_string(), "as in the backup".to_owned()]
     };
     io.table(&["TABLE", "ROWS", ""], manifest.tables.iter().map(row).collect())?;
+    if restored.absent > 0 {
+        io.note(&format!("{} bodies were deleted since this backup was made", restored.absent));
+    }
     io.pairs(&[
         (done, format!("backup {} of {}", manifest.id, time(manifest.at))),
         ("rows", manifest.rows().to_string()),

@@ -9,6 +9,28 @@ use super::supplier::Suppliers;
 
 /// Characters of a display name that are kept and compared.
 const NAME_CHARS: usize = 100;
+/// Services that send invoices in their customers' names, by registrable domain.
+const INVOICING_SERVICES: &[&str] = &[
+    "paypal.com",
+    "paypal.co.uk",
+    "intuit.com",
+    "quickbooks.com",
+    "xero.com",
+    "stripe.com",
+    "squareup.com",
+    "freshbooks.com",
+    "bill.com",
+    "zoho.com",
+    "zohobooks.com",
+    "waveapps.com",
+    "invoicely.com",
+    "invoice2go.com",
+    "sage.com",
+    "myob.com",
+    "wise.com",
+    "docusign.net",
+    "docusign.com",
+];
 /// Mailboxes looked at in each of From and Reply-To.
 const MAILBOXES_PER_FIELD: usize = 32;
 
@@ -88,6 +110,7 @@ pub(super) fn sender(evidence: &Evidence, senders: &Senders) -> SenderFacts {
         author.domain().as_str().clone_into(&mut facts.domain);
         author.domain().registrable().clone_into(&mut facts.registrable);
         facts.free_mail = is_free_mail(author.domain());
+        facts.invoicing_service = INVOICING_SERVICES.contains(&author.domain().registrable());
         facts.own_domain = is_own(&evidence.organisation, author.domain());
     }
     facts

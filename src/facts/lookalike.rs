@@ -165,6 +165,16 @@ pub(super) fn imitates(evidence: &Evidence, domain: &Domain, answer: &DirectoryA
     clearest
 }
 
+/// Whether a domain is spelled like one that the same message quotes: letters that look alike or a few changed. Another
+/// ending or an added word is too common between a company's own domains to mean anything here.
+pub(super) fn replaces(domain: &Domain, quoted: &Domain) -> bool {
+    if domain.registrable() == quoted.registrable() || is_free_mail(domain) || is_free_mail(quoted) {
+        return false;
+    }
+    let kind = Candidate::new(domain).and_then(|mut candidate| candidate.resembles(quoted.registrable()));
+    matches!(kind, Some(Kind::Homoglyph | Kind::Edit))
+}
+
 /// A domain under suspicion, prepared once for many comparisons.
 struct Candidate<'a> {
     full: &'a str,

@@ -5,6 +5,7 @@
 //! file here, one struct in `model::facts` and one rule.
 
 mod accounts;
+mod conversation;
 mod documents;
 mod history;
 mod identity;
@@ -35,6 +36,7 @@ pub fn establish(evidence: &Evidence) -> Facts {
     let history = history::history(evidence, &senders, &suppliers, &mut accounts);
     Facts {
         history,
+        conversation: conversation::conversation(evidence, &senders, answer),
         claims: accounts::claims(&evidence.claims, &accounts),
         mail: mail::mail(evidence),
         phrases: mail::phrases(&evidence.claims),

@@ -5,6 +5,7 @@
 //! rule never has to ask whether it exists; numbers are signed because CEL's integers are. Facts are recorded with
 //! the message, so that a changed rule set can be replayed over past traffic.
 
+use super::facts_past::{ConversationFacts, HistoryFacts};
 use super::{AccountStatus, AuthMethod, Category, MatchedBy, PaymentClaims, Place, Scheme};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub directory: DirectoryFacts,
     /// What is new or unusual against the mail delivered before.
     pub history: HistoryFacts,
+    /// The exchange of messages that it claims to belong to.
+    pub conversation: ConversationFacts,
 }
 
 /// The message as a whole.
@@ -92,6 +95,9 @@ pub struct SenderFacts {
     pub free_mail: bool,
     /// The domain is one of the organisation's own.
     pub own_domain: bool,
+    /// The domain belongs to a service that sends invoices in its customers' names (PayPal, QuickBooks, Xero, Stripe …):
+    /// it says nothing about whose invoice it is.
+    pub invoicing_service: bool,
 }
 
 /// Where an answer would go.
@@ -286,56 +292,6 @@ pub struct ClaimFacts {
 pub struct DirectoryFacts {
     /// It answered. When false, no account could be compared and no supplier recognised.
     pub available: bool,
-}
-
-/// What is new or unusual against the mail that was delivered before. Mail that was held teaches nothing unless a
-/// person released it. "Supplier" means the identified one; without one, the sender's registrable domain or, at a free
-/// mail provider, the address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HistoryFacts {
-    /// There is a history and it answered. When false, all else here is false or 0, so that nothing follows from it;
-    /// `sentra check` keeps none.
-    pub available: bool,
-    /// Days since the organisation's first delivered message: how old the history is.
-    pub since_days: i64,
-    /// Nothing was ever delivered from this address.
-    pub first_contact: bool,
-    /// Nor from its registrable domain. At a free mail provider the same as `first_contact`.
-    pub new_domain: bool,
-    /// Messages delivered from this address.
-    pub messages: i64,
-    /// Days since the first message of the address or its domain.
-    pub known_days: i64,
-    /// Days since the last one; 0 when there was none.
-    pub dormant_days: i64,
-    /// Messages delivered of this supplier.
-    pub supplier_messages: i64,
-    /// The supplier has written at least five times, never from this address.
-    pub sender_new_to_supplier: bool,
-    /// Answers would go elsewhere, and no delivered message ever sent them there.
-    pub reply_to_new: bool,
-    /// The supplier has written at least five times, never through the system that made this Message-ID.
-    pub platform_new: bool,
-    /// The message names accounts of others than the organisation, and all were seen with this supplier before.
-    pub accounts_seen_before: bool,
-    /// Different accounts seen with this supplier.
-    pub known_accounts: i64,
-    /// An amount is far above what the supplier asks for: over four times its median, and outside its usual spread.
-    /// Needs five earlier amounts in the same currency.
-    pub amount_unusual: bool,
-    /// The largest amount as a multiple of the supplier's median, rounded down to a power of two; 0 when unknown.
-    pub amount_times_usual: i64,
-    /// The supplier has written at least twelve times, never within three days of this day of the month.
-    pub day_unusual: bool,
-    /// It took far longer from its Date field to here than the supplier's messages do.
-    pub delay_unusual: bool,
-    /// It answers a message that passed here.
-    pub thread_known: bool,
-    /// An invoice number of this supplier came before.
-    pub invoice_resent: bool,
-    /// An invoice number came before with other accounts and with none of those that this message names.
-    pub invoice_resent_with_other_account: bool,
 }
 
 impl Default for DirectoryFacts {

@@ -13,6 +13,7 @@ mod disposition;
 mod envelope;
 mod evidence;
 mod facts;
+mod facts_past;
 mod finding;
 mod free_mail;
 mod history;
@@ -41,9 +42,10 @@ pub use envelope::{
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
 pub use facts::{
-    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, HistoryFacts,
-    LookalikeFacts, MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+    AccountFact, ClaimFacts, DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
+    MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
 };
+pub use facts_past::{ConversationFacts, HistoryFacts};
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
 pub use free_mail::is_free_mail;
 pub use history::{

@@ -36,6 +36,7 @@ pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
         "claims",
         "directory",
         "history",
+        "conversation",
     ];
     NAMES.iter().filter_map(|name| member(facts, name).map(|value| (*name, value.clone()))).collect()
 }

@@ -9,6 +9,7 @@ use toml::Spanned;
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("accounts.toml", include_str!("../../rules/accounts.toml")),
     ("identity.toml", include_str!("../../rules/identity.toml")),
+    ("conversation.toml", include_str!("../../rules/conversation.toml")),
     ("pressure.toml", include_str!("../../rules/pressure.toml")),
     ("form.toml", include_str!("../../rules/form.toml")),
 ];

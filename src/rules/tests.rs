@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    AccountFact, AccountStatus, DisplayNameFacts, DocumentFacts, LookalikeFacts, MailFacts, PhraseFacts,
-    SenderFacts, SupplierFacts,
+    AccountFact, AccountStatus, ConversationFacts, DisplayNameFacts, DocumentFacts, HistoryFacts,
+    LookalikeFacts, MailFacts, PhraseFacts, SenderFacts, SupplierFacts,
 };
 use std::fs;
 
@@ -57,6 +57,8 @@ fn promised_codes_exist() {
         "EXECUTIVE_IMPERSONATED",
         "BANK_CHANGE_LANGUAGE",
         "URGENCY_LANGUAGE",
+        "FIRST_CONTACT",
+        "THREAD_HIJACK_SUSPECTED",
         "DOCUMENT_UNREADABLE",
         "DOCUMENT_ENCRYPTED",
         "ACCOUNT_INVALID",
@@ -172,6 +174,119 @@ fn the_combination_table_holds() {
         assert_eq!((verdict.action, verdict.severity), (action, severity), "{name}: {:?}", codes(&verdict));
         assert_eq!(verdict.headline.is_empty(), action == Action::Deliver, "{name}");
         assert!(verdict.score <= 100);
+    }
+}
+
+#[test]
+fn a_pass_of_the_sender_never_softens_what_the_account_says() {
+    use AccountStatus::{Blocked, First, Mismatch, OtherSupplier, Pending, Retired, Unknown};
+    let set = shipped();
+    for status in [Mismatch, Retired, Pending, Blocked, OtherSupplier, First, Unknown] {
+        let mut facts = Facts {
+            accounts: vec![account(status)],
+            mail: MailFacts { has_payment_content: true, ..MailFacts::default() },
+            supplier: SupplierFacts { identified: true, ..SupplierFacts::default() },
+            ..Facts::default()
+        };
+        let before = set.judge(&facts, &Places::default(), Mode::Enforce);
+        facts.sender.auth_known = true;
+        facts.sender.authenticated = true;
+        facts.sender.method = crate::model::AuthMethod::Dmarc;
+        facts.history.available = true;
+        facts.history.thread_known = true;
+        let after = set.judge(&facts, &Places::default(), Mode::Enforce);
+        assert_ne!(before.action, Action::Deliver, "{status:?}");
+        assert_eq!((after.action, after.severity), (before.action, before.severity), "{status:?}");
+    }
+}
+
+#[test]
+fn exchanges_and_habits_combine_as_the_policy_says() {
+    let set = shipped();
+    let payment = || MailFacts { has_payment_content: true, ..MailFacts::default() };
+    let stranger = || Facts {
+        conversation: ConversationFacts {
+            claims_reply: true,
+            quoted: true,
+            stranger_answers: true,
+            ..ConversationFacts::default()
+        },
+        mail: payment(),
+        ..Facts::default()
+    };
+    let new_payee = || vec![AccountFact { new_payee: true, ..account(AccountStatus::Unknown) }];
+    let history = |facts: Facts, history: HistoryFacts| Facts {
+        history: HistoryFacts { available: true, ..history },
+        ..facts
+    };
+    let known = |facts: Facts| Facts {
+        supplier: SupplierFacts { identified: true, ..SupplierFacts::default() },
+        ..facts
+    };
+    let changed = || HistoryFacts { thread_known: true, known_accounts: 1, ..HistoryFacts::default() };
+    let moved =
+        |platform_new| HistoryFacts { platform_new, sender_new_to_supplier: true, ..HistoryFacts::default() };
+    let bank_change = || Facts {
+        phrases: PhraseFacts { bank_change: true, ..PhraseFacts::default() },
+        mail: payment(),
+        ..Facts::default()
+    };
+    let rows: Vec<(&str, Facts, Action, Severity)> = vec![
+        ("stranger alone", stranger(), Action::Tag, Severity::Caution),
+        (
+            "stranger with an account",
+            Facts { accounts: new_payee(), ..stranger() },
+            Action::Quarantine,
+            Severity::Danger,
+        ),
+        (
+            "participant replaced",
+            Facts {
+                conversation: ConversationFacts { replaced: true, ..ConversationFacts::default() },
+                mail: payment(),
+                ..Facts::default()
+            },
+            Action::Quarantine,
+            Severity::Danger,
+        ),
+        (
+            "account changed in a supplier's exchange",
+            history(known(Facts { accounts: new_payee(), ..Facts::default() }), changed()),
+            Action::Quarantine,
+            Severity::Danger,
+        ),
+        (
+            "account changed in a stranger's exchange: two families",
+            history(Facts { accounts: new_payee(), ..Facts::default() }, changed()),
+            Action::Tag,
+            Severity::Danger,
+        ),
+        (
+            "two changes of the path with new bank details",
+            history(known(bank_change()), moved(true)),
+            Action::Quarantine,
+            Severity::Danger,
+        ),
+        (
+            "one change of the path with new bank details",
+            history(known(bank_change()), moved(false)),
+            Action::Tag,
+            Severity::Caution,
+        ),
+        (
+            "a large amount alone",
+            history(
+                known(Facts { mail: payment(), ..Facts::default() }),
+                HistoryFacts { amount_unusual: true, ..HistoryFacts::default() },
+            ),
+            Action::Deliver,
+            Severity::Info,
+        ),
+    ];
+    for (name, facts, action, severity) in rows {
+        let verdict = set.judge(&facts, &Places::default(), Mode::Enforce);
+        assert_eq!(verdict.action, action, "{name}: {:?}", codes(&verdict));
+        assert_eq!(verdict.severity, severity, "{name}: {:?}", codes(&verdict));
     }
 }
 

@@ -28,6 +28,22 @@ pub struct PostgresServer {
     template: OnceLock<()>,
 }
 
+/// Processes that hang.
+pub struct Frozen(Vec<String>);
+
+impl Frozen {
+    fn signal(&self, signal: &str) {
+        // A child may have ended meanwhile.
+        Command::new("kill").arg(signal).args(&self.0).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
 /// One test's database with this program's schema; dropped with the test.
 pub struct TestDatabase {
     server: Arc<PostgresServer>,
@@ -103,6 +119,17 @@ impl PostgresServer {
     /// Stops at once and ends every connection.
     pub fn stop(&self) {
         self.run("pg_ctl", &["stop", "-w", "-m", "fast", "-D", self.data().to_str().unwrap()]);
+    }
+
+    /// Stops every process of it in its tracks, as a machine that hangs, until the guard is dropped. Connections stay.
+    pub fn freeze(&self) -> Frozen {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let main = file.lines().next().unwrap().trim().to_owned();
+        let children = Command::new("pgrep").args(["-P", &main]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        let frozen = Frozen(std::iter::once(main).chain(children.lines().map(str::to_owned)).collect());
+        frozen.signal("-STOP");
+        frozen
     }
 
     /// Statements as superuser in one database.

@@ -169,6 +169,11 @@ impl World {
         command
     }
 
+    /// Changes the environment of every later command.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Runs a command to its end and expects it to succeed; returns its standard output.
     pub fn run(&self, arguments: &[&str]) -> String {
         let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();

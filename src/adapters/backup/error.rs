@@ -49,6 +49,17 @@ pub enum BackupError {
     /// The target of a restore has organisations in it.
     #[error("the database {0} is not empty")]
     NotEmpty(String),
+    /// The server's database that a restore should fill has organisations in it.
+    #[error("the database {0} is not empty")]
+    Occupied(String),
+    /// Bodies that rows of the installation name are nowhere.
+    #[error("{count} bodies of held mail are not in {place}, though the quarantine names them")]
+    Bodies {
+        /// How many.
+        count: u64,
+        /// The object store.
+        place: String,
+    },
     /// The target of a restore is in use.
     #[error("the database {0} is in use")]
     InUse(String),
@@ -82,6 +93,12 @@ impl BackupError {
             Self::LeaseLost => "run it again; if it stays so, the store is too slow for the amount of data",
             Self::NotEmpty(_) => {
                 "restore into an empty database, or add --force: the old one is kept beside it"
+            }
+            Self::Occupied(_) => {
+                "restore into an empty database of PostgreSQL, beside the old one, and name it in database.url and database.owner_url"
+            }
+            Self::Bodies { .. } => {
+                "bring them back from the object store's versions or replica; `sentra quarantine list` names the entries"
             }
             Self::InUse(_) => "stop `sentra serve` and every other command on it first",
             Self::File(..) => "check space and permissions",

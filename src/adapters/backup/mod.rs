@@ -22,7 +22,7 @@ pub use check::Verified;
 pub use create::Made;
 pub use error::BackupError;
 pub use manifest::{BodiesDump, ChainHead, Manifest, TableDump};
-pub use restore::{RestoreOrder, Restored};
+pub use restore::{RestoreOrder, Restored, Server};
 pub use state::BackupState;
 pub use tiers::Tiers;
 

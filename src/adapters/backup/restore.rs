@@ -1,4 +1,5 @@
-//! Restoring: into a scratch database to see that it works (a drill), or in the place of the installation's own.
+//! Restoring: into a scratch database to see that it works (a drill), in the place of the installation's own file, or
+//! into an empty database of a PostgreSQL.
 
 use super::Backups;
 use super::error::BackupError;
@@ -9,9 +10,10 @@ use super::vault::Vault;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::objects::{Bodies, Key, Objects};
-use crate::adapters::store::{ChainCheck, Database, DumpLoader, Store};
+use crate::adapters::store::{self, ChainCheck, Database, DumpLoader, Store, StoreError};
 use crate::limits;
 use serde_json::json;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -25,8 +27,20 @@ pub struct Restored {
     pub chains: usize,
     /// Bodies put back, or in a drill those that were read.
     pub bodies: u64,
+    /// In a drill: bodies that rows of the backup name and that are neither in it nor in the object store, because they
+    /// were deleted since.
+    pub absent: u64,
     /// Milliseconds that it took.
     pub took_ms: u64,
+}
+
+/// A database of PostgreSQL to restore into.
+#[derive(Clone, Copy)]
+pub struct Server<'a> {
+    /// As the server's role.
+    pub url: &'a str,
+    /// As the owner of the tables.
+    pub owner_url: Option<&'a str>,
 }
 
 /// How a restore goes.
@@ -59,9 +73,33 @@ impl Backups {
             folder.map_err(|error| BackupError::File(format!("a folder in {}", scratch.display()), error))?;
         let store = self.fill(&folder.path().join("drill.db"), &vault, &manifest, keyring).await?;
         let chains = compare(&store, &manifest).await?;
-        let bodies = read_bodies(&vault, &manifest, None).await?;
+        let read = read_bodies(&vault, &manifest, None).await?;
+        let absent = self.absent(&store, &read).await?;
         store.database().close().await;
-        Ok(Restored { manifest, chains, bodies, took_ms: millis(began) })
+        let bodies = count(&read);
+        Ok(Restored { manifest, chains, bodies, absent, took_ms: millis(began) })
+    }
+
+    /// Counts bodies that restored rows name and that are neither in the backup nor in the object store. Whoever deleted
+    /// mail since the backup left such rows in it; those that the installation still names are a loss.
+    async fn absent(&self, restored: &Store, read: &HashSet<Key>) -> Result<u64, BackupError> {
+        let mut absent = HashSet::new();
+        for (org, id) in restored.bodies_named().await? {
+            if !read.contains(&Bodies::key(org, id)) && !self.store.bodies().exists(org, id).await? {
+                absent.insert((org, id));
+            }
+        }
+        if absent.is_empty() {
+            return Ok(0);
+        }
+        let named = self.store.bodies_named().await?;
+        match count(named.iter().filter(|body| absent.contains(body))) {
+            0 => Ok(count(&absent)),
+            count => {
+                let place = self.store.bodies().common().shown().to_owned();
+                Err(BackupError::Bodies { count, place })
+            }
+        }
     }
 
     /// Restores in the place of the SQLite file `path` and the bodies beside it. Everything is written next to the old
@@ -86,9 +124,42 @@ impl Backups {
         note(&store, &manifest, order.actor).await?;
         store.database().close().await;
         // Bodies first: one that no row names is swept, a row without its body is a loss.
-        let count = read_bodies(&vault, &manifest, Some(bodies.common())).await?;
+        let bodies = count(&read_bodies(&vault, &manifest, Some(bodies.common())).await?);
         place::swap(&new, path, &manifest.id, order.force).await?;
-        Ok(Restored { manifest, chains, bodies: count, took_ms: millis(began) })
+        Ok(Restored { manifest, chains, bodies, absent: 0, took_ms: millis(began) })
+    }
+
+    /// Restores into an empty database of PostgreSQL: the schema as it was, all rows in one transaction, this program's
+    /// schema, then the comparison. Killed before the transaction's end, the database is empty as before; a database
+    /// counts once this returned.
+    ///
+    /// # Errors
+    /// [`BackupError::Occupied`] for a database with organisations in it, whether forced or not.
+    pub async fn restore_into(
+        &self,
+        order: RestoreOrder<'_>,
+        server: Server<'_>,
+        bodies: &Bodies,
+        keyring: Arc<LocalKeyring>,
+    ) -> Result<Restored, BackupError> {
+        let began = Instant::now();
+        let (manifest, vault) = self.open(order.id).await?;
+        let opened = store::open_to_fill(server.url, server.owner_url, manifest.schema).await;
+        let database = opened.map_err(|error| match error {
+            StoreError::Conflict(_) => BackupError::Occupied(shown(server.url)),
+            error => error.into(),
+        })?;
+        // Bodies first: one that no row names is swept, a row without its body is a loss.
+        let bodies = count(&read_bodies(&vault, &manifest, Some(bodies.common())).await?);
+        let loaded = load(&database, &vault, &manifest).await;
+        database.close().await;
+        loaded?;
+        store::migrate(server.url, server.owner_url).await?;
+        let store = self.over(Database::open(server.url).await?, keyring);
+        let chains = compare(&store, &manifest).await?;
+        note(&store, &manifest, order.actor).await?;
+        store.database().close().await;
+        Ok(Restored { manifest, chains, bodies, absent: 0, took_ms: millis(began) })
     }
 
     /// Fills a new SQLite file: the schema as it was, the rows, then this program's schema.
@@ -103,8 +174,12 @@ impl Backups {
         database.migrate_to(manifest.schema).await?;
         load(&database, vault, manifest).await?;
         database.migrate().await?;
+        Ok(self.over(database, keyring))
+    }
+
+    fn over(&self, database: Database, keyring: Arc<LocalKeyring>) -> Arc<Store> {
         let (clock, ids) = (Arc::clone(self.store.clock()), Arc::clone(self.store.ids()));
-        Ok(Arc::new(Store::new(database, keyring, clock, ids, self.store.bodies().clone())))
+        Arc::new(Store::new(database, keyring, clock, ids, self.store.bodies().clone()))
     }
 }
 
@@ -169,19 +244,19 @@ async fn note(store: &Store, manifest: &Manifest, actor: &str) -> Result<(), Bac
     Ok(())
 }
 
-/// Reads every body; writes those to `target` that are not there yet. Returns how many there are.
+/// Reads every body; writes those to `target` that are not there yet. Returns their names.
 async fn read_bodies(
     vault: &Vault,
     manifest: &Manifest,
     target: Option<&Objects>,
-) -> Result<u64, BackupError> {
+) -> Result<HashSet<Key>, BackupError> {
     let damaged = || BackupError::Damaged("the list of bodies".to_owned());
     let mut reader = Reader::new(vault, &chunk_ids(&manifest.bodies.index)?);
-    let mut count = 0_u64;
+    let mut read = HashSet::new();
     while let Some(line) = reader.next("bodies").await? {
         let line: BodyLine = serde_json::from_slice(line).map_err(|_| damaged())?;
         let key = Key::parse(&line.key).ok_or_else(damaged)?;
-        count = count.saturating_add(1);
+        read.insert(key.clone());
         if let Some(target) = target
             && target.head(&key).await?.is_some_and(|entry| entry.size == line.size)
         {
@@ -201,7 +276,18 @@ async fn read_bodies(
             target.put(&key, octets.into()).await?;
         }
     }
-    Ok(count)
+    Ok(read)
+}
+
+fn count<T>(all: impl IntoIterator<Item = T>) -> u64 {
+    u64::try_from(all.into_iter().count()).unwrap_or(u64::MAX)
+}
+
+/// Of a URL what may be shown: the part after user and password.
+fn shown(url: &str) -> String {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    rest.split('?').next().unwrap_or_default().to_owned()
 }
 
 fn millis(began: Instant) -> u64 {

@@ -113,6 +113,11 @@ impl Database {
         Ok(Self { main: Engine::open(url).await? })
     }
 
+    /// A PostgreSQL whose schema may be older than this program's, to be filled by a restore.
+    pub(super) fn open_unchecked(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { main: Engine::Postgres(Arc::new(Postgres::unchecked(url)?)) })
+    }
+
     /// Makes sure that the schema is this program's. SQLite is brought to it; PostgreSQL is only checked, the role that
     /// we connect as included: there [`super::migrate`] does the work as the owner of the tables.
     ///
@@ -132,7 +137,7 @@ impl Database {
             Engine::Sqlite(sqlite) => sqlite.migrate_to(schema).await,
             Engine::Postgres(postgres) => Err(StoreError::Setup {
                 what: format!("the database {} cannot be given an older schema", postgres.place()),
-                help: "restore into a SQLite file, or PostgreSQL's own backup into PostgreSQL",
+                help: "only its owner can: `sentra backup restore` does it with database.owner_url",
             }),
         }
     }

@@ -7,6 +7,7 @@
 use super::database::{Durability, Seen};
 use super::error::{StoreError, is_lost_connection};
 use super::postgres_checks;
+use super::postgres_reach::Reach;
 use super::scope::{ReadTransaction, WriteTransaction};
 use crate::limits;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
@@ -17,6 +18,7 @@ use sqlx::{
 };
 use std::fmt::Write as _;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// A server's database.
@@ -24,6 +26,7 @@ use tokio::sync::OnceCell;
 pub(super) struct Postgres {
     pool: AnyPool,
     place: String,
+    reach: Arc<Reach>,
     /// Set once schema and role were found in order.
     checked: OnceCell<()>,
 }
@@ -44,14 +47,22 @@ impl Postgres {
     /// Opens a pool without a connection: the first use connects.
     pub(super) fn lazy(url: &str) -> Result<Self, StoreError> {
         let place = place(&parse(url)?);
+        let options = options(url, &place)?;
+        let reach = Reach::new(options.clone(), place.clone());
         let pool = AnyPoolOptions::new()
             .max_connections(limits::STORE_CONNECTIONS)
             .acquire_timeout(limits::STORE_CONNECT_TIMEOUT)
             // A lost connection shows when a transaction begins, which is then begun on another one.
             .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(prepare(connection)))
-            .connect_lazy_with(options(url, &place)?);
-        Ok(Self { pool, place, checked: OnceCell::new() })
+            .connect_lazy_with(options);
+        Ok(Self { pool, place, reach, checked: OnceCell::new() })
+    }
+
+    /// As [`Postgres::lazy`], for a database with an older schema that a restore fills.
+    pub(super) fn unchecked(url: &str) -> Result<Self, StoreError> {
+        let lazy = Self::lazy(url)?;
+        Ok(Self { checked: OnceCell::new_with(Some(())), ..lazy })
     }
 
     /// Whether the schema is this program's and our role is bound by row-level security; asked once.
@@ -94,9 +105,13 @@ impl Postgres {
         Ok(WriteTransaction::secured(self.begin(begin).await?))
     }
 
+    async fn begin(&self, begin: String) -> Result<Transaction<'static, Any>, StoreError> {
+        self.reach.during(self.begin_somewhere(begin)).await
+    }
+
     /// After a restart of the server every idle connection is dead and tells only now: nothing was begun on it, so the
     /// next one is tried, as often as there may be idle ones.
-    async fn begin(&self, begin: String) -> Result<Transaction<'static, Any>, StoreError> {
+    async fn begin_somewhere(&self, begin: String) -> Result<Transaction<'static, Any>, StoreError> {
         self.check().await?;
         for _ in 0..limits::STORE_CONNECTIONS {
             match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {

@@ -27,6 +27,29 @@ pub async fn migrate(url: &str, owner_url: Option<&str>) -> Result<(), StoreErro
         database.close().await;
         return Ok(());
     }
+    bring(url, owner_url, None).await?;
+    // What we leave behind must be what `serve` accepts.
+    let database = Database::open(url).await?;
+    database.migrate().await?;
+    database.close().await;
+    Ok(())
+}
+
+/// Gives an empty PostgreSQL database the schema that a backup was made with, and opens it to be filled.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when there are organisations in it; otherwise as [`migrate`].
+pub(in crate::adapters) async fn open_to_fill(
+    url: &str,
+    owner_url: Option<&str>,
+    schema: i64,
+) -> Result<Database, StoreError> {
+    bring(url, owner_url, Some(schema)).await?;
+    Database::open_unchecked(url)
+}
+
+/// Schema and rights, as the owner. With `empty_at` only a database without organisations, and to that schema.
+async fn bring(url: &str, owner_url: Option<&str>, empty_at: Option<i64>) -> Result<(), StoreError> {
     let Some(owner_url) = owner_url else {
         return Err(setup(
             "migrations of PostgreSQL need the URL of the role that owns the tables",
@@ -42,14 +65,33 @@ pub async fn migrate(url: &str, owner_url: Option<&str>) -> Result<(), StoreErro
     }
     sqlx::any::install_default_drivers();
     let mut connection = connect(owner_url).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(failed)?;
+    match empty_at {
+        Some(schema) => {
+            is_empty(&mut connection, owner.get_database().unwrap_or_default()).await?;
+            MIGRATIONS.run_to(schema, &mut connection).await.map_err(failed)?;
+        }
+        None => MIGRATIONS.run(&mut connection).await.map_err(failed)?,
+    }
     rights(&mut connection, url, server.get_username()).await?;
     connection.close().await?;
-    // What we leave behind must be what `serve` accepts.
-    let database = Database::open(url).await?;
-    database.migrate().await?;
-    database.close().await;
     Ok(())
+}
+
+/// Refuses a database with organisations in it, whatever its schema.
+async fn is_empty(connection: &mut AnyConnection, name: &str) -> Result<(), StoreError> {
+    let there =
+        "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'organisations'";
+    let there: i64 = sqlx::query_scalar(there).fetch_one(&mut *connection).await?;
+    if there == 0 {
+        return Ok(());
+    }
+    let mut read = connection.begin().await?;
+    // The policies bind the owner too.
+    let seen = format!("SELECT set_config('sentra.system', '{}', true)", SystemRead::Organisations.name());
+    sqlx::query(AssertSqlSafe(seen)).execute(&mut *read).await?;
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM organisations").fetch_one(&mut *read).await?;
+    read.rollback().await?;
+    if count == 0 { Ok(()) } else { Err(StoreError::Conflict(format!("the database {name} is not empty"))) }
 }
 
 /// The role and its rights, and the reads across organisations, all or nothing.

@@ -92,6 +92,21 @@ impl Table {
         format!("INSERT INTO {} ({columns}) VALUES {}", quoted(&self.name), rows.join(", "))
     }
 
+    /// Sets the row that has this row's key; values in the order of the columns.
+    pub(super) fn update(&self) -> String {
+        let equal = |wanted: bool| {
+            let columns = self.columns.iter().enumerate();
+            let columns = columns.filter(|(_, column)| self.key.contains(&column.name) == wanted);
+            columns.map(|(at, column)| format!("{} = ${}", quoted(&column.name), at + 1)).collect::<Vec<_>>()
+        };
+        format!(
+            "UPDATE {} SET {} WHERE {}",
+            quoted(&self.name),
+            equal(false).join(", "),
+            equal(true).join(" AND ")
+        )
+    }
+
     pub(super) fn clear(&self) -> String {
         format!("DELETE FROM {}", quoted(&self.name))
     }
@@ -259,6 +274,7 @@ mod tests {
             r#"SELECT "org_id", "x""y" FROM "t" WHERE "org_id" = $1 ORDER BY "org_id""#
         );
         assert_eq!(table.insert(2), r#"INSERT INTO "t" ("org_id", "x""y") VALUES ($1, $2), ($3, $4)"#);
+        assert_eq!(table.update(), r#"UPDATE "t" SET "x""y" = $2 WHERE "org_id" = $1"#);
         assert_eq!(table.owner_at(), Some(0));
     }
 }
