@@ -1,7 +1,8 @@
 //! What a PDF holds beside the content of its pages: links, annotations, form values, attached files, layers.
 
-use super::canvas::{Canvas, Page};
+use super::canvas::Canvas;
 use super::geometry::Area;
+use super::seen::Page;
 use super::{Attached, PdfReading};
 use crate::limits::{PDF_EMBEDDED_FILES, PDF_EMBEDDED_OCTETS, PDF_NODES, PDF_TREE_DEPTH};
 use lopdf::{Dictionary, Document, Object, ObjectId};

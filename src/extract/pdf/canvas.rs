@@ -6,19 +6,17 @@
 
 use super::font::Font;
 use super::geometry::{Area, Matrix, numbers};
-use super::layout::Glyph;
-use super::paint::{Ink, Paint, Space};
+use super::paint::Space;
+use super::seen::Page;
+use super::state::{Marked, Run, State};
 use crate::limits::{
-    PDF_AREAS, PDF_FONTS, PDF_FORM_DEPTH, PDF_FORM_OCTETS, PDF_FORMS_DRAWN, PDF_GLYPHS, PDF_OPERATIONS,
-    PDF_PAGE_GLYPHS, PDF_SAVED_STATES,
+    PDF_FONTS, PDF_FORM_DEPTH, PDF_FORM_OCTETS, PDF_FORMS_DRAWN, PDF_GLYPHS, PDF_OPERATIONS, PDF_PAGE_GLYPHS,
+    PDF_SAVED_STATES,
 };
 use lopdf::content::{Content, Operation};
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
-
-/// Text smaller than this, in points, is not read by people.
-const TINY: f32 = 1.0;
 
 /// Put after a content stream: the parser stops in silence where it can not go on, and then does not come to this.
 const END: &[u8] = b"SentraEnd";
@@ -46,46 +44,6 @@ impl Default for Budget {
     }
 }
 
-/// A character and what decides whether it is seen.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Drawn {
-    pub(super) glyph: Glyph,
-    /// Middle of the character on the page.
-    pub(super) at: (f32, f32),
-    pub(super) ink: Option<Ink>,
-    pub(super) order: usize,
-    /// Hidden by what stood before it; what came later is judged at the end.
-    pub(super) hidden: bool,
-    /// Drawn without ink, as scanners add recognised text.
-    pub(super) invisible: bool,
-}
-
-/// A filled area or an image.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Filled {
-    pub(super) area: Area,
-    /// `None`: an image or a pattern, of unknown colour.
-    pub(super) ink: Option<Ink>,
-    pub(super) order: usize,
-    /// Whether it hides what lies below.
-    pub(super) opaque: bool,
-}
-
-/// All that was drawn on one page.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    pub(super) drawn: Vec<Drawn>,
-    pub(super) filled: Vec<Filled>,
-    /// Text that the file gives in place of its glyphs, with what the glyphs say.
-    pub(super) replaced: Vec<(String, String)>,
-    /// Codes whose text the file does not give.
-    pub(super) unknown_codes: usize,
-    /// Square points of images.
-    pub(super) image_size: f32,
-    /// A content stream could not be followed to its end.
-    pub(super) damaged: bool,
-}
-
 /// What is shared by all pages of a document.
 pub(super) struct Canvas<'a> {
     pub(super) doc: &'a Document,
@@ -94,40 +52,6 @@ pub(super) struct Canvas<'a> {
     pub(super) off: HashSet<ObjectId>,
     fonts: HashMap<ObjectId, Rc<Font>>,
     running: Vec<ObjectId>,
-}
-
-#[derive(Clone, Debug)]
-struct State {
-    matrix: Matrix,
-    clip: Area,
-    paint: Paint,
-    font: Option<Rc<Font>>,
-    size: f32,
-    letter_spacing: f32,
-    word_spacing: f32,
-    stretch: f32,
-    leading: f32,
-    rise: f32,
-    mode: i64,
-}
-
-/// A stretch of marked content (ISO 32000-1, 14.6).
-struct Marked {
-    hidden: bool,
-    /// `/ActualText`, and the number of characters drawn before.
-    actual: Option<(String, usize)>,
-}
-
-/// One content stream being run.
-struct Run<'r> {
-    resources: &'r Dictionary,
-    state: State,
-    saved: Vec<State>,
-    text: Matrix,
-    line: Matrix,
-    path: Option<Area>,
-    clips: bool,
-    marked: Vec<Marked>,
 }
 
 impl<'a> Canvas<'a> {
@@ -263,7 +187,10 @@ impl<'a> Canvas<'a> {
     }
 
     fn show(&mut self, octets: &[u8], run: &mut Run<'_>, page: &mut Page) {
-        let Some(font) = run.state.font.clone() else { return };
+        let Some(font) = run.state.font.clone() else {
+            page.unknown_codes += octets.len();
+            return;
+        };
         let hidden = run.marked.iter().any(|marked| marked.hidden);
         for shown in font.show(octets) {
             if page.drawn.len() >= PDF_PAGE_GLYPHS || self.budget.glyphs == 0 {
@@ -362,8 +289,10 @@ impl<'a> Canvas<'a> {
         let Some(Ok(name)) = operands.first().map(Object::as_name) else { return };
         let objects = run.resources.get_deref(b"XObject", self.doc).and_then(Object::as_dict);
         let Ok(object) = objects.and_then(|objects| objects.get(name)) else { return };
-        let Ok((Some(id), object)) = self.doc.dereference(object) else { return };
-        let Ok(stream) = object.as_stream() else { return };
+        let Ok((Some(id), Object::Stream(stream))) = self.doc.dereference(object) else {
+            page.damaged = true;
+            return;
+        };
         let off = stream.dict.get(b"OC").is_ok_and(|group| self.is_off(group));
         let hidden = off || run.marked.iter().any(|marked| marked.hidden);
         if stream.dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|kind| kind == b"Image") {
@@ -445,122 +374,6 @@ impl<'a> Canvas<'a> {
             "S" | "s" | "n" => run.end_path(),
             "sh" => page.fill(run.state.clip, None, false),
             _ => {}
-        }
-    }
-}
-
-impl State {
-    fn new(matrix: Matrix, clip: Area) -> Self {
-        Self {
-            matrix,
-            clip,
-            paint: Paint::default(),
-            font: None,
-            size: 0.0,
-            letter_spacing: 0.0,
-            word_spacing: 0.0,
-            stretch: 1.0,
-            leading: 0.0,
-            rise: 0.0,
-            mode: 0,
-        }
-    }
-}
-
-impl Run<'_> {
-    fn next_line(&mut self, x: f32, y: f32) {
-        self.line = Matrix::shift(x, y).then(&self.line);
-        self.text = self.line;
-    }
-
-    fn advance(&mut self, by: f32) {
-        self.text = Matrix::shift(by, 0.0).then(&self.text);
-    }
-
-    fn to(&mut self, x: f32, y: f32) {
-        let point = self.state.matrix.apply(x, y);
-        let here = Area { left: point.0, bottom: point.1, right: point.0, top: point.1 };
-        self.path = Some(self.path.map_or(here, |path| path.joined(&here)));
-    }
-
-    fn end_path(&mut self) {
-        if let (true, Some(area)) = (self.clips, self.path) {
-            self.state.clip = self.state.clip.shared(&area);
-        }
-        (self.path, self.clips) = (None, false);
-    }
-
-    /// Notes the characters of one code at the pen.
-    fn place(&self, text: &str, advance: f32, hidden: bool, page: &mut Page) {
-        let state = &self.state;
-        let matrix = Matrix::shift(0.0, state.rise).then(&self.text).then(&state.matrix);
-        let (x, y) = matrix.apply(0.0, 0.0);
-        let (end_x, end_y) = matrix.apply(advance, 0.0);
-        let [a, b, c, d, ..] = matrix.0;
-        let size = state.size.abs() * c.hypot(d);
-        let turn = if a.abs() >= b.abs() {
-            if a >= 0.0 { 0 } else { 2 }
-        } else if b > 0.0 {
-            1
-        } else {
-            3
-        };
-        let (along, across) = match turn {
-            0 => (x, y),
-            1 => (y, -x),
-            2 => (-x, -y),
-            _ => (-y, x),
-        };
-        let width = (end_x - x).hypot(end_y - y);
-        let (up_x, up_y) = matrix.apply(advance / 2.0, state.size * 0.3);
-        let invisible = matches!(state.mode, 3 | 7);
-        let hidden =
-            hidden || invisible || size < TINY || !state.clip.holds(up_x, up_y) || state.paint.is_clear();
-        let characters = text.chars().count().max(1);
-        let share = width / f32::from(u16::try_from(characters).unwrap_or(u16::MAX));
-        let order = page.order();
-        let mut x = along;
-        for character in text.chars().take(16) {
-            let glyph = Glyph { character, x, y: across, width: share, size, turn };
-            let ink = state.paint.ink;
-            page.drawn.push(Drawn { glyph, at: (up_x, up_y), ink, order, hidden, invisible });
-            x += share;
-        }
-    }
-}
-
-impl Page {
-    fn order(&self) -> usize {
-        self.drawn.len() + self.filled.len()
-    }
-
-    fn fill(&mut self, area: Area, ink: Option<Ink>, opaque: bool) {
-        // Rules and borders cover nothing.
-        let thick = area.right - area.left > 2.0 && area.top - area.bottom > 2.0;
-        if thick && self.filled.len() < PDF_AREAS {
-            let order = self.order();
-            self.filled.push(Filled { area, ink, order, opaque });
-        }
-    }
-
-    /// Whether a person sees the character: it is not covered later, and stands out from its ground.
-    pub(super) fn shows(&self, drawn: &Drawn) -> bool {
-        if drawn.hidden {
-            return false;
-        }
-        let (x, y) = drawn.at;
-        let mut ground = Some(Ink::WHITE);
-        for filled in self.filled.iter().filter(|filled| filled.area.holds(x, y)) {
-            if filled.order < drawn.order {
-                ground = if filled.opaque { filled.ink } else { None };
-            } else if filled.opaque {
-                return false;
-            }
-        }
-        match (drawn.ink, ground) {
-            (Some(ink), Some(ground)) => ink.differs(&ground),
-            // Over an image or in a pattern: most likely seen.
-            _ => true,
         }
     }
 }

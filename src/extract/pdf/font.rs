@@ -162,14 +162,26 @@ impl Font {
     }
 
     fn read_simple(&mut self, doc: &Document, dict: &Dictionary) {
-        let encoding = dict.get_font_encoding_with_limit(doc, PDF_CMAP_OCTETS).ok();
+        let encoding = dict.get_deref(b"Encoding", doc).ok();
+        let described = encoding.and_then(|encoding| encoding.as_dict().ok());
+        if let Some(names) = described.and_then(|d| d.get_deref(b"Differences", doc).ok()) {
+            self.read_names(doc, names);
+        }
+        let drawn_here = dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|kind| kind == b"Type3");
+        let base = match (encoding, described) {
+            (_, Some(described)) => described.get_deref(b"BaseEncoding", doc).ok(),
+            (encoding, None) => encoding,
+        };
         for code in 0..=u8::MAX {
-            let from_encoding = encoding.as_ref().and_then(|table| table.bytes_to_string(&[code]).ok());
-            let text =
-                from_encoding.filter(|text| !text.is_empty() && text != "\u{FFFD}").unwrap_or_else(|| {
-                    // Text in a font that says nothing is mostly Latin.
-                    encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[code]).0.into_owned()
-                });
+            // The glyphs of a Type 3 font are pictures: without a name or a map they mean nothing.
+            if drawn_here {
+                break;
+            }
+            let named = base.and_then(|base| decode(doc, base.clone(), code));
+            let text = named.unwrap_or_else(|| {
+                // Text in a font that says nothing is mostly Latin.
+                encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[code]).0.into_owned()
+            });
             self.texts.entry(u32::from(code)).or_insert(text);
         }
         if let Ok(descriptor) = dict.get_deref(b"FontDescriptor", doc).and_then(Object::as_dict)
@@ -189,6 +201,23 @@ impl Font {
         }
         if dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|kind| kind == b"Type3") {
             self.scale_type3(doc, dict);
+        }
+    }
+
+    /// Takes the names of `/Differences`. A name that says nothing (`g17`) leaves its code without text.
+    fn read_names(&mut self, doc: &Document, names: &Object) {
+        let Ok(names) = names.as_array() else { return };
+        let mut code = 0_u32;
+        for item in names.iter().take(1_024) {
+            match item {
+                Object::Integer(_) => code = as_code(item).unwrap_or_default(),
+                Object::Name(name) => {
+                    let text = glyph(doc, name);
+                    self.texts.entry(code).or_insert(text);
+                    code = code.saturating_add(1);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -220,6 +249,34 @@ impl Font {
         let scale = matrix.ok().and_then(|m| m.first()).and_then(|a| a.as_float().ok()).unwrap_or(0.001);
         self.widths = self.widths.iter().map(|(code, width)| (*code, width * scale * 1_000.0)).collect();
     }
+}
+
+/// The character of a glyph's name (Adobe Glyph List); empty where it has none.
+fn glyph(doc: &Document, name: &[u8]) -> String {
+    if let [letter] = name
+        && letter.is_ascii_alphabetic()
+    {
+        return char::from(*letter).into();
+    }
+    let text = std::str::from_utf8(name).unwrap_or_default();
+    let number = text.strip_prefix("uni").or_else(|| text.strip_prefix('u'));
+    if let Some(number) = number.filter(|digits| (4..=6).contains(&digits.len()))
+        && let Some(character) = u32::from_str_radix(number, 16).ok().and_then(char::from_u32)
+    {
+        return character.into();
+    }
+    let mut encoding = Dictionary::new();
+    encoding.set("Differences", vec![Object::Integer(0), Object::Name(name.to_vec())]);
+    decode(doc, Object::Dictionary(encoding), 0).unwrap_or_default()
+}
+
+/// What a code is under an encoding; `None` where it names nothing.
+fn decode(doc: &Document, encoding: Object, code: u8) -> Option<String> {
+    let mut font = Dictionary::new();
+    font.set("Type", Object::Name(b"Font".to_vec()));
+    font.set("Encoding", encoding);
+    let table = font.get_font_encoding_with_limit(doc, PDF_CMAP_OCTETS).ok()?;
+    table.bytes_to_string(&[code]).ok().filter(|text| !text.is_empty() && text != "\u{FFFD}")
 }
 
 fn code_of(octets: &[u8]) -> u32 {

@@ -12,16 +12,21 @@ mod font;
 mod geometry;
 mod layout;
 mod paint;
+mod seen;
+mod state;
 #[cfg(test)]
 mod tests;
+mod tree;
 
-use crate::limits::{
-    PDF_COUNTED_PAGES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS,
-};
-use canvas::{Canvas, Page};
+use crate::limits::{PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS};
+use canvas::Canvas;
 use geometry::Area;
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 use memchr::memmem;
+use seen::Page;
+
+/// Characters without a name that may be an account: the shortest have six digits.
+const FEWEST_DIGITS: usize = 6;
 
 /// A text of a PDF.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,19 +151,22 @@ fn facts(doc: &Document, octets: &[u8], reading: &mut PdfReading) {
 }
 
 fn pages(doc: &Document, reading: &mut PdfReading) {
-    let ids: Vec<ObjectId> = doc.page_iter().take(PDF_COUNTED_PAGES).collect();
-    reading.pages = ids.len();
-    if ids.is_empty() {
+    let pages = tree::pages(doc);
+    reading.pages = pages.counted;
+    if pages.damaged {
         reading.gap("damaged");
     }
-    let tail = ids.len().saturating_sub(PDF_TAIL_PAGES).max(PDF_HEAD_PAGES);
-    if tail > PDF_HEAD_PAGES {
+    let tail = pages.counted.saturating_sub(PDF_TAIL_PAGES).max(PDF_HEAD_PAGES);
+    if pages.more {
         reading.gap("limit");
     }
     let mut canvas = Canvas::new(doc, around::layers_off(doc));
-    for (index, id) in ids.iter().enumerate() {
+    for (number, id) in pages.found {
+        let index = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
         if index < PDF_HEAD_PAGES || index >= tail {
-            page(&mut canvas, *id, u32::try_from(index + 1).unwrap_or(u32::MAX), reading);
+            page(&mut canvas, id, number, reading);
+        } else {
+            reading.gap("limit");
         }
     }
     if canvas.budget.exceeded {
@@ -172,9 +180,10 @@ fn page(canvas: &mut Canvas<'_>, id: ObjectId, number: u32, reading: &mut PdfRea
     let empty = Dictionary::new();
     let resources = inherited(doc, id, b"Resources").and_then(|found| found.as_dict().ok()).unwrap_or(&empty);
     let mut page = Page::default();
-    match doc.get_page_content_with_limit(id, PDF_STREAM_OCTETS) {
-        Ok(content) => canvas.draw(&content, resources, shown, &mut page),
-        Err(_) => reading.gap("limit"),
+    if let Ok(dict) = doc.get_dictionary(id) {
+        let (content, gap) = tree::content(doc, dict);
+        gap.into_iter().for_each(|why| reading.gap(why));
+        canvas.draw(&content, resources, shown, &mut page);
     }
     around::annotations(canvas, id, number, shown, &mut page, reading);
     report(&page, shown, number, reading);
@@ -183,7 +192,7 @@ fn page(canvas: &mut Canvas<'_>, id: ObjectId, number: u32, reading: &mut PdfRea
 /// Turns what was drawn into texts and gaps.
 fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     let (seen, unseen): (Vec<_>, Vec<_>) = page.drawn.iter().partition(|drawn| page.shows(drawn));
-    let is_text = |drawn: &&canvas::Drawn| !drawn.glyph.character.is_whitespace();
+    let is_text = |drawn: &&seen::Drawn| !drawn.glyph.character.is_whitespace();
     let any_seen = seen.iter().any(|drawn| is_text(&drawn));
     let scanned = page.image_size > 0.3 * shown.size();
     let (recognised, hidden): (Vec<_>, Vec<_>) =
@@ -206,8 +215,7 @@ fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     if page.damaged {
         reading.gap("damaged");
     }
-    let known = page.drawn.len();
-    if page.unknown_codes > 20 && page.unknown_codes > known / 4 {
+    if page.unknown_codes >= FEWEST_DIGITS {
         reading.gap("unsupported");
     }
     if scanned && !any_seen {

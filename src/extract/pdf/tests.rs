@@ -1,7 +1,7 @@
 //! PDFs written here, each with one trap, and what is read of them.
 
 use super::*;
-use crate::limits::PDF_OPERATIONS;
+use crate::limits::{PDF_COUNTED_PAGES, PDF_OPERATIONS};
 use proptest::prelude::*;
 
 const ACCOUNT: &str = "DE89 3704 0044 0532 0130 00";
@@ -239,6 +239,50 @@ fn what_could_not_be_read_is_said() {
 }
 
 #[test]
+fn nothing_is_left_out_in_silence() {
+    let font = |entries: &str| vec![format!("<</Type/Font{entries}>>")];
+    let other = |entries: &str, shown: &str| {
+        let content = format!("BT /F 10 Tf 50 700 Td (A page of text) Tj /G 10 Tf 0 -20 Td {shown} Tj ET");
+        page(&content, "", "", "/Font<</F 5 0 R/G 6 0 R>>", &font(entries))
+    };
+    let unmapped = other("/Subtype/Type0/Encoding/Identity-H", "<000100020003000400050006>");
+    let pictures = other("/Subtype/Type3/Encoding<</Differences[49/g1/g2/g3]>>", "(123123)");
+    let named =
+        other("/Subtype/Type1/Encoding<</Differences[1/one/two/uni0033/A/g9]>>", r"(\001\002\003\004)");
+    let missing_font = plain("BT /F 10 Tf 50 700 Td (text) Tj /None 10 Tf (1234567) Tj ET");
+    let swap = |from: &str, to: &str| {
+        let content = format!("BT /F 10 Tf 50 700 Td ({ACCOUNT}) Tj ET");
+        String::from_utf8(plain(&content)).unwrap().replace(from, to).into_bytes()
+    };
+    for (name, octets, text, gaps) in [
+        ("characters that the file does not name", unmapped, "A page of text", &["unsupported"][..]),
+        ("glyphs that are pictures", pictures, "A page of text", &["unsupported"]),
+        ("names of glyphs, one of them unknown but unused", named, "A page of text 123A", &[]),
+        ("a font that is not there", missing_font, "text", &["unsupported"]),
+        (
+            "a page after repeated ones",
+            swap("Kids[3 0 R]", "Kids[9 0 R 9 0 R 9 0 R 9 0 R 9 0 R 9 0 R 3 0 R]"),
+            ACCOUNT,
+            &["damaged"],
+        ),
+        ("a page of another type", swap("/Type/Page/Parent", "/Type/Pagx/Parent"), ACCOUNT, &[]),
+        (
+            "a page that can not be loaded",
+            swap("/MediaBox[", &format!("/X {}/MediaBox[", "[".repeat(5_000))),
+            "",
+            &["damaged"],
+        ),
+        ("no content where it should be", swap("/Contents 4 0 R", "/Contents 9 0 R"), "", &["damaged"]),
+        ("content packed in an unknown way", swap("<</Length", "<</Filter/Unknown/Length"), "", &["damaged"]),
+        ("a drawing that is not there", page("/X Do", "", "", "/XObject<</X 9 0 R>>", &[]), "", &["damaged"]),
+        ("a broken string", plain("BT /F 10 Tf 50 700 Td (text) Tj (open"), "text", &["damaged"]),
+    ] {
+        let reading = read(&octets);
+        assert_eq!((texts(&reading).0.as_str(), reading.gaps.as_slice()), (text, gaps), "{name}");
+    }
+}
+
+#[test]
 fn bombs_end_at_a_limit() {
     let form = |calls: &str| {
         stream("/Type/XObject/Subtype/Form/Resources<</XObject<</A 6 0 R/B 7 0 R/C 8 0 R>>>>", calls)
@@ -255,7 +299,8 @@ fn bombs_end_at_a_limit() {
     let kids = format!("<</Type/Pages/Kids[{}]/Count 200000>>", "3 0 R ".repeat(200_000));
     let mut objects = vec!["<</Type/Catalog/Pages 2 0 R>>".to_owned(), kids];
     objects.push("<</Type/Page/Parent 2 0 R>>".to_owned());
-    assert!(read(&pdf(&objects)).pages <= PDF_COUNTED_PAGES);
+    let many = read(&pdf(&objects));
+    assert_eq!((many.pages, many.gaps.as_slice()), (PDF_COUNTED_PAGES, &["limit"][..]));
 }
 
 #[test]
