@@ -678,3 +678,50 @@ pub const WORKER_ANSWER: usize = 4 * DOCUMENT_TEXT;
 pub const WORKER_FAREWELL: Duration = Duration::from_secs(1);
 /// Documents that killed a worker, remembered so that they kill no second one.
 pub const WORKER_KILLERS: usize = 4_096;
+
+// ── PDF ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one PDF that are read; larger ones are unread.
+pub const PDF_OCTETS: usize = 25 * 1_024 * 1_024;
+/// Pages read from the front …
+pub const PDF_HEAD_PAGES: usize = 40;
+/// … and from the end: bank details stand on the first page or the last.
+pub const PDF_TAIL_PAGES: usize = 5;
+/// Pages of a page tree that are counted; a tree of 200,000 references cost another reader 20 s.
+pub const PDF_COUNTED_PAGES: usize = 10_000;
+/// Octets that one stream of a PDF may unpack to.
+pub const PDF_STREAM_OCTETS: usize = 32 * 1_024 * 1_024;
+/// Operations of content streams per PDF: an invoice page has about 2,000.
+pub const PDF_OPERATIONS: usize = 1_500_000;
+/// Characters drawn per page; a dense page has 8,000.
+pub const PDF_PAGE_GLYPHS: usize = 100_000;
+/// Characters drawn per PDF: 4 MB of text in octets of ASCII would take two seconds to lay out.
+pub const PDF_GLYPHS: usize = 1_000_000;
+/// Drawings inside drawings (form XObjects).
+pub const PDF_FORM_DEPTH: usize = 8;
+/// Drawings run per PDF, repeats included: 5 KB of file can ask for 16 million.
+pub const PDF_FORMS_DRAWN: usize = 2_000;
+/// Octets of drawings' content unpacked per PDF, repeats included.
+pub const PDF_FORM_OCTETS: usize = 64 * 1_024 * 1_024;
+/// Saved graphics states at once (`q`).
+pub const PDF_SAVED_STATES: usize = 256;
+/// Filled areas remembered per page, to tell what they cover.
+pub const PDF_AREAS: usize = 400;
+/// Stretches of text per page that are also read block by block.
+pub const PDF_SEGMENTS: usize = 5_000;
+/// Octets of a font's map from codes to characters.
+pub const PDF_CMAP_OCTETS: usize = 2 * 1_024 * 1_024;
+/// Entries of such a map, and of a font's widths.
+pub const PDF_CMAP_ENTRIES: usize = 66_000;
+/// Fonts read per PDF.
+pub const PDF_FONTS: usize = 500;
+/// Form fields, annotations per page, and nodes of a name tree that are visited.
+pub const PDF_NODES: usize = 5_000;
+/// Depth of form fields and of name trees.
+pub const PDF_TREE_DEPTH: usize = 32;
+/// Files taken out of a PDF.
+pub const PDF_EMBEDDED_FILES: usize = 50;
+/// Octets of all files taken out of a PDF.
+pub const PDF_EMBEDDED_OCTETS: usize = 32 * 1_024 * 1_024;
+/// Octets of text given back per PDF.
+pub const PDF_TEXT_OCTETS: usize = 4 * 1_024 * 1_024;

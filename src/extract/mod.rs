@@ -11,6 +11,7 @@ mod formats;
 mod html;
 mod lexicon;
 mod normalise;
+pub mod pdf;
 mod quote;
 
 #[cfg(test)]

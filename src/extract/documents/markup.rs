@@ -54,7 +54,7 @@ impl Visitor for Styles {
         match tag.name() {
             "style" => self.current = tag.text("styleId"),
             "vanish" if tag.is_on() && !self.current.is_empty() => {
-                drop(self.hidden.insert(self.current.clone()))
+                self.hidden.insert(self.current.clone());
             }
             _ => {}
         }

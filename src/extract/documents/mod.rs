@@ -19,6 +19,7 @@ mod octets;
 mod office;
 mod open_document;
 mod package;
+mod pdf;
 mod picture;
 mod reading;
 mod rtf;
@@ -88,6 +89,7 @@ macro_rules! documents {
 }
 
 documents! {
+    pdf::Pdf,
     zipped::Zipped,
     compound::Compound,
     rtf::Rtf,
