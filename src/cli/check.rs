@@ -15,7 +15,7 @@ use crate::model::{Account, Action, EmailAddress, Mode};
 use crate::ports::PortError;
 use clap::{Args, ValueEnum};
 pub use installed::Installed;
-use judging::{Judged, Setup};
+pub(super) use judging::{Judged, Setup};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -188,7 +188,7 @@ fn tell(failure: &Failure, err: &mut dyn Write) -> u8 {
     failure.status.into()
 }
 
-async fn prepare(
+pub(super) async fn prepare(
     args: &CheckArgs,
     installed: Option<Installed>,
     err: &mut dyn Write,

@@ -13,6 +13,7 @@ pub mod check;
 mod config;
 mod database;
 mod demo;
+pub mod eval;
 mod failure;
 mod init;
 mod io;
@@ -93,6 +94,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Judge .eml files offline: no mail is sent, nothing is stored
     Check(check::CheckArgs),
+    /// Measure how a folder of messages and documents is judged
+    Eval(eval::EvalArgs),
     /// Backups: create, list, verify, restore, drill
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -175,6 +178,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Backup(command) => backup::run(globals, command, io).await,
         Command::Restore(args) => backup::restore(globals, &args, io).await,
         Command::Check(args) => check::command(globals, args, io).await,
+        Command::Eval(args) => eval::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
         Command::Serve | Command::Demo(_) | Command::Worker(_) => {

@@ -156,7 +156,11 @@ fn structures(category: Category, claims: &PaymentClaims) -> Vec<(u32, String)> 
         }
         Category::PaymentRequest => {
             add(payable, 6, "an account to pay to");
-            add(!claims.amounts.is_empty() && claims.invoice_numbers.is_empty(), 3, "an amount without an invoice");
+            add(
+                !claims.amounts.is_empty() && claims.invoice_numbers.is_empty(),
+                3,
+                "an amount without an invoice",
+            );
         }
         Category::BankDetailsChange => {
             add(payable, 4, "an account");

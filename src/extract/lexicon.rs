@@ -84,7 +84,9 @@ impl Phrase {
         for (at, segment) in text.split("...").enumerate() {
             let mut gap = at > 0;
             for item in items(segment) {
-                let words = item.split('|').map(|word| if word.trim().is_empty() { String::new() } else { fold(word) });
+                let words = item
+                    .split('|')
+                    .map(|word| if word.trim().is_empty() { String::new() } else { fold(word) });
                 pieces.push(Piece { gap, words: words.collect() });
                 gap = false;
             }
@@ -103,7 +105,8 @@ impl Phrase {
         let own_gap = self.pieces.get(self.anchor)?.gap;
         let (from, left) = leftwards(folded, before, own_gap, start)?;
         let (to, right) = rightwards(folded, self.pieces.get(self.anchor + 1..)?, end)?;
-        let words = left.into_iter().chain([anchor]).chain(right).map(str::trim).filter(|word| !word.is_empty());
+        let words =
+            left.into_iter().chain([anchor]).chain(right).map(str::trim).filter(|word| !word.is_empty());
         Some((from, to, words.collect::<Vec<_>>().join(" ")))
     }
 }
@@ -192,15 +195,16 @@ pub(super) struct Found {
 
 /// Words that take back what follows, folded, in the languages of the lexicons.
 const NEGATORS: &[&str] = &[
-    "not", "no", "never", "without", "isn", "aren", "don", "doesn", "won", "neither", "nor", "nicht", "kein", "keine",
-    "keinen", "keiner", "keines", "ohne", "nie", "niemals", "pas", "sans", "aucun", "aucune", "jamais", "sin", "ningun",
-    "ninguna", "nunca", "niet", "geen", "zonder", "nooit", "non", "senza", "nessun", "nessuna", "mai", "nao", "sem",
-    "nenhum", "nenhuma", "bez", "zadnej", "zadna", "nigdy",
+    "not", "no", "never", "without", "isn", "aren", "don", "doesn", "won", "neither", "nor", "nicht", "kein",
+    "keine", "keinen", "keiner", "keines", "ohne", "nie", "niemals", "pas", "sans", "aucun", "aucune",
+    "jamais", "sin", "ningun", "ninguna", "nunca", "niet", "geen", "zonder", "nooit", "non", "senza",
+    "nessun", "nessuna", "mai", "nao", "sem", "nenhum", "nenhuma", "bez", "zadnej", "zadna", "nigdy",
 ];
 /// Words of the other side's papers, folded.
 const YOURS: &[&str] = &[
-    "your", "ihre", "ihrer", "ihren", "ihrem", "ihr", "votre", "vos", "su", "sus", "vuestro", "vuestra", "uw", "jullie",
-    "vostro", "vostra", "vs", "suo", "sua", "seu", "vosso", "vossa", "wasz", "wasza", "waszej", "panstwa", "twoj",
+    "your", "ihre", "ihrer", "ihren", "ihrem", "ihr", "votre", "vos", "su", "sus", "vuestro", "vuestra",
+    "uw", "jullie", "vostro", "vostra", "vs", "suo", "sua", "seu", "vosso", "vossa", "wasz", "wasza",
+    "waszej", "panstwa", "twoj",
 ];
 /// Words before a phrase in which a negator counts.
 const REACH_OF_NOT: usize = 3;
@@ -213,7 +217,8 @@ fn words_before(folded: &str, start: usize) -> (bool, bool) {
     let sentence = before.rsplit(" . ").next().unwrap_or(before);
     // A number ends the reach: "order no 4711" says nothing of what follows.
     let words = || sentence.split_ascii_whitespace().rev().take(REACH_OF_NOT);
-    let negated = words().take_while(|word| !word.bytes().any(|b| b.is_ascii_digit())).any(|w| NEGATORS.contains(&w));
+    let negated =
+        words().take_while(|word| !word.bytes().any(|b| b.is_ascii_digit())).any(|w| NEGATORS.contains(&w));
     let yours = words().take(2).any(|word| YOURS.contains(&word));
     (negated, yours)
 }
@@ -227,7 +232,9 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
     let mut seen = vec![false; book.phrases.len()];
     for hit in book.automaton.find_overlapping_iter(&folded) {
         for index in book.owners.get(hit.pattern().as_usize()).map(Vec::as_slice).unwrap_or_default() {
-            let (Some(phrase), Some(seen)) = (book.phrases.get(*index), seen.get_mut(*index)) else { continue };
+            let (Some(phrase), Some(seen)) = (book.phrases.get(*index), seen.get_mut(*index)) else {
+                continue;
+            };
             // Of the families that can be taken back it matters where they stand again.
             let recurs = phrase.family.starts_with("bank_change") || phrase.family.starts_with("secrecy");
             tried += 1;
@@ -253,7 +260,8 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
 /// words: touching is not overlapping.
 fn take_back(found: &mut Vec<Found>, family: &str) {
     let is_negation = |f: &Found| f.family.strip_suffix("_negated") == Some(family);
-    let mut negated: Vec<(usize, usize)> = found.iter().filter(|f| is_negation(f)).map(|f| (f.start, f.end)).collect();
+    let mut negated: Vec<(usize, usize)> =
+        found.iter().filter(|f| is_negation(f)).map(|f| (f.start, f.end)).collect();
     negated.sort_unstable();
     let overlaps = |f: &Found| {
         let until = negated.partition_point(|(start, _)| start + 1 < f.end);

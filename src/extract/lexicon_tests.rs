@@ -85,11 +85,7 @@ fn every_family_is_known_in_every_language() {
     ];
     for (language, source) in LEXICONS {
         let lexicon: Lexicon = toml::from_str(source).expect(language);
-        assert_eq!(
-            lexicon.families.keys().map(String::as_str).collect::<Vec<_>>(),
-            FAMILIES,
-            "{language}"
-        );
+        assert_eq!(lexicon.families.keys().map(String::as_str).collect::<Vec<_>>(), FAMILIES, "{language}");
         for (family, phrases) in &lexicon.families {
             assert!(phrases.iter().all(|p| fold(p).trim().len() >= 3), "{language} {family}");
         }
@@ -120,7 +116,11 @@ fn every_family_by_sentences_in_eight_languages() {
         assert_eq!(examples.len(), 12, "{language}");
         for (family, Examples { yes, no }) in &examples {
             let holds = |text: &String| families(text).contains(&family.as_str());
-            wrong.extend(yes.iter().filter(|text| !holds(text)).map(|text| format!("{language} {family} MISSED {text}")));
+            wrong.extend(
+                yes.iter()
+                    .filter(|text| !holds(text))
+                    .map(|text| format!("{language} {family} MISSED {text}")),
+            );
             wrong.extend(no.iter().filter(|text| holds(text)).map(|text| {
                 let found = scan(text).into_iter().filter(|f| f.family == family).map(|f| f.phrase);
                 format!("{language} {family} FALSE {text} {:?}", found.collect::<Vec<_>>())
@@ -164,7 +164,9 @@ fn negation_and_the_other_side() {
 
 #[test]
 fn text_made_of_anchors_is_read_in_bounded_time() {
-    for unit in ["bank details ", "our bank details have ", "invoice ", "bankverbindung ", "not ", "confidential "] {
+    for unit in
+        ["bank details ", "our bank details have ", "invoice ", "bankverbindung ", "not ", "confidential "]
+    {
         assert!(scan(&unit.repeat(1_000_000 / unit.len())).len() < 10_000, "{unit}");
     }
 }

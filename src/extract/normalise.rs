@@ -186,7 +186,9 @@ pub(super) fn cut_urls(text: &str) -> Cow<'_, str> {
 
 /// What people put between the groups of a number, and what separates lines and cells.
 pub(super) fn is_separator(c: char) -> bool {
-    c.is_whitespace() || c.is_ascii_punctuation() || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2022}' | '\u{b7}')
+    c.is_whitespace()
+        || c.is_ascii_punctuation()
+        || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{2022}' | '\u{b7}')
 }
 
 /// Whether a text begins with the host of a URL: a name with a dot, or one of the few without.

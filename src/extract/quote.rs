@@ -22,8 +22,21 @@ const WROTE: &[&str] = &[
 const FROM: &[&str] = &["from:", "von:", "de :", "de:", "da:", "van:", "od:"];
 /// Beginnings of a later line of it.
 const SENT: &[&str] = &[
-    "sent:", "date:", "gesendet:", "datum:", "envoyé :", "envoyé:", "date :", "enviado:", "enviado el:", "fecha:",
-    "inviato:", "data:", "verzonden:", "enviada:", "wysłano:",
+    "sent:",
+    "date:",
+    "gesendet:",
+    "datum:",
+    "envoyé :",
+    "envoyé:",
+    "date :",
+    "enviado:",
+    "enviado el:",
+    "fecha:",
+    "inviato:",
+    "data:",
+    "verzonden:",
+    "enviada:",
+    "wysłano:",
 ];
 /// Lines of a header section in which such a line stands.
 const HEADERS: usize = 4;
@@ -47,7 +60,9 @@ fn ends_here(line: &str, next: &[&str]) -> bool {
     let line = line.trim();
     let bytes = line.as_bytes();
     // Cheap tests first: most lines are none of these.
-    let dashes = bytes.starts_with(b"---") && line.len() < 120 && line.chars().filter(|c| c.is_alphabetic()).count() >= 6;
+    let dashes = bytes.starts_with(b"---")
+        && line.len() < 120
+        && line.chars().filter(|c| c.is_alphabetic()).count() >= 6;
     if dashes {
         return true;
     }
@@ -77,7 +92,10 @@ mod tests {
         for (text, fresh) in [
             ("Thanks.\n> invoice 1\nBye", "Thanks.\nBye\n"),
             ("Thanks.\nOn Mon, 2 Dec 2024 Acme wrote:\ninvoice", "Thanks.\n"),
-            ("Danke.\nAm 02.12.2024 schrieb Acme <a@b.test>:\nRechnung", "Danke.\nAm 02.12.2024 schrieb Acme <a@b.test>:\nRechnung\n"),
+            (
+                "Danke.\nAm 02.12.2024 schrieb Acme <a@b.test>:\nRechnung",
+                "Danke.\nAm 02.12.2024 schrieb Acme <a@b.test>:\nRechnung\n",
+            ),
             ("Danke.\nAcme schrieb:\nRechnung", "Danke.\n"),
             ("Hi\n-----Original Message-----\nFrom: x", "Hi\n"),
             ("Hi\nFrom: a@b.test\nSent: Monday\nTo: x\ninvoice", "Hi\n"),

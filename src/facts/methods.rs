@@ -94,5 +94,7 @@ fn share_a_word(payee: &str, name: &str) -> bool {
     // "Acme-Bau" and "Acmebau", initials and short names.
     payee_joined.contains(&name_joined)
         || name_joined.contains(&payee_joined)
-        || payee.split(' ').any(|word| word.chars().count() >= 3 && name.split(' ').any(|other| other == word))
+        || payee
+            .split(' ')
+            .any(|word| word.chars().count() >= 3 && name.split(' ').any(|other| other == word))
 }

@@ -78,10 +78,16 @@ pub fn vat_holds(country: &str, number: &str) -> Option<bool> {
         "GB" | "XI" => gb_vat_holds(number),
         "AT" => {
             let plain = number.strip_prefix('U').filter(|plain| all_digits(plain, 8))?;
-            let sum: u32 = values(plain).take(7).enumerate().map(|(at, n)| if at % 2 == 1 { n * 2 / 10 + n * 2 % 10 } else { n }).sum();
+            let sum: u32 = values(plain)
+                .take(7)
+                .enumerate()
+                .map(|(at, n)| if at % 2 == 1 { n * 2 / 10 + n * 2 % 10 } else { n })
+                .sum();
             (10 - (sum + 4) % 10) % 10 == last(plain)
         }
-        "BE" => digits(10) && part(number, 0, 8).is_some_and(|head| Some(97 - head % 97) == part(number, 8, 10)),
+        "BE" => {
+            digits(10) && part(number, 0, 8).is_some_and(|head| Some(97 - head % 97) == part(number, 8, 10))
+        }
         "CH" => {
             let plain = number.strip_prefix('E').unwrap_or(number).get(..9)?;
             all_digits(plain, 9) && (11 - weighted(plain, &[5, 4, 3, 2, 7, 6, 5, 4]) % 11) % 11 == last(plain)
@@ -98,13 +104,15 @@ pub fn vat_holds(country: &str, number: &str) -> Option<bool> {
         "IT" => digits(11) && luhn_holds(number),
         "LU" => digits(8) && part(number, 0, 6).is_some_and(|head| Some(head % 89) == part(number, 6, 8)),
         "NL" => {
-            let (head, tail) = number.split_once('B').filter(|(head, tail)| all_digits(head, 9) && all_digits(tail, 2))?;
+            let (head, tail) =
+                number.split_once('B').filter(|(head, tail)| all_digits(head, 9) && all_digits(tail, 2))?;
             let eleven = weighted(head, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11 == last(head);
             // Sole traders have numbers of another kind since 2020: modulo 97 over all of it.
             let text = format!("NL{head}B{tail}");
-            let rest = text.chars().filter_map(|c| c.to_digit(36)).fold(0, |rest, value| {
-                (rest * if value > 9 { 100 } else { 10 } + value) % 97
-            });
+            let rest = text
+                .chars()
+                .filter_map(|c| c.to_digit(36))
+                .fold(0, |rest, value| (rest * if value > 9 { 100 } else { 10 } + value) % 97);
             eleven || rest == 1
         }
         "PL" => digits(10) && weighted(number, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == last(number),

@@ -7,8 +7,8 @@
 mod account;
 pub mod account_check;
 mod address;
-mod claims;
 mod check_digits;
+mod claims;
 mod directory;
 mod disposition;
 mod document;
@@ -51,8 +51,8 @@ pub use envelope::{
 };
 pub use evidence::{AuthMethod, AuthResults, Evidence, PolicyResult};
 pub use facts::{
-    DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts,
-    MailFacts, PhraseFacts, Places, ReplyToFacts, SenderFacts, SupplierFacts,
+    DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts, MailFacts, PhraseFacts, Places,
+    ReplyToFacts, SenderFacts, SupplierFacts,
 };
 pub use facts_past::{ConversationFacts, HistoryFacts};
 pub use facts_payment::{AccountFact, ClaimFacts, MethodFact};

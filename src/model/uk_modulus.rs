@@ -54,14 +54,19 @@ impl ModulusTable {
                 return Err(format!("has more than {MAX_ROWS} rows"));
             }
             let row = row(line).ok_or_else(|| {
-                format!("line {}: not \"FROM TO MOD10|MOD11|DBLAL\", 14 weights and perhaps an exception", number + 1)
+                format!(
+                    "line {}: not \"FROM TO MOD10|MOD11|DBLAL\", 14 weights and perhaps an exception",
+                    number + 1
+                )
             })?;
             table.rows.push(row);
         }
         for (number, line) in substitutes.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
-                [from, to] if is_sort_code(from) && is_sort_code(to) && table.substitutes.len() < MAX_ROWS => {
+                [from, to]
+                    if is_sort_code(from) && is_sort_code(to) && table.substitutes.len() < MAX_ROWS =>
+                {
                     table.substitutes.insert((*from).to_owned(), (*to).to_owned());
                 }
                 _ => return Err(format!("line {} of the substitutes: not two sort codes", number + 1)),

@@ -14,10 +14,10 @@ mod policy;
 mod source;
 mod text;
 
+use crate::model::uk_modulus::ModulusTable;
 use crate::model::{
     Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict, Wording,
 };
-use crate::model::uk_modulus::ModulusTable;
 use cel::{Env, Program};
 use std::fmt;
 use std::path::Path;

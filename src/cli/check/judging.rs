@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::Semaphore;
 
 /// What all files of a run share.
-pub(super) struct Setup {
+pub(in crate::cli) struct Setup {
     inspector: Inspector,
     organisation: Arc<Organisation>,
     ids: UlidSource,
@@ -39,12 +39,12 @@ pub(super) struct Setup {
 }
 
 /// A judged message.
-pub(super) struct Judged {
+pub(in crate::cli) struct Judged {
     pub(super) mail: ReceivedMail,
-    pub(super) evidence: Evidence,
-    pub(super) facts: Facts,
-    pub(super) verdict: Verdict,
-    pub(super) timings: StageTimings,
+    pub(in crate::cli) evidence: Evidence,
+    pub(in crate::cli) facts: Facts,
+    pub(in crate::cli) verdict: Verdict,
+    pub(in crate::cli) timings: StageTimings,
 }
 
 impl Setup {
@@ -99,7 +99,8 @@ impl Setup {
         Ok(self.judge(octets).await)
     }
 
-    async fn judge(&self, octets: Bytes) -> Judged {
+    /// Judges one message.
+    pub(in crate::cli) async fn judge(&self, octets: Bytes) -> Judged {
         // A file has no envelope: its header section stands for it.
         let message = message::parse(&octets);
         let mail = self.receive(octets, &message);

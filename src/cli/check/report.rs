@@ -255,7 +255,10 @@ pub(super) fn table(file: &str, judged: &Judged, reveal: bool, out: &mut dyn Wri
     }
     let because = facts.mail.category_because.join(", ");
     let category = facts.mail.category.as_str();
-    add("category", &if because.is_empty() { category.to_owned() } else { format!("{category} ({because})") });
+    add(
+        "category",
+        &if because.is_empty() { category.to_owned() } else { format!("{category} ({because})") },
+    );
     for (claim, fact) in accounts(judged) {
         let number = if reveal { claim.account.reveal() } else { &fact.masked };
         let place = claim.place.name.as_deref().unwrap_or(&fact.part);

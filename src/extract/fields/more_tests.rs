@@ -9,11 +9,7 @@ fn accounts(text: &str) -> String {
 #[test]
 fn national_forms_become_ibans() {
     for (name, text, expected) in [
-        (
-            "polish",
-            "Nr konta: 61 1090 1014 0000 0712 1981 2874",
-            "PL61109010140000071219812874",
-        ),
+        ("polish", "Nr konta: 61 1090 1014 0000 0712 1981 2874", "PL61109010140000071219812874"),
         ("polish, wrong", "Nr konta: 61 1090 1014 0000 0712 1981 2875", ""),
         ("polish, no label", "61 1090 1014 0000 0712 1981 2874", ""),
         ("spanish", "Número de cuenta: 2100 0418 45 0200051332", "ES9121000418450200051332"),
@@ -46,7 +42,10 @@ fn other_ways_to_be_paid() {
         ("VPA acme.traders@ybl", "upi acme.traders@ybl None"),
         ("UPI is accepted, write to acme@example.com", ""),
         ("Pay here: https://www.paypal.me/AcmeLtd/50", "paypal acmeltd None"),
-        ("pay to 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD today", "bitcoin 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD Some(true)"),
+        (
+            "pay to 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD today",
+            "bitcoin 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD Some(true)",
+        ),
         (
             "wallet: bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4.",
             "bitcoin bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4 Some(true)",
@@ -88,14 +87,8 @@ fn holders_of_accounts() {
         ("Account name: Acme Ltd\nSort code 20-00-00", "Acme Ltd"),
         ("Account Name\tAcme & Sons (Builders) Ltd.", "Acme & Sons (Builders) Ltd."),
         ("Kontoinhaber: Bäckerei Müller GmbH, IBAN DE89370400440532013000", "Bäckerei Müller GmbH"),
-        (
-            "Account name\tAccount number\tSort code\nAcme Ltd\t55779911\t20-00-00",
-            "Acme Ltd",
-        ),
-        (
-            "Sort code\tAccount name\tAccount number\n20-00-00\tAcme Ltd\t55779911",
-            "Acme Ltd",
-        ),
+        ("Account name\tAccount number\tSort code\nAcme Ltd\t55779911\t20-00-00", "Acme Ltd"),
+        ("Sort code\tAccount name\tAccount number\n20-00-00\tAcme Ltd\t55779911", "Acme Ltd"),
         ("Beneficiary:\nAcme Ltd\nIBAN: x", "Acme Ltd"),
         ("Titulaire du compte : SARL Dupont", "SARL Dupont"),
         ("Odbiorca: Zakład Kowalski sp. z o.o.", "Zakład Kowalski sp. z o.o."),
@@ -124,7 +117,11 @@ fn references_and_phones() {
         sorted.sort();
         let mut wanted: Vec<&str> = phones.split('|').filter(|p| !p.is_empty()).collect();
         wanted.sort_unstable();
-        assert_eq!((found.references.join("|"), sorted), (references.to_owned(), wanted.iter().map(|p| (*p).to_owned()).collect()), "{text}");
+        assert_eq!(
+            (found.references.join("|"), sorted),
+            (references.to_owned(), wanted.iter().map(|p| (*p).to_owned()).collect()),
+            "{text}"
+        );
         assert_eq!(accounts(text), "", "{text}");
     }
 }
@@ -145,7 +142,10 @@ fn numbers_of_other_kinds_are_no_accounts() {
 #[test]
 fn australian_numbers_tie_to_a_record() {
     let found = claims("ABN 51 824 753 556, ACN 004 085 616");
-    assert_eq!((found.tax_numbers.join(" "), found.company_numbers.join(" ")), ("51824753556".into(), "004085616".into()));
+    assert_eq!(
+        (found.tax_numbers.join(" "), found.company_numbers.join(" ")),
+        ("51824753556".into(), "004085616".into())
+    );
     assert!(!found.tax_number_invalid);
     assert!(claims("ABN 51 824 753 557").tax_number_invalid);
     assert!(claims("USt-IdNr. DE136695978").tax_number_invalid);

@@ -58,6 +58,7 @@ formats! {
     encrypted::Encrypted,
     disguised::Disguised,
     bookkeeping::Bookkeeping,
+    table::Table,
     web_page::WebPage,
     plain_text::PlainText,
     picture::Picture,
