@@ -28,6 +28,7 @@ mod cli;
 mod clients;
 mod companion;
 mod demo;
+mod documents;
 mod history;
 mod isolation;
 mod journey;

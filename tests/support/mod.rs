@@ -5,6 +5,7 @@ pub mod client;
 pub mod clouds;
 pub mod dns;
 pub mod ledger;
+pub mod office;
 pub mod postgres;
 pub mod redis;
 pub mod sink;
