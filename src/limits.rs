@@ -367,8 +367,9 @@ pub const STORE_CONNECTIONS: u32 = 16;
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A transaction on PostgreSQL begins within this, or it is asked whether the server is there at all.
 pub const STORE_PATIENCE: Duration = Duration::from_millis(500);
-/// A server that does not take a connection within this is away.
-pub const STORE_PROBE_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// A server that does not take a connection within this is away. Long enough for one whose processors are all busy: a
+/// false alarm defers mail.
+pub const STORE_PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pause before a server that is away is asked again; until then nobody waits for it.
 pub const STORE_RETRY: Duration = Duration::from_secs(1);
 /// PostgreSQL ends a transaction in which nothing happens for so long: its locks must not outlive a node that hangs.

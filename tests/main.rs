@@ -29,6 +29,7 @@ mod clients;
 mod companion;
 mod demo;
 mod detection;
+mod documents;
 mod history;
 mod isolation;
 mod journey;

@@ -9,7 +9,7 @@
 use super::methods;
 use super::supplier::Suppliers;
 use crate::model::{
-    AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer,
+    AccountClaim, AccountFact, AccountHit, AccountState, AccountStatus, ClaimFacts, DirectoryAnswer, Means,
     PartKind, PaymentClaims, Place, SupplierHit,
 };
 
@@ -106,6 +106,7 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &
     let hidden = |claim: &&AccountClaim| places(claim).all(|place| place.hidden);
     ClaimFacts {
         body_document_conflict: body_document_conflict(&foreign),
+        printed_conflict: printed_conflict(&foreign),
         hidden_conflict: foreign.iter().any(hidden) && !foreign.iter().all(hidden),
         bic_conflict: methods::bic_conflict(claims),
         payee_differs: methods::payee_differs(claims, suppliers),
@@ -121,16 +122,34 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &
 fn body_document_conflict(claims: &[&AccountClaim]) -> bool {
     let in_document = |claim: &AccountClaim| places(claim).any(|place| place.part == PartKind::Attachment);
     let in_body = |claim: &AccountClaim| places(claim).any(|place| place.part != PartKind::Attachment);
+    conflict(claims, in_body, in_document)
+}
+
+/// An account that only programs read (electronic invoice, QR code), beside another of its kind that only people read.
+fn printed_conflict(claims: &[&AccountClaim]) -> bool {
+    let printed = |claim: &AccountClaim| places(claim).any(Place::is_print);
+    let coded = |claim: &AccountClaim| {
+        places(claim).any(|place| matches!(place.means, Some(Means::Machine | Means::Qr)))
+    };
+    conflict(claims, printed, coded)
+}
+
+/// Whether an account stands only in the first kind of places, and another of the same scheme and country only in the
+/// second.
+fn conflict(
+    claims: &[&AccountClaim],
+    in_first: impl Fn(&AccountClaim) -> bool,
+    in_second: impl Fn(&AccountClaim) -> bool,
+) -> bool {
     // A sort code and the GB IBAN of another account are two forms of one kind: compare kinds by the key's own prefix.
     let kind = |claim: &AccountClaim| {
         let key = claim.account.comparison_key();
         let scheme = key.reveal().split('|').next().unwrap_or_default().to_owned();
         (scheme, claim.account.country().to_owned())
     };
-    let only_body: Vec<_> = claims.iter().filter(|claim| in_body(claim) && !in_document(claim)).collect();
-    let only_documents: Vec<_> =
-        claims.iter().filter(|claim| in_document(claim) && !in_body(claim)).collect();
-    only_body.iter().any(|body| only_documents.iter().any(|document| kind(body) == kind(document)))
+    let only_first: Vec<_> = claims.iter().filter(|claim| in_first(claim) && !in_second(claim)).collect();
+    let only_second: Vec<_> = claims.iter().filter(|claim| in_second(claim) && !in_first(claim)).collect();
+    only_first.iter().any(|one| only_second.iter().any(|other| kind(one) == kind(other)))
 }
 
 fn count(length: usize) -> i64 {

@@ -2,8 +2,8 @@ use super::*;
 use crate::model::test_support::{address, domain, mail, mailbox, message, organisation};
 use crate::model::{
     Account, AccountClaim, AccountHit, AccountState, AccountStatus, AuthResults, DirectoryKey,
-    DocumentReport, Gap, MatchedBy, Message, PartKind, PaymentClaims, Place, Scheme, SupplierHit, SupplierId,
-    fold_name,
+    DocumentReport, Gap, MatchedBy, Means, Message, PartKind, PaymentClaims, Place, Scheme, SupplierHit,
+    SupplierId, fold_name,
 };
 use std::sync::Arc;
 
@@ -302,6 +302,21 @@ fn body_and_document_conflict_only_when_neither_holds_the_other() {
         let claims = PaymentClaims { accounts, ..Default::default() };
         let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
         assert_eq!(facts.claims.body_document_conflict, conflict, "{name}");
+    }
+    let coded = |number, means| {
+        let mut coded = claim(number, document, false);
+        coded.place.means = Some(means);
+        coded
+    };
+    for (name, accounts, conflict) in [
+        ("XML differs", vec![claim(ACME, document, false), coded(BOLT, Means::Machine)], true),
+        ("QR code differs", vec![claim(ACME, body, false), coded(BOLT, Means::Qr)], true),
+        ("recognised text is print", vec![claim(ACME, document, false), coded(BOLT, Means::Ocr)], false),
+        ("XML alone", vec![coded(ACME, Means::Machine), coded(BOLT, Means::Machine)], false),
+    ] {
+        let claims = PaymentClaims { accounts, ..Default::default() };
+        let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
+        assert_eq!(facts.claims.printed_conflict, conflict, "{name}");
     }
     let accounts = vec![claim(ACME, body, false), claim(NOBODYS, html, true)];
     let claims = PaymentClaims { accounts, ..Default::default() };

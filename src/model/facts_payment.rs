@@ -78,6 +78,9 @@ pub struct MethodFact {
 pub struct ClaimFacts {
     /// The body names an account that no document names, while a document names another of the same kind.
     pub body_document_conflict: bool,
+    /// An electronic invoice or a QR code names an account that no printed text names, while printed text names another
+    /// of the same kind.
+    pub printed_conflict: bool,
     /// Hidden text names an account, while visible text names another.
     pub hidden_conflict: bool,
     /// A BIC stands there whose country is none of the IBANs'.

@@ -6,6 +6,7 @@ pub mod clouds;
 pub mod dns;
 pub mod generator;
 pub mod ledger;
+pub mod office;
 pub mod postgres;
 pub mod redis;
 pub mod sink;

@@ -53,7 +53,9 @@ impl Item {
         reading.say(SpanKind::Visible, None, &self.body);
         let name = if self.long_name.is_empty() { &self.short_name } else { &self.long_name };
         reading.embed(name, &self.media_type, self.data);
-        reading.embed("body.html", "text/html", self.html);
+        if self.html.contains(&b'<') {
+            reading.embed("body.html", "text/html", self.html);
+        }
         if let Some(rtf) = rtf_packed::unpack(&self.rtf, DOCUMENT_PART) {
             reading.embed("body.rtf", "text/rtf", rtf);
         }

@@ -8,6 +8,7 @@ use super::office::{Types, visit};
 use super::package::Package;
 use super::reading::Reading;
 use super::xml::{Tag, Visitor};
+use crate::limits::DOCUMENT_TEXT;
 use crate::model::SpanKind;
 use std::collections::BTreeSet;
 
@@ -263,5 +264,9 @@ impl Visitor for Markup<'_> {
             Holding::Deleted => self.put(text, true),
             Holding::Code => self.machine.push_str(text),
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.flow.shown.len().max(self.hidden.len()).max(self.machine.len()) > DOCUMENT_TEXT
     }
 }

@@ -5,7 +5,7 @@
 use super::package::Package;
 use super::reading::Reading;
 use super::xml::{self, Tag, Visitor};
-use crate::limits::{SHEET_STYLES, XML_DEPTH};
+use crate::limits::{DOCUMENT_TEXT, SHEET_STYLES, XML_DEPTH};
 use crate::model::{SpanKind, Unread};
 use memchr::memmem;
 use std::collections::BTreeSet;
@@ -180,5 +180,9 @@ impl Visitor for Content {
         if self.paragraphs > 0 {
             self.put(text);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.shown.len().max(self.concealed.len()) > DOCUMENT_TEXT
     }
 }

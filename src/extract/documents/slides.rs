@@ -52,4 +52,7 @@ impl Visitor for Slide<'_> {
     fn text(&mut self, text: &str) {
         self.markup.text(text);
     }
+    fn is_full(&self) -> bool {
+        self.markup.is_full()
+    }
 }

@@ -597,3 +597,35 @@ proptest! {
         }
     }
 }
+
+/// By hand, over a folder of real files: `SENTRA_DOCUMENTS=FOLDER cargo test --lib documents::tests::a_folder -- --ignored
+/// --nocapture` prints one line of JSON a file.
+#[test]
+#[ignore = "needs a folder of files"]
+fn a_folder() {
+    let folder = std::env::var("SENTRA_DOCUMENTS").expect("SENTRA_DOCUMENTS names a folder");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.is_file()) {
+        let octets = std::fs::read(path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let began = std::time::Instant::now();
+        let read = std::panic::catch_unwind(|| {
+            super::read(File { name: &name, media_type: "", octets: &octets }, no_mail)
+        });
+        let document = read.as_ref().ok();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default().trim().to_owned();
+        println!(
+            "{}",
+            serde_json::json!({
+                "file": name, "octets": octets.len(), "ms": u64::try_from(began.elapsed().as_millis()).unwrap(),
+                "panic": read.is_err(), "peak": peak, "type": document.map(|d| d.files[0].media_type.clone()),
+                "files": document.map(|d| d.files.len()), "text": document.map(Document::text_octets),
+                "gaps": document.map(|d| d.files.iter().flat_map(|f| f.gaps.iter().map(|g| g.as_str())).collect::<Vec<_>>()),
+                "spans": std::env::var("SENTRA_TEXT").is_ok().then(|| document.map(told)),
+            })
+        );
+    }
+}

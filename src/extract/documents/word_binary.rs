@@ -87,7 +87,11 @@ fn apart(text: &str) -> (String, String) {
     for c in text.chars() {
         match c {
             '\u{13}' if in_code.len() < 64 => in_code.push(true),
-            '\u{14}' => drop(in_code.last_mut().map(|code| *code = false)),
+            '\u{14}' => {
+                if let Some(code) = in_code.last_mut() {
+                    *code = false;
+                }
+            }
             '\u{15}' => {
                 if in_code.pop() == Some(true) {
                     codes.push('\n');

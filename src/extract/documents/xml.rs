@@ -20,6 +20,10 @@ pub(super) trait Visitor {
     fn close(&mut self, name: &str);
     /// A piece of text.
     fn text(&mut self, text: &str);
+    /// Whether it has more than anybody will take: the walk ends.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// The start of an element.
@@ -60,6 +64,9 @@ pub(super) fn walk(text: &str, max_depth: usize, visitor: &mut dyn Visitor) -> O
     reader.config_mut().expand_empty_elements = true;
     let (mut depth, mut gap) = (0_usize, None);
     loop {
+        if visitor.is_full() {
+            return Some(Unread::Limit);
+        }
         match reader.read_event() {
             Err(_) => return Some(Unread::Damaged),
             Ok(Event::Eof) if depth > 0 => return Some(Unread::Damaged),
