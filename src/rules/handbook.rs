@@ -4,10 +4,6 @@ use super::{RULE_FAILED, Rule, RuleSet};
 use crate::model::Severity;
 use std::fmt::Write as _;
 
-/// Codes that are promised and need facts which this version does not establish.
-const NOT_YET_RAISED: &[(&str, &str)] =
-    &[("THREAD_HIJACK_SUSPECTED", "needs the organisation's own outgoing mail, which does not pass here")];
-
 /// The handbook of a rule set, as Markdown.
 #[must_use]
 pub fn handbook(set: &RuleSet) -> String {
@@ -34,12 +30,6 @@ fn write(set: &RuleSet, out: &mut String) -> std::fmt::Result {
         entry(rule, out)?;
     }
     out.push_str(ENGINE);
-    writeln!(out, "\n## Not yet raised\n")?;
-    for (code, why) in NOT_YET_RAISED {
-        if !set.codes().any(|known| known.0 == *code) {
-            writeln!(out, "- `{code}`: {why}.")?;
-        }
-    }
     writeln!(out, "\n## What findings amount to together (`{}`)\n", set.policy.file)?;
     out.push_str("All rows that hold count; the highest action and the loudest severity win.\n\n");
     out.push_str("| row | action | severity | why |\n|---|---|---|---|\n");

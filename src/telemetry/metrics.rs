@@ -125,6 +125,7 @@ fn recorder() -> PrometheusRecorder {
     PrometheusBuilder::new()
         .set_buckets_for_metric(exact("sentra_message_seconds"), &MESSAGE_BUCKETS)
         .and_then(|builder| builder.set_buckets_for_metric(exact("sentra_stage_seconds"), &STAGE_BUCKETS))
+        .and_then(|builder| builder.set_buckets_for_metric(exact("sentra_document_seconds"), &MESSAGE_BUCKETS))
         .unwrap_or_else(|_| PrometheusBuilder::new())
         .build_recorder()
 }
@@ -137,6 +138,8 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
+        ("sentra_document_jobs_total", "Documents handed to workers, by what became of them."),
+        ("sentra_document_worker_deaths_total", "Workers that a document ended, by how."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
         ("sentra_supplier_drift", "Accounts in ledgers that were not the verified ones on record."),
         ("sentra_supplier_syncs_total", "Supplier sources asked, by how it ended."),
@@ -148,6 +151,7 @@ fn describe(recorder: &PrometheusRecorder) {
     let gauges = [
         ("sentra_quarantine_held", "Held messages that wait for a person."),
         ("sentra_outbox_pending", "Mails in the outbox that the next hop has not taken."),
+        ("sentra_documents_waiting", "Documents waiting for a worker."),
         ("sentra_smtp_sessions", "SMTP sessions open now."),
         ("sentra_backup_age_seconds", "Age of the newest backup; NaN without one."),
         ("sentra_backup_drill_age_seconds", "Since a restore was last tried out; NaN if never."),
@@ -158,6 +162,7 @@ fn describe(recorder: &PrometheusRecorder) {
     let histograms = [
         ("sentra_message_seconds", "From MAIL FROM to the reply, in seconds."),
         ("sentra_stage_seconds", "Stages of a message's journey, in seconds."),
+        ("sentra_document_seconds", "Reading a document, waiting for a worker included, in seconds."),
     ];
     for (name, text) in histograms {
         recorder.describe_histogram(KeyName::from_const_str(name), Some(Unit::Seconds), text.into());
