@@ -44,6 +44,7 @@ mod plaintext;
 mod postgres;
 mod redis;
 mod reload;
+mod retention;
 mod smtp_server;
 mod store;
 mod supplier_cases;

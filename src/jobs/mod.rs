@@ -1,8 +1,10 @@
 //! Background jobs: each runs until it is told to stop, and never ends for an error.
 
 mod backup;
+mod retention;
 
 pub use backup::{BackupPlan, back_up};
+pub use retention::retain;
 
 use crate::limits;
 use crate::model::OrgId;

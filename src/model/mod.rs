@@ -22,6 +22,7 @@ mod message;
 mod organisation;
 mod preferences;
 mod quarantine;
+mod retention;
 mod script;
 mod sentence;
 mod supplier;
@@ -59,8 +60,9 @@ pub use message::{
 pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
-pub use preferences::{LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
+pub use preferences::{FOREVER, LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
+pub use retention::{HoldScope, Retained};
 pub use script::{imitated, is_invisible, one_script};
 pub use sentence::{MAX_SENTENCE, PLACEHOLDERS, Sentence, Spoken};
 pub use supplier::{
