@@ -228,8 +228,12 @@ pub const MAX_SUPPLIER_TEXT: usize = 256;
 
 /// How often it is looked whether a source is due.
 pub const SYNC_POLL: Duration = Duration::from_secs(10);
-/// Sources asked one after the other before the job looks up again.
-pub const SYNCS_IN_A_ROW: usize = 100;
+/// Sources that one process asks at the same time: most of a sync is waiting for a ledger.
+pub const SYNCS_AT_ONCE: usize = 8;
+/// Of those, sources of one organisation, so that its slow ledgers leave places to the others.
+pub const SYNCS_OF_ONE: usize = 2;
+/// Sources that wait in memory for a place, longest due first; the others are looked up again.
+pub const SYNCS_WAITING: usize = 1_000;
 /// One whole sync.
 pub const SYNC_TIMEOUT: Duration = Duration::from_secs(1_800);
 /// A source returns to the others after this long, should its node have died: above [`SYNC_TIMEOUT`].
@@ -517,6 +521,8 @@ pub const QUOTED_TEXT: usize = 256 * 1024;
 pub const QUOTED_ADDRESSES: usize = 64;
 /// Messages that one message answers, asked for: the last ones.
 pub const HISTORY_REFERENCES: usize = 8;
+/// Records merged into the suppliers of one message whose history counts as well: those merged last.
+pub const HISTORY_MERGED: i64 = 32;
 /// Rows that one look-up reads at most.
 pub const HISTORY_ROWS: i64 = 8_192;
 /// Lessons waiting to be written; beyond it they are dropped and counted, mail is never held up.

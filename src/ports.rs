@@ -555,15 +555,28 @@ pub trait Count: Send + Sync {
     async fn destroy_keys(&self) -> Result<usize, PortError>;
 }
 
+/// A supplier source whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueSource {
+    /// Whose it is.
+    pub org: OrgId,
+    /// Its name.
+    pub name: String,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+}
+
 /// Brings the suppliers of live ledgers in.
 #[async_trait]
 pub trait SyncSuppliers: Send + Sync {
-    /// Asks every source whose time has come; returns how many. A source that fails is its own affair: it is noted
-    /// with the source and alarmed.
+    /// Every source whose time has come and that nobody is asking.
     ///
     /// # Errors
     /// [`PortError`] when the database does not answer.
-    async fn sync_due(&self) -> Result<usize, PortError>;
+    async fn due_sources(&self) -> Result<Vec<DueSource>, PortError>;
+    /// Asks one. A source that fails is its own affair: it is noted with the source and alarmed. Dropped on the way,
+    /// nothing is taken in.
+    async fn sync_source(&self, source: &DueSource);
 }
 
 /// What a purge of one organisation did.

@@ -1,5 +1,6 @@
 //! The audit proves itself: whatever is done to it behind the program's back is found, in the database and in an export.
 
+use crate::support::backend::{Backend, on_each_database};
 use crate::support::world::{SENTRA, Setup, World};
 use sentra::adapters::audit::AuditAction;
 use serde_json::{Value, json};
@@ -577,9 +578,8 @@ async fn what_reads_and_what_runs_is_noted() {
 }
 
 /// Several processes append at once, and some are killed while they do: what is there is whole.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn processes_that_append_and_die_leave_a_whole_chain() {
-    let world = world();
+async fn processes_that_append_and_die_leave_a_whole_chain(on: Backend) {
+    let world = World::prepare(Setup::new(([127, 0, 0, 1], 9).into()).on(on));
     let mut chance = 0x5eed_0005_u64;
     for _ in 0..6 {
         let mut running: Vec<_> = ["tag", "monitor", "enforce", "tag"]
@@ -600,6 +600,8 @@ async fn processes_that_append_and_die_leave_a_whole_chain() {
     let entries = world.json(&["audit", "list", "--action", "org.set"]);
     assert!((18..=24).contains(&entries.len()), "{} of 24", entries.len());
 }
+
+on_each_database! { processes_that_append_and_die_leave_a_whole_chain }
 
 /// The table in docs/audit.md is made from the registry; `SENTRA_BLESS=1` writes it.
 #[test]

@@ -1,19 +1,16 @@
-//! Backups of a running installation: what they hold, what they cost, what damage they notice, and what a restore that
-//! is killed leaves.
+//! Backups of a running installation: what they hold, what they cost, and what damage they notice.
 
 use crate::support::backend::{Backend, on_each_database};
 use crate::support::clouds::{S3Server, s3_url};
-use crate::support::postgres::PostgresServer;
+use crate::support::postgres::{PostgresServer, TestDatabase};
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 /// An installation with backups in a folder beside it, and some mail.
-struct Kit {
-    world: World,
+pub struct Kit {
+    pub world: World,
     sink: Sink,
     place: tempfile::TempDir,
 }
@@ -31,7 +28,7 @@ impl Kit {
         Self { world: World::prepare(setup), sink, place }
     }
 
-    async fn with_mail() -> Self {
+    pub async fn with_mail() -> Self {
         Self::with_mail_on(Backend::Sqlite).await
     }
 
@@ -46,13 +43,13 @@ impl Kit {
         kit
     }
 
-    async fn send(&self, octets: &[u8]) -> u16 {
+    pub async fn send(&self, octets: &[u8]) -> u16 {
         let mut client = self.world.hello().await;
         let sent = client.send("accounts@acme-supplies.example", &["accounts@contoso.example"], octets).await;
         sent.unwrap().code
     }
 
-    fn create(&self) -> Value {
+    pub fn create(&self) -> Value {
         self.world.json(&["backup", "create"]).remove(0)
     }
 
@@ -72,7 +69,7 @@ impl Kit {
         files
     }
 
-    fn held(&self) -> Vec<String> {
+    pub fn held(&self) -> Vec<String> {
         let mut ids: Vec<String> = self
             .world
             .quarantine()
@@ -81,6 +78,12 @@ impl Kit {
             .collect();
         ids.sort();
         ids
+    }
+
+    /// Every later command works on that database.
+    pub fn point_at(&mut self, database: &TestDatabase) {
+        self.world.set_env("SENTRA_DATABASE__URL", &database.url());
+        self.world.set_env("SENTRA_DATABASE__OWNER_URL", &database.owner_url());
     }
 
     fn body(&self, id: &str) -> Vec<u8> {
@@ -298,41 +301,6 @@ async fn another_master_key_is_named() {
     let (status, said) = kit.fails(&["backup", "restore"]);
     assert!(status == 1 && said.contains("the master key does not open backup key"), "{said}");
     assert!(!said.contains("5a5a"), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restore_that_is_killed_leaves_the_old_state() {
-    let mut kit = Kit::with_mail().await;
-    let id = kit.create()["id"].as_str().unwrap().to_owned();
-    assert_eq!(kit.send(&changed_invoice("later@t")).await, 250);
-    assert_eq!(kit.world.stop(), 0);
-    let (before, data) = (kit.held(), kit.world.dir().join("data"));
-    let kept = data.join(format!("sentra.db.before-{id}"));
-    let mut killed = 0;
-    for delay in 0..40 {
-        let mut command = kit.world.command(&["backup", "restore", &id, "--force"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // From the first sign of work on, a little later each time.
-        let (new, end) = (data.join("sentra.db.restoring"), Instant::now() + Duration::from_secs(60));
-        while !new.exists() && child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < end);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        std::thread::sleep(Duration::from_millis(delay * 10));
-        child.kill().unwrap();
-        let ended = child.wait().unwrap().success();
-        if ended || kept.exists() {
-            break;
-        }
-        killed += 1;
-        assert_eq!(kit.held(), before, "killed after {} ms", delay * 10);
-    }
-    assert!(killed > 2, "{killed} kills hit before the end");
-    kit.world.run(&["backup", "restore", &id, "--force"]);
-    assert_eq!(kit.held().len(), before.len() - 1, "the state of the backup");
-    assert!(!data.join("sentra.db.restoring").exists());
-    kit.world.serve();
-    assert_eq!(kit.send(&clean_invoice("after@t")).await, 250);
 }
 
 #[tokio::test(flavor = "multi_thread")]

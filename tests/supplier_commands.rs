@@ -43,6 +43,9 @@ async fn an_import_killed_in_the_middle_leaves_nothing() {
     assert_eq!(world.json(&["suppliers", "list"]).len(), 3_003);
     let batches = world.json(&["suppliers", "batches"]);
     assert_eq!(batches.iter().map(|b| b["state"].as_str().unwrap()).collect::<Vec<_>>(), ["committed"; 2]);
+    let sum = std::process::Command::new("sha256sum").arg(&file).output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert_eq!(batches[0]["hash"].as_str(), sum.split(' ').next(), "the batch names the file's content");
     world.run(&["suppliers", "undo", batches[0]["id"].as_str().unwrap()]);
     assert_eq!(world.json(&["suppliers", "list"]).len(), 3);
     let left = sqlx::query("SELECT COUNT(*) FROM suppliers").fetch_one(&mut sql).await.unwrap();

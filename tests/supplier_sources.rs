@@ -279,6 +279,49 @@ async fn a_query_on_postgresql() {
     assert!(code == 1 && err.contains("the ledger is not available") && !err.contains("hunter2"), "{err}");
 }
 
+/// Two ledgers that take their time over every query: the other organisation's is asked beside them, and the third of
+/// their own organisation waits, so that one organisation cannot take every place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_hangs_holds_up_nobody_else() {
+    let ledger = tokio::task::block_in_place(Ledger::start);
+    let mut world = world();
+    world.run(&["org", "create", "Fabrikam", "--mailbox", "pay@fabrikam.example", "--next-hop-tls", "none"]);
+    let secret = world.dir().join("ledger.url");
+    std::fs::write(&secret, ledger.url()).unwrap();
+    let file = format!("url_file={}", secret.display());
+    let add = |org: &str, name: &str, from: &str| {
+        let query = format!("query=SELECT 'V1' AS supplier_id, 'Acme' AS name {from}");
+        let arguments = ["suppliers", "source", "add", name, "postgres", &file, &query, "tls=off"];
+        world.run(&[&arguments[..], &["--every", "60", "--org", org]].concat());
+    };
+    add("Contoso", "hangs-one", "FROM pg_sleep(600)");
+    add("Contoso", "hangs-two", "FROM pg_sleep(600)");
+    add("Contoso", "third", "");
+    add("Fabrikam", "books", "");
+    world.serve();
+    let source = |world: &World, org: &str, name: &str| {
+        let all = world.json(&["suppliers", "source", "list", "--org", org]);
+        all.into_iter().find(|source| source["name"] == name).unwrap()
+    };
+    let synced = |world: &World| !source(world, "Fabrikam", "books")["last_ok_at"].is_null();
+    world.wait_until(synced, "the other organisation's sync").await;
+    for name in ["hangs-one", "hangs-two"] {
+        let hung = source(&world, "Contoso", name);
+        assert!(!hung["last_at"].is_null() && hung["last_error"].is_null(), "it is being asked: {hung}");
+    }
+    let third = source(&world, "Contoso", "third");
+    assert!(third["last_at"].is_null(), "it waits for a place of its organisation: {third}");
+    // Both places are free again.
+    world.kill();
+    for name in ["hangs-one", "hangs-two"] {
+        world.run(&["suppliers", "source", "remove", name, "--org", "Contoso"]);
+    }
+    world.serve();
+    let synced = |world: &World| !source(world, "Contoso", "third")["last_ok_at"].is_null();
+    world.wait_until(synced, "the third one's sync").await;
+    assert_eq!(world.json(&["suppliers", "list", "--org", "Contoso"]).len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_are_checked_before_they_are_kept() {
     let world = world();

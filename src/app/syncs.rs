@@ -4,9 +4,8 @@ use crate::adapters::directory::redis::Redis;
 use crate::adapters::store::{Store, StoreError};
 use crate::adapters::suppliers::records::SupplierRecords;
 use crate::adapters::suppliers::sources::{SourceError, Sources, SyncHow, SyncReport, Syncs};
-use crate::limits;
 use crate::model::{EmailAddress, Envelope, MailParameters, Organisation, Recipient, ReversePath};
-use crate::ports::{OutboxMail, PortError, SyncSuppliers};
+use crate::ports::{DueSource, OutboxMail, PortError, SyncSuppliers};
 use crate::telemetry::{self, Alarm, metrics};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -133,24 +132,33 @@ const MAX_LISTED: usize = 20;
 
 #[async_trait]
 impl SyncSuppliers for Syncing {
-    async fn sync_due(&self) -> Result<usize, PortError> {
-        let how = SyncHow { dry_run: false, full: false, actor: "system" };
-        let mut done = 0_usize;
+    async fn due_sources(&self) -> Result<Vec<DueSource>, PortError> {
+        let mut due = Vec::new();
         for org in self.store.organisations().await? {
-            for name in self.sources().due(org.id).await? {
-                done = done.saturating_add(1);
-                let Err(error) = self.sync(&org, &name, how).await else { continue };
-                let failures = self.sources().get(org.id, &name).await.map_or(1, |source| source.failures);
-                // An outage is said once, not at each attempt.
-                if failures == 1 {
-                    let detail = format!("the supplier source {name} could not be read: {error}");
-                    telemetry::alarm(Alarm::SupplierSync, Some(org.id), &detail);
-                }
-                if done >= limits::SYNCS_IN_A_ROW {
-                    return Ok(done);
-                }
-            }
+            due.extend(self.sources().due(org.id).await?);
         }
-        Ok(done)
+        Ok(due)
+    }
+
+    async fn sync_source(&self, source: &DueSource) {
+        let how = SyncHow { dry_run: false, full: false, actor: "system" };
+        let DueSource { org, name, .. } = source;
+        let synced = match self.store.organisation(*org).await {
+            Ok(Some(org)) => self.sync(&org, name, how).await,
+            // Both went since they were due: the next look finds what is there.
+            Ok(None) => return,
+            Err(error) => Err(error.into()),
+        };
+        let Err(error) = synced else { return };
+        // Another node was faster.
+        if matches!(error, SourceError::Store(StoreError::Taken(_))) {
+            return;
+        }
+        let failures = self.sources().get(*org, name).await.map_or(1, |source| source.failures);
+        // An outage is said once, not at each attempt.
+        if failures == 1 {
+            let detail = format!("the supplier source {name} could not be read: {error}");
+            telemetry::alarm(Alarm::SupplierSync, Some(*org), &detail);
+        }
     }
 }

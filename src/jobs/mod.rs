@@ -2,13 +2,15 @@
 
 mod backup;
 mod retention;
+mod syncs;
 
 pub use backup::{BackupPlan, back_up};
 pub use retention::retain;
+pub use syncs::sync_suppliers;
 
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{AnchorAudit, Count, PortError, Refresh, SyncSuppliers};
+use crate::ports::{AnchorAudit, Count, PortError, Refresh};
 use crate::release::Releases;
 use crate::telemetry::{self, Alarm, metrics};
 use std::collections::BTreeMap;
@@ -96,20 +98,6 @@ pub async fn anchor(anchoring: Arc<dyn AnchorAudit>, stop: CancellationToken) {
         }
         if !pause(limits::ANCHOR_EVERY, &stop).await {
             return;
-        }
-    }
-}
-
-/// Asks the supplier sources that are due.
-pub async fn sync_suppliers(syncs: Arc<dyn SyncSuppliers>, stop: CancellationToken) {
-    while pause(limits::SYNC_POLL, &stop).await {
-        let syncing = syncs.sync_due();
-        // A sync that is cut off has taken nothing in, and its lease ends.
-        tokio::select! {
-            () = stop.cancelled() => return,
-            done = syncing => if let Err(error) = done {
-                tracing::warn!(%error, "the supplier sources could not be looked up; trying again");
-            },
         }
     }
 }

@@ -36,7 +36,7 @@ use sentra::adapters::objects::Bodies;
 use sentra::adapters::store::{Book, Database, Store};
 use sentra::model::{
     DirectoryKey, DirectoryQuery, Domain, EmailAddress, HistoryQuery, Lesson, Lookup, Money, Organisation,
-    Party, account_check,
+    Party, SupplierId, account_check,
 };
 use sentra::ports::{History as _, SupplierDirectory as _};
 use std::sync::Arc;
@@ -60,7 +60,11 @@ async fn main() {
     let redis = Redis::connect(&redises.options()).unwrap();
     tokio::task::block_in_place(|| eventually("Redis", || redis.is_healthy()));
     directory(&store, &org, &redis, &redises).await;
-    history(&store, &org).await;
+    let domain = Party::Domain(Domain::parse("acme-supplies.example").unwrap());
+    history(&store, &org, domain, "3,000 messages of an author's domain").await;
+    world.run(&["suppliers", "merge", "S3", "S1"]);
+    let supplier = Party::Supplier(SupplierId("S1".to_owned()));
+    history(&store, &org, supplier, "3,000 messages of a supplier with a merged record").await;
     served().await;
 }
 
@@ -140,12 +144,11 @@ async fn directory(store: &Arc<Store>, org: &Organisation, redis: &Redis, redise
     println!("1,000 messages miss the same keys at once: {} read of the database", cold.database_reads());
 }
 
-async fn history(store: &Arc<Store>, org: &Organisation) {
+async fn history(store: &Arc<Store>, org: &Organisation, party: Party, of: &str) {
     let stop = CancellationToken::new();
     let keyring = Arc::clone(store.keyring()) as _;
     let (history, writer) =
         DatabaseHistory::start(store.database().clone(), keyring, Arc::new(SystemClock), stop.clone());
-    let party = Party::Domain(Domain::parse("acme-supplies.example").unwrap());
     let key = account_check::iban("GB29NWBK60161331926819").unwrap().comparison_key();
     let begun = Instant::now();
     const LESSONS: i64 = 3_000;
@@ -195,7 +198,7 @@ async fn history(store: &Arc<Store>, org: &Organisation) {
             .await,
         );
     }
-    figure("history look-up of a supplier with 3,000 messages", times);
+    figure(&format!("history look-up, {of}"), times);
     stop.cancel();
     writer.await.unwrap();
 }

@@ -5,7 +5,8 @@
 //! amounts on a log scale): neither an address nor a number can be read from it without the organisation's key, and
 //! rotating that key begins a new history. Marks are only ever added up, so that nodes need not know of each other.
 //!
-//! Reading is one statement. Writing is `writer`'s: one task, in batches, off the mail's path.
+//! Reading is one statement, and before it a small one where suppliers are asked for: which records were merged into them.
+//! Writing is `writer`'s: one task, in batches, off the mail's path.
 
 mod marks;
 mod read;
@@ -61,7 +62,7 @@ impl History for DatabaseHistory {
         let Ok(asked) = read::Asked::name(&*self.keyring, org, query) else {
             return Lookup::Unavailable("keys");
         };
-        match timeout_at(deadline, asked.read(&self.database, org)).await {
+        match timeout_at(deadline, asked.read(&self.database, &*self.keyring, org)).await {
             Ok(Ok(answer)) => Lookup::Found(answer),
             Ok(Err(error)) => {
                 tracing::warn!(org.id = %org, error = %error, "the history could not be read");

@@ -1,13 +1,18 @@
 //! One message's questions: names to fingerprints, one statement, rows to an answer.
+//!
+//! A record that another was merged into is asked for under both ids, so that the history of the other counts for it,
+//! invoices included. No mark is moved: an undone merge leaves each record with what was learned under its own id.
 
 use super::marks::{Names, kind};
 use crate::adapters::store::{Database, StoreError};
 use crate::limits;
-use crate::model::{AccountKey, Histogram, HistoryAnswer, HistoryQuery, OrgId, Party, PartyHistory, Seen};
+use crate::model::{
+    AccountKey, Histogram, HistoryAnswer, HistoryQuery, OrgId, Party, PartyHistory, Seen, SupplierId,
+};
 use crate::ports::{Keyring, PortError};
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row as _};
-use std::collections::BTreeMap;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Kinds of a party of which all details are read: each has few.
@@ -30,6 +35,7 @@ enum Subject {
 pub(super) struct Asked {
     subjects: BTreeMap<String, Subject>,
     parties: Vec<Party>,
+    invoices: Vec<String>,
     author: Option<String>,
     reply_to: Option<String>,
     platform: Option<String>,
@@ -67,18 +73,38 @@ impl Asked {
         for key in query.accounts.into_iter().take(limits::HISTORY_ACCOUNTS) {
             asked.accounts.insert(names.account(&key)?, key);
         }
+        asked.invoices = query.invoices.into_iter().take(limits::HISTORY_INVOICES).collect();
         for party in query.parties.into_iter().take(limits::HISTORY_PARTIES) {
-            asked.subjects.insert(names.party(&party)?, Subject::Party(party.clone()));
-            for number in query.invoices.iter().take(limits::HISTORY_INVOICES) {
-                let subject = Subject::Invoice(party.clone(), number.clone());
-                asked.subjects.insert(names.invoice(&party, number)?, subject);
-            }
+            asked.party(&names, &party, &party)?;
             asked.parties.push(party);
         }
         Ok(asked)
     }
 
-    pub(super) async fn read(&self, database: &Database, org: OrgId) -> Result<HistoryAnswer, StoreError> {
+    /// Asks for what was learned under the name `known`, for `party`.
+    fn party(&mut self, names: &Names<'_>, known: &Party, party: &Party) -> Result<(), PortError> {
+        self.subjects.insert(names.party(known)?, Subject::Party(party.clone()));
+        for number in &self.invoices {
+            let subject = Subject::Invoice(party.clone(), number.clone());
+            self.subjects.insert(names.invoice(known, number)?, subject);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn read(
+        mut self,
+        database: &Database,
+        keyring: &dyn Keyring,
+        org: OrgId,
+    ) -> Result<HistoryAnswer, StoreError> {
+        let mut read = database.scope(org).read().await?;
+        for (former, now) in merged(&mut read, org, &self.parties).await? {
+            self.party(&Names { keyring, org }, &former, &now)?;
+        }
+        self.rows(&mut read, org).await
+    }
+
+    async fn rows(&self, read: &mut AnyConnection, org: OrgId) -> Result<HistoryAnswer, StoreError> {
         let mut answer = HistoryAnswer::default();
         for party in &self.parties {
             answer.parties.insert(party.clone(), PartyHistory::default());
@@ -107,16 +133,21 @@ impl Asked {
         for text in subjects.into_iter().chain(marks) {
             query = query.bind(text);
         }
-        let mut read = database.scope(org).read().await?;
-        let rows = query.fetch_all(&mut *read).await?;
-        drop(read);
+        let rows = query.fetch_all(read).await?;
+        let mut known = BTreeSet::new();
         for row in &rows {
-            self.take(row, &mut answer)?;
+            self.take(row, &mut answer, &mut known)?;
         }
         Ok(answer)
     }
 
-    fn take(&self, row: &AnyRow, answer: &mut HistoryAnswer) -> Result<(), StoreError> {
+    /// `known`: the accounts counted so far; one that two merged records knew is one.
+    fn take(
+        &self,
+        row: &AnyRow,
+        answer: &mut HistoryAnswer,
+        known: &mut BTreeSet<(Party, String)>,
+    ) -> Result<(), StoreError> {
         let subject: String = row.try_get(0)?;
         let seen = Seen { first_ms: row.try_get(3)?, last_ms: row.try_get(4)?, times: row.try_get(5)? };
         let row = Row { kind: row.try_get(1)?, detail: row.try_get(2)?, seen };
@@ -127,8 +158,12 @@ impl Asked {
             Some(Subject::ReplyTo) => answer.reply_to = seen,
             Some(Subject::Thread) => answer.known_references = answer.known_references.saturating_add(1),
             Some(Subject::Party(party)) => {
+                let of = party.clone();
                 if let Some(party) = answer.parties.get_mut(party) {
                     self.take_of_party(&row, party);
+                    if row.kind == kind::ACCOUNT && known.insert((of, row.detail)) {
+                        party.known_accounts = party.known_accounts.saturating_add(1);
+                    }
                 }
             }
             Some(Subject::Invoice(party, number)) => {
@@ -144,14 +179,14 @@ impl Asked {
     fn take_of_party(&self, row: &Row, party: &mut PartyHistory) {
         let is = |print: &Option<String>| print.as_ref() == Some(&row.detail);
         match row.kind.as_str() {
-            kind::SEEN => party.seen = row.seen,
-            kind::AUTHOR if is(&self.author) => party.author = row.seen,
-            kind::REPLY_TO if is(&self.reply_to) => party.reply_to = row.seen,
-            kind::PLATFORM if is(&self.platform) => party.platform = row.seen,
+            kind::SEEN => party.seen = party.seen.and(row.seen),
+            kind::AUTHOR if is(&self.author) => party.author = party.author.and(row.seen),
+            kind::REPLY_TO if is(&self.reply_to) => party.reply_to = party.reply_to.and(row.seen),
+            kind::PLATFORM if is(&self.platform) => party.platform = party.platform.and(row.seen),
             kind::ACCOUNT => {
-                party.known_accounts = party.known_accounts.saturating_add(1);
                 if let Some(key) = self.accounts.get(&row.detail) {
-                    party.accounts.insert(key.clone(), row.seen);
+                    let seen = party.accounts.entry(key.clone()).or_default();
+                    *seen = seen.and(row.seen);
                 }
             }
             kind::AMOUNT => {
@@ -169,7 +204,7 @@ impl Asked {
     fn take_of_invoice(&self, row: &Row, number: &str, party: &mut PartyHistory) {
         let invoice = party.invoices.entry(number.to_owned()).or_default();
         match row.kind.as_str() {
-            kind::SEEN => invoice.seen = row.seen,
+            kind::SEEN => invoice.seen = invoice.seen.and(row.seen),
             kind::ACCOUNT => {
                 invoice.with_accounts = true;
                 invoice.with_this_account |= self.accounts.contains_key(&row.detail);
@@ -181,8 +216,38 @@ impl Asked {
 
 fn count(histogram: &mut Histogram, value: &str, seen: Seen) {
     if let Ok(value) = value.parse() {
-        histogram.0.insert(value, seen.times);
+        let times = histogram.0.entry(value).or_default();
+        *times = times.saturating_add(seen.times);
     }
+}
+
+/// The records that were merged into suppliers among the parties, each beside the one that it became.
+async fn merged(
+    read: &mut AnyConnection,
+    org: OrgId,
+    parties: &[Party],
+) -> Result<Vec<(Party, Party)>, StoreError> {
+    let id = |party: &Party| match party {
+        Party::Supplier(id) => Some(id.0.clone()),
+        Party::Domain(_) | Party::Address(_) => None,
+    };
+    let suppliers: Vec<String> = parties.iter().filter_map(id).collect();
+    let ids = padded(suppliers.iter());
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql =
+        String::from("SELECT id, merged_into FROM suppliers WHERE org_id = $1 AND merged_into IN (");
+    list(&mut sql, 2, ids.len());
+    // Writing into a String cannot fail.
+    write!(sql, ") ORDER BY updated_at DESC, id LIMIT {}", limits::HISTORY_MERGED).ok();
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string());
+    for id in ids {
+        query = query.bind(id);
+    }
+    let supplier = |id: String| Party::Supplier(SupplierId(id));
+    let rows = query.fetch_all(read).await?;
+    rows.iter().map(|row| Ok((supplier(row.try_get(0)?), supplier(row.try_get(1)?)))).collect()
 }
 
 fn padded<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<&'a String> {

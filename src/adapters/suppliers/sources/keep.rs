@@ -5,7 +5,7 @@ use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Database, Durability, Event, StoreError, append_audit};
 use crate::limits;
 use crate::model::OrgId;
-use crate::ports::{Clock, Keyring};
+use crate::ports::{Clock, DueSource, Keyring};
 use async_trait::async_trait;
 use serde_json::json;
 use sqlx::Row as _;
@@ -99,16 +99,19 @@ impl Sources {
         found.ok_or(StoreError::NotFound("supplier source"))
     }
 
-    /// Names of those whose time has come.
+    /// Those whose time has come and that nobody is asking, longest due first.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
-    pub async fn due(&self, org: OrgId) -> Result<Vec<String>, StoreError> {
+    pub async fn due(&self, org: OrgId) -> Result<Vec<DueSource>, StoreError> {
         let mut read = self.database.scope(org).read().await?;
-        let sql = "SELECT name FROM supplier_sources WHERE org_id = $1 AND every_s > 0 AND due_at <= $2 \
+        let sql = "SELECT name, due_at FROM supplier_sources WHERE org_id = $1 AND every_s > 0 AND due_at <= $2 \
                    AND leased_until <= $2 ORDER BY due_at LIMIT 100";
-        let names = sqlx::query_scalar(sql).bind(org.to_string()).bind(self.clock.now_ms());
-        Ok(names.fetch_all(&mut *read).await?)
+        let rows = sqlx::query(sql).bind(org.to_string()).bind(self.clock.now_ms());
+        let rows = rows.fetch_all(&mut *read).await?;
+        rows.iter()
+            .map(|row| Ok(DueSource { org, name: row.try_get(0)?, since_ms: row.try_get(1)? }))
+            .collect()
     }
 
     /// Adds a source. Audited.

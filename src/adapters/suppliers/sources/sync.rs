@@ -9,6 +9,9 @@ use crate::adapters::suppliers::reading::{ReadOptions, Reading};
 use crate::adapters::suppliers::records::SupplierRecords;
 use crate::limits;
 use crate::model::OrgId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// How a source is asked.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +42,18 @@ pub struct SyncReport {
 pub struct Syncs {
     sources: Sources,
     records: SupplierRecords,
+    turns: Turns,
 }
+
+/// Whose turn it is to import into an organisation's directory. Sources of one organisation are read beside each other
+/// and taken in one after the other, without either running into the other's import.
+type Turns = Arc<Mutex<BTreeMap<OrgId, Arc<Mutex<()>>>>>;
 
 impl Syncs {
     /// Over sources and records of the same database.
     #[must_use]
     pub fn new(sources: Sources, records: SupplierRecords) -> Self {
-        Self { sources, records }
+        Self { sources, records, turns: Turns::default() }
     }
 
     /// The sources.
@@ -130,7 +138,10 @@ impl Syncs {
             sync: true,
             ..ImportOptions::default()
         };
+        let turn = Arc::clone(self.turns.lock().await.entry(org).or_default());
+        let turn = turn.lock().await;
         report.report = self.records.import(org, &mut reading, &options).await?;
+        drop(turn);
         report.drift = report.report.changes.iter().filter(|change| drifts(change)).cloned().collect();
         report.found = reading.found;
         Ok((report, changes))
