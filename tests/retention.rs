@@ -144,7 +144,10 @@ async fn what_a_batch_retired_stays_as_long_as_undo_could_bring_it_back(on: Back
     );
     kept.clock.days(260);
     // The second batch, and with the next run the value that nothing can bring back any more.
-    assert_eq!(counts(&kept.purge(org, &chosen).await.classes)["imports"], 2);
+    for _ in 0..2 {
+        assert_eq!(counts(&kept.purge(org, &chosen).await.classes)["imports"], 1);
+    }
+    assert_eq!(kept.count("SELECT COUNT(*) FROM supplier_values WHERE retired_at IS NOT NULL").await, 0);
     assert_eq!(kept.rows(org, "supplier_changes").await, 0);
 }
 

@@ -128,6 +128,20 @@ const STEPS: &[Step] = &[
         concerns: &[],
         how: How::Delete,
     },
+    // A value that the batch which retired it could bring back stays as long as that batch,
+    // and goes with the run after it: a plan then says exactly what a run does.
+    Step {
+        class: Retained::Imports,
+        table: "supplier_values",
+        at: "t.retired_at",
+        only: "t.retired_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM supplier_batches b WHERE b.org_id = t.org_id \
+               AND b.id = t.change_id) AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.org_id = t.org_id \
+               AND k.call_value_id = t.id)",
+        entry: "",
+        supplier: "t.supplier_id = h.target",
+        concerns: &[],
+        how: How::Delete,
+    },
     // What a batch changed goes after it: a batch that is there can be undone whole.
     Step {
         class: Retained::Imports,
@@ -138,19 +152,6 @@ const STEPS: &[Step] = &[
         entry: "",
         supplier: "EXISTS (SELECT 1 FROM supplier_changes c WHERE c.org_id = t.org_id AND c.batch_id = t.id \
                    AND (c.row_id = h.target OR c.before_supplier = h.target OR c.after_supplier = h.target))",
-        concerns: &[],
-        how: How::Delete,
-    },
-    // A value that the batch which retired it could bring back stays as long as that batch.
-    Step {
-        class: Retained::Imports,
-        table: "supplier_values",
-        at: "t.retired_at",
-        only: "t.retired_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM supplier_batches b WHERE b.org_id = t.org_id \
-               AND b.id = t.change_id) AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.org_id = t.org_id \
-               AND k.call_value_id = t.id)",
-        entry: "",
-        supplier: "t.supplier_id = h.target",
         concerns: &[],
         how: How::Delete,
     },
