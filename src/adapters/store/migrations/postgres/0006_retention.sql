@@ -1,4 +1,4 @@
--- Holds, reports of purges, organisations on their way in or out; see the SQLite file of the same number.
+-- Legal holds and reports of purges; see the SQLite file of the same number.
 
 -- Legal holds. scope: the whole organisation, one supplier, one entry of the quarantine; target: its id, or empty.
 CREATE TABLE legal_holds (
@@ -31,19 +31,5 @@ CREATE TABLE retention_runs (
 );
 CREATE UNIQUE INDEX retention_runs_one ON retention_runs (org_id) WHERE state = 'running';
 
--- An organisation that is being imported or erased: nobody serves it until this row is gone. (No foreign key: it is the
--- last trace of an organisation that goes.)
-CREATE TABLE org_transfers (
-    org_id     TEXT PRIMARY KEY,
-    kind       TEXT NOT NULL CHECK (kind IN ('import', 'erase')),
-    name       TEXT NOT NULL,
-    actor      TEXT NOT NULL,
-    started_at BIGINT NOT NULL,
-    touched_at BIGINT NOT NULL,
-    -- JSON: what was done so far.
-    detail     TEXT NOT NULL
-);
-
 SELECT sentra_protect('legal_holds');
 SELECT sentra_protect('retention_runs');
-SELECT sentra_protect('org_transfers');
