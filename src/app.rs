@@ -7,6 +7,7 @@ mod anchoring;
 mod backing_up;
 mod counting;
 mod readiness;
+mod retaining;
 mod start_error;
 pub(crate) mod syncs;
 
@@ -184,6 +185,10 @@ impl App {
         tasks.spawn(jobs::measure(Arc::clone(&parts.counting), jobs_stop.clone()));
         tasks.spawn(jobs::sync_suppliers(syncing, jobs_stop.clone()));
         tasks.spawn(jobs::sweep(Arc::clone(&parts.counting), jobs_stop.clone()));
+        if let Some(every) = config.retention {
+            let retaining = Arc::new(retaining::Retaining(Arc::clone(&parts.store)));
+            tasks.spawn(jobs::retain(retaining, every, jobs_stop.clone()));
+        }
         if let (Some(backups), Some(options)) = (&parts.backups, &config.backup) {
             let plan = jobs::BackupPlan { interval: options.interval, alarm_after: options.alarm_after };
             tasks.spawn(jobs::back_up(Arc::clone(backups), plan, jobs_stop.clone()));

@@ -468,6 +468,25 @@ pub const OBJECT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Reading one object, retries included.
 pub const OBJECT_READ_TIMEOUT: Duration = Duration::from_secs(120);
 
+// ── retention ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Rows that one transaction of a purge removes.
+pub const RETENTION_BATCH: i64 = 500;
+/// Bodies that one transaction of a purge gives up, and that then leave the object store one by one.
+pub const RETENTION_BODIES: i64 = 50;
+/// Least pause between two transactions of a purge; longer ones are followed by a pause of their own length.
+pub const RETENTION_PAUSE: Duration = Duration::from_millis(5);
+/// A purge that was not heard of for so long was killed; another may begin.
+pub const RETENTION_LEASE: Duration = Duration::from_secs(5 * 60);
+/// Reports of purges that an organisation keeps.
+pub const MAX_RETENTION_RUNS: i64 = 400;
+/// How often a running server looks whether a purge is due, from its start on.
+pub const RETENTION_POLL: Duration = Duration::from_secs(300);
+/// After a purge that failed, before the next try.
+pub const RETENTION_RETRY: Duration = Duration::from_secs(3_600);
+/// Legal holds that stand at once in one organisation: each is asked about for each row.
+pub const MAX_LEGAL_HOLDS: i64 = 200;
+
 // ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Things that are wrong with a chain that one check tells word for word; the others are counted.

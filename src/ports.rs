@@ -7,12 +7,13 @@ use crate::model::{
     AccountKey, AuthResults, DirectoryAnswer, DirectoryQuery, Disposition, Document, EmailAddress, Envelope,
     Finding, Fingerprint, HeldMail, HistoryAnswer, HistoryQuery, Lesson, Lookup, MailId, MailParameters,
     Message, NextHopReply, OrgId, Organisation, Peer, QuarantineId, ReceivedMail, Recipient,
-    RecipientOutcome, RefusalReason, ReversePath, Unread,
+    RecipientOutcome, RefusalReason, Retained, ReversePath, Unread,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use ulid::Ulid;
 
@@ -599,6 +600,30 @@ pub trait SyncSuppliers: Send + Sync {
     /// Asks one. A source that fails is its own affair: it is noted with the source and alarmed. Dropped on the way,
     /// nothing is taken in.
     async fn sync_source(&self, source: &DueSource);
+}
+
+/// What a purge of one organisation did.
+#[derive(Clone, Debug)]
+pub struct PurgeDone {
+    /// Whose.
+    pub org: OrgId,
+    /// Removed, by class.
+    pub removed: Vec<(Retained, u64)>,
+}
+
+/// Whoever removes what is older than the organisations keep it.
+#[async_trait]
+pub trait Retain: Send + Sync {
+    /// Organisations whose last purge began longer ago than `every`.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    async fn due(&self, every: Duration) -> Result<Vec<OrgId>, PortError>;
+    /// Purges one of them; `None` while another node does, or when it is gone.
+    ///
+    /// # Errors
+    /// [`PortError`] of database, keys and object store: the next purge goes on.
+    async fn purge(&self, org: OrgId) -> Result<Option<PurgeDone>, PortError>;
 }
 
 /// How old backups are, in seconds.

@@ -223,7 +223,7 @@ async fn beside(world: &World) -> (Store, OrgId) {
     (store, org)
 }
 
-/// Rows of the record as a year of mail would leave them.
+/// Rows of the record as much mail would leave them.
 async fn fill_record(store: &Store, org: OrgId, rows: usize) {
     let mut write = store.database().scope(org).write().await.unwrap();
     for _ in 0..rows {
@@ -231,11 +231,13 @@ async fn fill_record(store: &Store, org: OrgId, rows: usize) {
         let facts = store.keyring().seal(org, &format!("messages.facts|{id}"), id.as_bytes()).unwrap();
         sqlx::query(
             "INSERT INTO messages (id, org_id, received_at, action, severity, score, category, codes, ruleset, size, \
-             facts, reply_code, outcome) VALUES ($1, $2, 0, 'deliver', 'none', 0, 'other', '', '', 1, $3, 250, 'relayed')",
+             facts, reply_code, outcome) VALUES ($1, $2, $4, 'deliver', 'none', 0, 'other', '', '', 1, $3, 250, 'relayed')",
         )
         .bind(id)
         .bind(org.to_string())
         .bind(facts)
+        // Of today: what is old is purged by the server that starts.
+        .bind(store.clock().now_ms())
         .execute(&mut *write)
         .await
         .unwrap();

@@ -47,6 +47,7 @@ mod postgres;
 mod redis;
 mod reload;
 mod restore_kills;
+mod retention;
 mod smtp_server;
 mod store;
 mod supplier_cases;

@@ -22,6 +22,7 @@ mod m365;
 mod notice;
 mod org;
 mod quarantine;
+mod retention;
 mod rules;
 mod serve;
 pub mod suppliers;
@@ -114,6 +115,9 @@ enum Command {
     /// The organisations' keys: status, rotation
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// How long data is kept, purging, legal holds
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
@@ -172,6 +176,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Org(command) => org::run(globals, command, io).await,
         Command::Rules(args) => rules::run(globals, &args, io),
         Command::Keys(command) => keys::run(globals, command, io).await,
+        Command::Retention(command) => retention::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,

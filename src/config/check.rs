@@ -60,6 +60,7 @@ impl Checker<'_> {
         let backup = self.backup();
         let documents = self.documents();
         let rules = self.rules(&settings.rules.folder);
+        let hours = self.number("retention.interval_hours", settings.retention.interval_hours, 0, 744);
         let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
         if smtp.implicit_tls_listen.is_empty() || tls.is_some() || !self.problems.is_empty() {
             // Nothing to say, or the missing certificate was said already.
@@ -89,6 +90,7 @@ impl Checker<'_> {
             documents,
             rules,
             history: settings.history.enabled,
+            retention: (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600))),
             drain: Duration::from_secs(drain),
             warnings: Vec::new(),
         })

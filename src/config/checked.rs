@@ -51,6 +51,8 @@ pub struct Config {
     pub rules: Option<PathBuf>,
     /// Whether the history of delivered mail is kept.
     pub history: bool,
+    /// How often old data is purged; `None`: only by command.
+    pub retention: Option<Duration>,
     /// Mail in transit may finish for so long at SIGTERM.
     pub drain: Duration,
     /// What is allowed and yet unwise, each with its remedy.

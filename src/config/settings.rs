@@ -427,6 +427,12 @@ settings! {
         enabled: bool = true;
     }
 
+    /// What is older than an organisation keeps it (`sentra retention show`) is purged.
+    retention: Retention {
+        /// `sentra serve` does so every so many hours, each organisation in its turn. 0: only `sentra retention run` does.
+        interval_hours: u64 = 24;
+    }
+
     /// Times that an operator may shorten; all other bounds are fixed in the program.
     limits: Limits {
         /// Mail in transit may finish for so long at SIGTERM, in seconds.

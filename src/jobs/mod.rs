@@ -1,9 +1,11 @@
 //! Background jobs: each runs until it is told to stop, and never ends for an error.
 
 mod backup;
+mod retention;
 mod syncs;
 
 pub use backup::{BackupPlan, back_up};
+pub use retention::retain;
 pub use syncs::sync_suppliers;
 
 use crate::limits;

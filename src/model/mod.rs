@@ -25,6 +25,7 @@ mod message;
 mod organisation;
 mod preferences;
 mod quarantine;
+mod retention;
 mod script;
 mod sentence;
 mod supplier;
@@ -39,8 +40,8 @@ pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
 pub use check_digits::{abn_holds, acn_holds, is_country, luhn_holds, vat_holds, with_check_digits};
 pub use claims::{
-    AccountClaim, DocumentReport, Means, MethodClaim, MethodKind, Money, PartKind, PaymentClaims, Place, Sourced,
-    Unchecked,
+    AccountClaim, DocumentReport, Means, MethodClaim, MethodKind, Money, PartKind, PaymentClaims, Place,
+    Sourced, Unchecked,
 };
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
@@ -69,8 +70,9 @@ pub use message::{
 pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
-pub use preferences::{LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
+pub use preferences::{FOREVER, LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
+pub use retention::{HoldScope, Retained};
 pub use script::{imitated, is_invisible, one_script};
 pub use sentence::{MAX_SENTENCE, PLACEHOLDERS, Sentence, Spoken};
 pub use supplier::{

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Characters of a value.
 const MAX_VALUE: usize = 200;
+/// A hundred years: longer is `forever`.
+const MAX_DAYS: u32 = 36_500;
 
 /// One thing that an organisation may choose.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,17 @@ pub enum Values {
     OneOf(&'static [&'static str]),
     /// A whole number in these bounds, inclusive.
     Number(u32, u32),
+    /// A time to keep something: so many days (`90d`) in these bounds, inclusive, or [`FOREVER`].
+    Days(u32, u32),
+}
+
+/// The value of a [`Values::Days`] that never ends.
+pub const FOREVER: &str = "forever";
+
+/// The days of a value like `90d`.
+fn days_of(value: &str) -> Option<u32> {
+    let number = value.strip_suffix('d')?.parse::<u32>().ok()?;
+    (format!("{number}d") == value).then_some(number)
 }
 
 impl Values {
@@ -41,6 +54,9 @@ impl Values {
                 let number = value.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
                 number.is_some_and(|number| number.to_string() == value)
             }
+            Self::Days(least, most) => {
+                value == FOREVER || days_of(value).is_some_and(|days| (least..=most).contains(&days))
+            }
         }
     }
 
@@ -50,6 +66,7 @@ impl Values {
         match self {
             Self::OneOf(words) => words.join(", "),
             Self::Number(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Days(least, most) => format!("{least}d to {most}d, or {FOREVER}"),
         }
     }
 }
@@ -96,6 +113,54 @@ pub const PREFERENCES: &[Preference] = &[
         values: Values::OneOf(&["off", "tagged", "all"]),
     },
     Preference {
+        name: "retention.audit",
+        doc: "Audit entries; they go only up to an anchored entry",
+        default: "2555d",
+        values: Values::Days(90, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.body",
+        doc: "Bodies of held mail, after it was released, rejected or expired; what waits for a decision never goes",
+        default: "90d",
+        values: Values::Days(1, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.cases",
+        doc: "Verification cases, after they were decided",
+        default: "2555d",
+        values: Values::Days(365, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.facts",
+        doc: "What was established about each message; without it a changed rule cannot be tried on that message",
+        default: "180d",
+        values: Values::Days(1, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.history",
+        doc: "Marks of the sender history, after they were last seen",
+        default: "730d",
+        values: Values::Days(30, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.imports",
+        doc: "Batches of supplier changes (what undo needs) and values that a supplier no longer has",
+        default: "1095d",
+        values: Values::Days(366, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.outbox",
+        doc: "Notices and releases, after they were sent or given up",
+        default: "30d",
+        values: Values::Days(1, MAX_DAYS),
+    },
+    Preference {
+        name: "retention.record",
+        doc: "The record of each message, and entries of the quarantine whose body is gone",
+        default: "400d",
+        values: Values::Days(30, MAX_DAYS),
+    },
+    Preference {
         name: "untouchable",
         doc: "A warning (caution, danger) that cannot stand in its message, because that is signed, encrypted, a bounce, a meeting: tell it by headers alone, by a notice of our own to the recipients, or hold the message (in mode enforce)",
         default: "notice",
@@ -139,6 +204,12 @@ impl Preferences {
         self.get(name).parse().unwrap_or(0)
     }
 
+    /// A preference whose values are times to keep something; `None`: for ever, or another kind of preference.
+    #[must_use]
+    pub fn days(&self, name: &str) -> Option<u32> {
+        days_of(self.get(name))
+    }
+
     /// All preferences with their values, by name.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
         PREFERENCES.iter().map(|known| (known.name, self.get(known.name)))
@@ -169,5 +240,19 @@ mod tests {
         for (value, valid) in [("0", false), ("1", true), ("01", false), ("365", true), ("366", false)] {
             assert_eq!(Values::Number(1, 365).allow(value), valid, "{value}");
         }
+        for (value, valid) in [
+            ("0d", false),
+            ("1d", true),
+            ("01d", false),
+            ("30", false),
+            ("forever", true),
+            ("31d", false),
+            ("d", false),
+        ] {
+            assert_eq!(Values::Days(1, 30).allow(value), valid, "{value}");
+        }
+        assert_eq!((chosen.days("retention.body"), chosen.days("arc.seal")), (Some(90), None));
+        chosen.take_up("retention.body", FOREVER.to_owned());
+        assert_eq!(chosen.days("retention.body"), None);
     }
 }

@@ -163,11 +163,13 @@ pub enum Alarm {
     Backup,
     /// The audit's anchors contradict the database.
     AuditContradicted,
+    /// A purge of old data failed.
+    Retention,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -181,6 +183,7 @@ impl Alarm {
         Self::SupplierSync,
         Self::Backup,
         Self::AuditContradicted,
+        Self::Retention,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -199,6 +202,7 @@ impl Alarm {
             Self::SupplierSync => "supplier_sync",
             Self::Backup => "backup",
             Self::AuditContradicted => "audit_contradicted",
+            Self::Retention => "retention",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! facade onto the same page. Durations are seconds, as Prometheus wants them.
 
 use super::event::Alarm;
-use crate::model::{Action, Severity};
+use crate::model::{Action, Retained, Severity};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::sync::{Arc, LazyLock};
@@ -59,6 +59,8 @@ struct Meters {
     panics: Counter,
     drift: Counter,
     syncs: [Counter; 2],
+    retention_runs: [Counter; 2],
+    retention_removed: Vec<(Retained, Counter)>,
 }
 
 static METERS: LazyLock<Meters> = LazyLock::new(Meters::new);
@@ -114,6 +116,15 @@ impl Meters {
             drift: counter("sentra_supplier_drift", Vec::new()),
             syncs: ["failed", "done"]
                 .map(|result| counter("sentra_supplier_syncs_total", vec![Label::new("result", result)])),
+            retention_runs: ["failed", "done"]
+                .map(|result| counter("sentra_retention_runs_total", vec![Label::new("result", result)])),
+            retention_removed: Retained::ALL
+                .iter()
+                .map(|class| {
+                    let labels = vec![Label::new("class", class.as_str())];
+                    (*class, counter("sentra_retention_removed_total", labels))
+                })
+                .collect(),
             handle: recorder.handle(),
         }
     }
@@ -125,7 +136,9 @@ fn recorder() -> PrometheusRecorder {
     PrometheusBuilder::new()
         .set_buckets_for_metric(exact("sentra_message_seconds"), &MESSAGE_BUCKETS)
         .and_then(|builder| builder.set_buckets_for_metric(exact("sentra_stage_seconds"), &STAGE_BUCKETS))
-        .and_then(|builder| builder.set_buckets_for_metric(exact("sentra_document_seconds"), &MESSAGE_BUCKETS))
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(exact("sentra_document_seconds"), &MESSAGE_BUCKETS)
+        })
         .unwrap_or_else(|_| PrometheusBuilder::new())
         .build_recorder()
 }
@@ -137,6 +150,8 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
+        ("sentra_retention_runs_total", "Purges of old data that the server made by itself."),
+        ("sentra_retention_removed_total", "Rows and bodies that such purges removed, by class."),
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_document_jobs_total", "Documents handed to workers, by what became of them."),
         ("sentra_document_worker_deaths_total", "Workers that a document ended, by how."),
@@ -231,6 +246,19 @@ pub fn supplier_sync(done: bool) {
     if done { succeeded } else { failed }.increment(1);
 }
 
+/// Counts a purge that the server made by itself.
+pub fn retention_run(done: bool) {
+    let [failed, succeeded] = &METERS.retention_runs;
+    if done { succeeded } else { failed }.increment(1);
+}
+
+/// Counts what it removed of a class.
+pub fn retention_removed(class: Retained, count: u64) {
+    if let Some(counter) = find(&METERS.retention_removed, &class) {
+        counter.increment(count);
+    }
+}
+
 /// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.
 pub fn companion(reason: &'static str) {
     metrics::counter!("sentra_companion_notices_total", "reason" => reason).increment(1);
@@ -294,6 +322,8 @@ mod tests {
             "\nsentra_smtp_sessions ",
             "sentra_alarms_total{kind=\"proof_failed\"}",
             "\nsentra_panics_total ",
+            "sentra_retention_runs_total{result=\"failed\"}",
+            "sentra_retention_removed_total{class=\"body\"}",
             "\nsentra_backup_age_seconds 60",
             "\nsentra_backup_drill_age_seconds NaN",
             "# HELP sentra_message_seconds",

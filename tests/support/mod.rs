@@ -5,6 +5,7 @@ pub mod client;
 pub mod clouds;
 pub mod dns;
 pub mod generator;
+pub mod kept;
 pub mod ledger;
 pub mod office;
 pub mod postgres;

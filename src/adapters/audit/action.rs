@@ -153,6 +153,19 @@ actions! {
     /// Bodies that no entry names were removed.
     QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
 
+    /// A legal hold was placed: nothing of its scope is purged or erased.
+    HoldPlace = "hold.place" ("hold"; "scope, target"; "reason")
+    /// A legal hold was lifted.
+    HoldLift = "hold.lift" ("hold"; "-"; "reason")
+    /// Legal holds were listed, with their reasons.
+    HoldList = "hold.list" ("`holds`"; "lifted"; "-")
+    /// A purge of what is older than the organisation keeps it was begun.
+    RetentionBegin = "retention.begin" ("run"; "before (by class)"; "-")
+    /// Bodies, or entries of the quarantine whose body was gone, were purged.
+    RetentionPurge = "retention.purge" ("`body` or `record`"; "run, entries"; "-")
+    /// A purge ended.
+    RetentionEnd = "retention.end" ("run"; "state, removed (by class)"; "-")
+
     /// A file of supplier records was imported.
     SuppliersImport = "suppliers.import" ("name of the source"; "created, updated, archived, accounts_added, accounts_changed, accounts_verified, accounts_held_back, cases_opened, verified_flag, batch"; "-")
     /// Supplier records came from a live source.

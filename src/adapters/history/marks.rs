@@ -29,6 +29,20 @@ pub(super) mod kind {
     pub(in crate::adapters::history) const DELAY: &str = "delay";
 }
 
+/// Every kind, for whoever goes through them all.
+pub(in crate::adapters) const KINDS: [&str; 10] = [
+    kind::SEEN,
+    kind::THREAD,
+    kind::AUTHOR,
+    kind::REPLY_TO,
+    kind::PLATFORM,
+    kind::ACCOUNT,
+    kind::AMOUNT,
+    kind::DAY,
+    kind::WEEKDAY,
+    kind::DELAY,
+];
+
 /// One row without its numbers. Ordered, so that all writers take rows in the same order and none waits in a circle.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(super) struct Mark {

@@ -12,6 +12,8 @@ mod marks;
 mod read;
 mod writer;
 
+pub(in crate::adapters) use marks::KINDS;
+
 use crate::adapters::store::Database;
 use crate::limits;
 use crate::model::{HistoryAnswer, HistoryQuery, Lesson, Lookup, OrgId, QuarantineId};

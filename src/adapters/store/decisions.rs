@@ -85,7 +85,8 @@ impl Store {
     /// The body goes, the row stays.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Transition`], [`StoreError::Invalid`] for an empty reason.
+    /// [`StoreError::NotFound`], [`StoreError::Transition`], [`StoreError::Invalid`] for an empty reason,
+    /// [`StoreError::Conflict`] for an entry that a legal hold keeps.
     pub async fn delete(
         &self,
         org: OrgId,
@@ -158,6 +159,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let private = json!({ "reason": why.map(reason).transpose()? });
         let mut write = self.database.scope(org).write().await?;
+        if to == HeldState::Deleted {
+            self.not_held_by_law(&mut write, org, id).await?;
+        }
         let from = step(&mut write, org, id, to, self.clock.now_ms()).await?;
         let detail = json!({ "from": from.as_str(), "to": to.as_str() });
         self.note_private(&mut write, org, actor, decision(to), id, detail, private).await?;

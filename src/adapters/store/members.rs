@@ -1,7 +1,7 @@
 //! What belongs to an organisation: mailboxes, domains, executives, administrators, own accounts, tokens.
 
 use super::error::{StoreError, damaged};
-use super::settings::taken;
+use super::settings::{MAILBOX_LANGUAGE, put_setting, taken};
 use super::{Event, Store, append_audit, config_changed, directory_changed, users};
 use crate::adapters::audit::AuditAction;
 use crate::limits;
@@ -139,6 +139,11 @@ impl Store {
         }
         if removed == 0 {
             return Err(StoreError::NotFound(member.kind()));
+        }
+        if let Membership::Mailbox(mailbox) = member {
+            // What was chosen for it names its address.
+            let name = format!("{MAILBOX_LANGUAGE}{}", mailbox.address.folded());
+            put_setting(&mut write, org, &name, None).await?;
         }
         self.noted_change(&mut write, org, member, false, actor).await?;
         write.commit().await

@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-async fn put_setting(
+pub(super) async fn put_setting(
     write: &mut AnyConnection,
     org: OrgId,
     name: &str,

@@ -5,11 +5,12 @@ use super::anchor::{ANCHOR, anchor};
 use super::check::{checkpoint, head};
 use super::{AuditEntry, Store, pseudonym};
 use crate::adapters::audit::{AuditAction, Checkpoint};
+use crate::adapters::store::retention::standing;
 use crate::limits;
 use crate::model::OrgId;
 use crate::ports::Keyring as _;
 use serde_json::json;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _};
 
 /// What a pruning did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +36,16 @@ impl Store {
     /// the next.
     ///
     /// # Errors
-    /// [`StoreError`] of database and keys.
+    /// [`StoreError::Conflict`] under a legal hold; [`StoreError`] of database and keys.
     pub async fn prune_audit(&self, org: OrgId, before_ms: i64, actor: &str) -> Result<Pruned, StoreError> {
         let mut write = self.database.scope(org).write().await?;
+        if !standing(&mut write, org).await?.ids.is_empty() {
+            return Err(StoreError::Conflict(
+                "a legal hold stands, and single entries cannot be kept of a pruned chain; `sentra retention hold list` \
+                 tells which"
+                    .to_owned(),
+            ));
+        }
         if let Some(next) = self.next_checkpoint(&mut write, org, before_ms).await? {
             insert_checkpoint(&mut write, org, &next).await?;
             let subject = next.seq.to_string();
@@ -61,6 +69,22 @@ impl Store {
                 return Ok(pruned);
             }
         }
+    }
+
+    /// How many entries a pruning would remove, and when the oldest was written.
+    pub(in crate::adapters::store) async fn prunable_audit(
+        &self,
+        read: &mut AnyConnection,
+        org: OrgId,
+        before_ms: i64,
+    ) -> Result<(u64, Option<i64>), StoreError> {
+        let next = self.next_checkpoint(read, org, before_ms).await?.map(|next| next.seq);
+        // What an interrupted run left goes with the next one.
+        let covered = checkpoint(read, org).await?.map(|there| there.seq);
+        let Some(last) = next.max(covered) else { return Ok((0, None)) };
+        let sql = "SELECT COUNT(*), MIN(at) FROM audit WHERE org_id = $1 AND seq <= $2";
+        let row = sqlx::query(sql).bind(org.to_string()).bind(last).fetch_one(read).await?;
+        Ok((u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default(), row.try_get(1)?))
     }
 
     /// What a pruning would make the new start; `None` when there is nothing to remove.

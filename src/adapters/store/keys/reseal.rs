@@ -80,7 +80,7 @@ impl Store {
         let SealedColumn { table, column, .. } = column;
         let sql = format!(
             "SELECT substr({column}, 2, 4), COUNT(*) FROM {table} \
-             WHERE org_id = $1 AND {column} IS NOT NULL GROUP BY substr({column}, 2, 4)"
+             WHERE org_id = $1 AND length({column}) > 0 GROUP BY substr({column}, 2, 4)"
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).fetch_all(read).await?;
         rows.iter()
@@ -93,7 +93,7 @@ impl Store {
     }
 }
 
-/// Rows whose value is not under `active`, in order of their keys, after a cursor.
+/// Rows whose value is there (an emptied one is not) and not under `active`, in order of their keys, after a cursor.
 async fn select(
     write: &mut AnyConnection,
     org: OrgId,
@@ -105,7 +105,7 @@ async fn select(
     let SealedColumn { table, column, .. } = column;
     let beyond = after.map(|cursor| beyond(&keys, 3, cursor.len())).unwrap_or_default();
     let sql = format!(
-        "SELECT {keys}, {column} FROM {table} WHERE org_id = $1 AND {column} IS NOT NULL \
+        "SELECT {keys}, {column} FROM {table} WHERE org_id = $1 AND length({column}) > 0 \
          AND substr({column}, 2, 4) <> $2{beyond} ORDER BY {keys} LIMIT {}",
         limits::KEY_BATCH
     );

@@ -69,6 +69,8 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("messages", BY_ID, "facts", "messages.facts", BY_ID),
     SealedColumn::new("quarantine", BY_ID, "sealed_row", "quarantine.sealed_row", BY_ID),
     SealedColumn::new("quarantine", BY_ID, "sealed_detail", "quarantine.sealed_detail", BY_ID),
+    SealedColumn::new("legal_holds", BY_ID, "sealed_reason", "legal_holds.sealed_reason", BY_ID),
+    SealedColumn::new("legal_holds", BY_ID, "sealed_lifted", "legal_holds.sealed_lifted", BY_ID),
     SealedColumn::new("outbox", BY_ID, "sealed_envelope", "outbox.sealed_envelope", BY_ID),
     SealedColumn::new("outbox", BY_ID, "sealed_octets", "outbox.sealed_octets", BY_ID),
     SealedColumn::new("outbox", BY_ID, "sealed_reply", "outbox.sealed_reply", BY_ID),
