@@ -100,10 +100,7 @@ impl App {
         let kept = Kept::open(&config).await?;
         let Kept { store, book, journal, history, writers, last } = kept;
         let (keyring, clock) = (Arc::clone(store.keyring()), Arc::clone(store.clock()));
-        let redis = match &config.redis {
-            Some(redis) => Some(Redis::connect(redis)?),
-            None => None,
-        };
+        let redis = config.redis.as_ref().map(Redis::connect).transpose()?;
         let dns = Arc::new(Dns::new(dns::Options {
             servers: config.next_hop.dns_servers.clone(),
             ..dns::Options::default()

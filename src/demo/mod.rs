@@ -79,7 +79,7 @@ async fn demonstrate(
     out: &mut dyn Write,
 ) -> Result<bool, Failure> {
     let (mailbox_address, mailbox) = receiver::start()?;
-    let globals = initialise(dir, mailbox_address).await?;
+    let globals = Box::pin(initialise(dir, mailbox_address)).await?;
     let config = config::load_with(&globals.config, &Environment::default())?;
     import(&globals).await?;
 

@@ -126,6 +126,31 @@ fn tables(m: &Measure, report: &Value, out: &mut dyn Write) -> io::Result<()> {
         "{} messages, {} documents, {} unreadable, rule set {}",
         m.messages, m.documents, m.unreadable, m.ruleset
     )?;
+    judgements(report, out)?;
+    if !m.categories.is_empty() {
+        writeln!(
+            out,
+            "categories: {} right (rows: what it is, columns: what was found)",
+            percent(at("/categories/accuracy"))
+        )?;
+        matrix(m, out)?;
+    }
+    accounts_and_signals(m, report, out)?;
+    let rows = m.groups.iter().map(|(name, group)| {
+        vec![
+            name.clone(),
+            group.files.to_string(),
+            group.right.to_string(),
+            percent(&json!(share(group.right, group.files))),
+        ]
+    });
+    section(&["GROUP", "FILES", "RIGHT", "SHARE"], rows.collect(), out)?;
+    times_and_differences(m, out)
+}
+
+/// How many of each side were delivered, tagged and quarantined.
+fn judgements(report: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let at = |path: &str| report.pointer(path).unwrap_or(&Value::Null);
     let sides = [("fraud", "recall"), ("genuine", "false_positive_rate"), ("unknown", "warned_rate")];
     let rows = sides.iter().filter(|(name, _)| *at(&format!("/{name}/total")) != 0).map(|(name, rate)| {
         let count = |key: &str| text(at(&format!("/{name}/{key}")));
@@ -146,15 +171,11 @@ fn tables(m: &Measure, report: &Value, out: &mut dyn Write) -> io::Result<()> {
         false,
         out,
     )?;
-    writeln!(out, "precision of warnings: {}\n", percent(at("/precision")))?;
-    if !m.categories.is_empty() {
-        writeln!(
-            out,
-            "categories: {} right (rows: what it is, columns: what was found)",
-            percent(at("/categories/accuracy"))
-        )?;
-        matrix(m, out)?;
-    }
+    writeln!(out, "precision of warnings: {}\n", percent(at("/precision")))
+}
+
+fn accounts_and_signals(m: &Measure, report: &Value, out: &mut dyn Write) -> io::Result<()> {
+    let at = |path: &str| report.pointer(path).unwrap_or(&Value::Null);
     let rows = m.accounts.keys().map(|kind| {
         let cell =
             |key: &str| at("/accounts").get(kind).and_then(|row| row.get(key)).cloned().unwrap_or_default();
@@ -178,16 +199,10 @@ fn tables(m: &Measure, report: &Value, out: &mut dyn Write) -> io::Result<()> {
             percent(&cell("recall")),
         ]
     });
-    section(&["FINDING", "FRAUD", "GENUINE", "UNKNOWN", "PRECISION", "RECALL"], rows.collect(), out)?;
-    let rows = m.groups.iter().map(|(name, group)| {
-        vec![
-            name.clone(),
-            group.files.to_string(),
-            group.right.to_string(),
-            percent(&json!(share(group.right, group.files))),
-        ]
-    });
-    section(&["GROUP", "FILES", "RIGHT", "SHARE"], rows.collect(), out)?;
+    section(&["FINDING", "FRAUD", "GENUINE", "UNKNOWN", "PRECISION", "RECALL"], rows.collect(), out)
+}
+
+fn times_and_differences(m: &Measure, out: &mut dyn Write) -> io::Result<()> {
     for (name, values) in [("message", &m.message_us), ("document", &m.document_us)] {
         if !values.is_empty() {
             let ms = |share| {

@@ -408,7 +408,7 @@ fn word_97(narrow: &str, wide: &str, encrypted: bool) -> Vec<u8> {
     for position in [0, narrow.len(), narrow.len() + wide.len()] {
         pieces.extend(word(position));
     }
-    for offset in [narrow_at * 2 | 0x4000_0000, wide_at] {
+    for offset in [(narrow_at * 2) | 0x4000_0000, wide_at] {
         pieces.extend([0, 0]);
         pieces.extend(word(offset));
         pieces.extend([0, 0]);
@@ -523,6 +523,7 @@ fn electronic_invoices() {
 }
 
 /// How many files each property makes: `SENTRA_FUZZ=100000` for a night.
+#[expect(clippy::disallowed_methods, reason = "a count for long runs")]
 fn cases() -> u32 {
     std::env::var("SENTRA_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(40)
 }
@@ -602,6 +603,7 @@ proptest! {
 /// --nocapture` prints one line of JSON a file.
 #[test]
 #[ignore = "needs a folder of files"]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "run by hand")]
 fn a_folder() {
     let folder = std::env::var("SENTRA_DOCUMENTS").expect("SENTRA_DOCUMENTS names a folder");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

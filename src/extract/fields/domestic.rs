@@ -24,10 +24,8 @@ impl Finder for Domestic {
                 Label::Account => {
                     plain(view, hit, claims);
                 }
-                Label::BankCode => {
-                    if !french(view, hit, claims) {
-                        german(view, hit, claims);
-                    }
+                Label::BankCode if !french(view, hit, claims) => {
+                    german(view, hit, claims);
                 }
                 _ => {}
             }

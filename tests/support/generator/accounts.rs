@@ -145,8 +145,8 @@ impl Account {
             Scheme::Iban(..) => vec![(own(words.iban), grouped(&self.parts[0], form))],
             Scheme::Nrb => {
                 let (head, tail) = self.parts[0].split_at(2);
-                let rest = if form % 2 == 0 { chunks(tail, 4, " ") } else { tail.to_owned() };
-                let gap = if form % 2 == 0 { " " } else { "" };
+                let rest = if form.is_multiple_of(2) { chunks(tail, 4, " ") } else { tail.to_owned() };
+                let gap = if form.is_multiple_of(2) { " " } else { "" };
                 vec![(own(words.account), format!("{head}{gap}{rest}"))]
             }
             Scheme::Uk => {

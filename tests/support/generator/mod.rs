@@ -196,7 +196,7 @@ fn pair(supplier: &Supplier, place: Place, form: usize, account: &Account, chang
         subject: fill(subject),
         sentences: sentences.iter().map(|sentence| fill(sentence)).collect(),
         words: supplier.words,
-        footer: form % 2 == 0,
+        footer: form.is_multiple_of(2),
         supplier: supplier.name,
         account: Some(account),
         place,
