@@ -85,7 +85,10 @@ async fn codes_of_pages_are_read_as_images_and_as_drawings() {
     ] {
         let document = read(&pool, &octets).await;
         let spans = &document.files[0].spans;
-        let code = spans.iter().find(|span| span.kind == SpanKind::Qr).unwrap_or_else(|| panic!("{name}: {document:?}"));
+        let code = spans
+            .iter()
+            .find(|span| span.kind == SpanKind::Qr)
+            .unwrap_or_else(|| panic!("{name}: {document:?}"));
         assert_eq!(code.page, Some(1), "{name}");
         assert!(code.text.contains(&format!("IBAN: {want}")), "{name}: {}", code.text);
         assert_eq!(gaps(&document), [], "{name}");
@@ -130,7 +133,8 @@ async fn scans_are_recognised() {
         assert_eq!(gaps(&document), [], "{name}");
     }
     // A page without anything legible stays unread.
-    let noise = GrayImage::from_fn(900, 1_200, |x, y| Luma([u8::try_from((x * 7919 + y * 104_729) % 251).unwrap()]));
+    let noise =
+        GrayImage::from_fn(900, 1_200, |x, y| Luma([u8::try_from((x * 7919 + y * 104_729) % 251).unwrap()]));
     assert_eq!(gaps(&read(&pool, &file(&noise, ImageFormat::Png)).await), [Unread::Unsupported]);
 }
 
@@ -149,7 +153,10 @@ async fn recognition_that_fails_leaves_a_page_unread() {
     let folder = tempfile::tempdir().unwrap();
     let page = scan(&["Invoice INV-17", "IBAN: GB29 NWBK 6016 1331 9268 19"]);
     let octets = image_pdf(&["Invoice"], &page, WHOLE);
-    let busy = RecognitionOptions { wall: Duration::from_millis(300), ..pretender(folder.path(), "while :; do :; done") };
+    let busy = RecognitionOptions {
+        wall: Duration::from_millis(300),
+        ..pretender(folder.path(), "while :; do :; done")
+    };
     for (name, options) in [
         ("slow", busy),
         ("broken", pretender(&folder.path().join("broken"), "exit 1")),
@@ -209,7 +216,11 @@ async fn bombs_cost_one_picture() {
         ("four billion pixels", header(65_535, 65_535), vec![Unread::Unsupported]),
         ("one row of two billion", header(i32::MAX.unsigned_abs(), 1), vec![Unread::Unsupported]),
         ("more pixels than there are octets", header(6_000, 6_000), vec![Unread::Unsupported]),
-        ("white page of 36 million pixels", file(&GrayImage::from_pixel(6_000, 6_000, Luma([255])), ImageFormat::Png), vec![]),
+        (
+            "white page of 36 million pixels",
+            file(&GrayImage::from_pixel(6_000, 6_000, Luma([255])), ImageFormat::Png),
+            vec![],
+        ),
         ("one bit a pixel", fax(19_000, 2_100, 1), vec![]),
         ("a fax of a hundred pages", fax(1_700, 2_200, 100), vec![Unread::Unsupported]),
         ("a fax that goes in circles", circle(), vec![Unread::Unsupported]),
@@ -296,7 +307,8 @@ async fn what_is_seen_is_judged_on_the_mail_path() {
     );
     let mut client = world.hello().await;
     let body = "Please find our invoice INV-17 attached.";
-    let page = |account: &str| scan(&["Invoice INV-17", "Acme Building Supplies", &format!("IBAN: {account}")]);
+    let page =
+        |account: &str| scan(&["Invoice INV-17", "Acme Building Supplies", &format!("IBAN: {account}")]);
     let line = "Invoice INV-17 of Acme Building Supplies for the works of last month";
     let printed = format!("IBAN: {ON_RECORD}");
     let coded = |account: &str| image_pdf(&[line, &printed], &qr(&epc(account), 3), [60, 300, 120, 120]);

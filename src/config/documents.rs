@@ -33,9 +33,8 @@ impl Checker<'_> {
     fn recognition(&mut self) -> Option<RecognitionOptions> {
         let said = self.sourced.settings.documents.clone();
         let wanted = self.one_of("documents.ocr", &said.ocr, &[("auto", true), ("off", false)]);
-        let named = |name: &str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        };
+        let named =
+            |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let languages = said.ocr_languages.trim();
         if !languages.split('+').all(named) || languages.len() > 100 {
             self.problem(

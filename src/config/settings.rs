@@ -399,7 +399,7 @@ settings! {
         personal_data: bool = false;
     }
 
-    /// Attached documents (Office, archives, electronic invoices). They are opened in processes of their own, which can
+    /// Attached documents (PDF, Office, archives, electronic invoices, images). They are opened in processes of their own, which can
     /// reach neither network nor files and are ended when they take too long.
     documents: Documents {
         /// Processes. 0: one a core.

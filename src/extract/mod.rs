@@ -22,8 +22,8 @@ use category::{Signs, Zone};
 
 use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, MAX_PICTURES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
-    AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims,
-    Place, Sourced, SpanKind, Unread,
+    AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part,
+    PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -145,8 +145,9 @@ fn seen_conflict(claims: &[&AccountClaim]) -> bool {
     let written = |claim: &AccountClaim| places(claim).any(|place| place.is_print() && place.page.is_some());
     let seen = |claim: &AccountClaim| places(claim).any(is_seen);
     let one_page = |one: &AccountClaim, other: &AccountClaim| {
-        let same =
-            |a: &Place, b: &Place| (a.index, a.page, &a.name) == (b.index, b.page, &b.name) && a.page.is_some();
+        let same = |a: &Place, b: &Place| {
+            (a.index, a.page, &a.name) == (b.index, b.page, &b.name) && a.page.is_some()
+        };
         places(one).filter(|place| place.is_print()).any(|a| places(other).any(|b| is_seen(b) && same(a, b)))
     };
     let only_written = claims.iter().filter(|claim| written(claim) && !seen(claim));

@@ -35,8 +35,10 @@ pub const LEAST_PICTURE: usize = 200;
 pub const SIGHT_PIXELS: usize = 120_000_000;
 /// Pages of one PDF that are drawn to be looked at.
 pub const RENDERED_PAGES: usize = 20;
-/// Pixels a point at which pages are drawn: 200 dpi, as recognition wants it.
+/// Pixels a point at which pages are drawn for recognition: 200 dpi …
 pub const RENDERED_SCALE: f32 = 200.0 / 72.0;
+/// … and at which they are drawn to find codes: 120 dpi; 100 find as many, and recognition would want more.
+pub const RENDERED_CODE_SCALE: f32 = 120.0 / 72.0;
 /// Pixels of a drawn page at most: A4 at 200 dpi has 3.9 million.
 pub const RENDERED_PIXELS: f32 = 5_000_000.0;
 /// Filled shapes of a page from which it may show a code drawn in squares: the smallest has about a hundred.
@@ -44,6 +46,8 @@ pub const PDF_CODE_SHAPES: usize = 60;
 
 /// Pixels above which a picture is searched for codes at half its size.
 pub const SIGHT_CODE_PIXELS: usize = 12_000_000;
+/// Pixels up to which a picture without a code is searched again at three times its size.
+pub const SIGHT_CODE_SMALL: usize = 100_000;
 /// Codes of one picture that are read.
 pub const SIGHT_CODES: usize = 8;
 /// Characters of one code: the largest holds 4,296 letters or 7,089 digits.

@@ -157,7 +157,8 @@ pub fn lying_pdf(before: &str, shows: &str, says: &str) -> Vec<u8> {
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding<</BaseEncoding/WinAnsiEncoding/Differences[161{names}]>>/ToUnicode 7 0 R>>"
     );
     let codes: String = (0..pairs.len()).map(|at| format!("{:02X}", 0xA1 + at)).collect();
-    let content = format!("BT /F 12 Tf 60 760 Td ({before}) Tj 0 -24 Td (IBAN: ) Tj /L 12 Tf <{codes}> Tj ET");
+    let content =
+        format!("BT /F 12 Tf 60 760 Td ({before}) Tj 0 -24 Td (IBAN: ) Tj /L 12 Tf <{codes}> Tj ET");
     // The page's own fonts are named in `page`; a second entry would not count.
     let mut objects = vec![
         b"<</Type/Catalog/Pages 2 0 R>>".to_vec(),
@@ -189,6 +190,8 @@ fn glyph(c: char) -> String {
 
 /// The message that a missing program leads to.
 pub fn need_tesseract() {
-    let there = ["/usr/bin/tesseract", "/usr/local/bin/tesseract"].iter().any(|place| std::path::Path::new(place).is_file());
+    let there = ["/usr/bin/tesseract", "/usr/local/bin/tesseract"]
+        .iter()
+        .any(|place| std::path::Path::new(place).is_file());
     assert!(there, "this test needs tesseract: apt-get install tesseract-ocr");
 }

@@ -2,7 +2,9 @@
 
 use super::Options;
 use super::frame::{self, Head, Hello, Sight, Taken};
-use crate::limits::{RECOGNISED_PAGES, RECOGNISED_PIXELS, WORKER_ANSWER, WORKER_FAREWELL, WORKER_HEAD, WORKER_START};
+use crate::limits::{
+    RECOGNISED_PAGES, RECOGNISED_PIXELS, WORKER_ANSWER, WORKER_FAREWELL, WORKER_HEAD, WORKER_START,
+};
 use crate::model::{Document, Unread};
 use crate::ports::DocumentRequest;
 use rustix::process::Signal;

@@ -5,8 +5,8 @@
 
 use super::package::Package;
 use super::reading::Reading;
-use super::xml::{self, Tag, Visitor};
 use super::seen::{self, Writing};
+use super::xml::{self, Tag, Visitor};
 use super::{File, legacy_sheet, lines, markup, picture, slides, workbook};
 use crate::limits::{OFFICE_PICTURES, SMALL_PICTURE, XML_DEPTH};
 use crate::model::{SpanKind, Unread};
@@ -168,7 +168,9 @@ fn see(package: &mut Package<'_>, at: usize, most: Writing, reading: &mut Readin
     let Some(octets) = package.octets(at, reading) else { return };
     match picture::kind(&octets) {
         Some(kind) => seen::picture(&octets, kind, most, reading),
-        None if octets.len() >= SMALL_PICTURE && most == Writing::Required => reading.gap(Unread::Unsupported),
+        None if octets.len() >= SMALL_PICTURE && most == Writing::Required => {
+            reading.gap(Unread::Unsupported)
+        }
         None => {}
     }
 }

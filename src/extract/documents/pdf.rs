@@ -6,7 +6,7 @@ use super::seen::{self, Writing};
 use super::{File, Format};
 use crate::extract::pdf::{self, PageLook};
 use crate::extract::sight::Renderer;
-use crate::limits::RENDERED_PAGES;
+use crate::limits::{RENDERED_CODE_SCALE, RENDERED_PAGES, RENDERED_SCALE};
 use crate::model::{SpanKind, Unread};
 
 /// Portable Document Format (ISO 32000).
@@ -63,7 +63,7 @@ fn look(octets: &[u8], mut looks: Vec<PageLook>, reading: &mut Reading<'_>) {
     for (at, look) in looks.iter().enumerate() {
         let writing = writing(look);
         let drawn = renderer.as_ref().ok().filter(|_| at < RENDERED_PAGES && reading.budget.pixels > 0);
-        let Some(grey) = drawn.and_then(|renderer| renderer.page(look.page)) else {
+        let Some(grey) = drawn.and_then(|renderer| renderer.page(look.page, scale(writing))) else {
             if writing == Writing::Required {
                 reading.gap(Unread::Unsupported);
             }
@@ -75,6 +75,10 @@ fn look(octets: &[u8], mut looks: Vec<PageLook>, reading: &mut Reading<'_>) {
         }
         seen::hand_on(grey, Some(look.page), writing, reading);
     }
+}
+
+fn scale(writing: Writing) -> f32 {
+    if writing == Writing::Ignore { RENDERED_CODE_SCALE } else { RENDERED_SCALE }
 }
 
 fn writing(look: &PageLook) -> Writing {

@@ -613,7 +613,11 @@ fn a_folder() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let began = std::time::Instant::now();
         let read = std::panic::catch_unwind(|| {
-            super::read(File { name: &name, media_type: "", octets: &octets, inline: false }, Effort::Sight { recognise: true }, no_mail)
+            super::read(
+                File { name: &name, media_type: "", octets: &octets, inline: false },
+                Effort::Sight { recognise: true },
+                no_mail,
+            )
         });
         let document = read.as_ref().ok();
         let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -66,12 +66,6 @@ pub(in crate::extract) enum Label {
 }
 
 impl Label {
-    /// Whether it says by itself that an account follows; "account" alone stands in all kinds of sentences.
-    pub(in crate::extract) fn names_account(self) -> bool {
-        use Label::{Bsb, Iban, Ifsc, Routing, SortCode};
-        matches!(self, Bsb | Iban | Ifsc | Routing | SortCode)
-    }
-
     /// Whether a number that follows may be an account number.
     pub(in crate::extract) fn is_payment(self) -> bool {
         use Label::{Account, Bsb, Iban, Ifsc, Institution, Routing, SortCode, Transit};

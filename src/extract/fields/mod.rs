@@ -12,7 +12,9 @@ use labels::{Hit, Label};
 use super::floor;
 use super::normalise::{cut_urls, legible};
 use crate::limits::{MAX_ACCOUNTS, MAX_CLAIMED_VALUES};
-use crate::model::{Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme};
+use crate::model::{
+    Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
+};
 
 /// A text in searchable form, with its labels and its place.
 pub(super) struct View {
@@ -43,9 +45,11 @@ impl View {
         self.truncated
     }
 
-    /// Whether a label announces an account.
+    /// Whether labels announce an account: "IBAN", or "account" with a bank's code, which alone are words like others.
     pub(super) fn asks_for_payment(&self) -> bool {
-        self.labels.iter().any(|hit| hit.label.names_account())
+        let any = |kinds: &[Label]| self.labels.iter().any(|hit| kinds.contains(&hit.label));
+        any(&[Label::Iban])
+            || any(&[Label::Account]) && any(&[Label::SortCode, Label::Routing, Label::Bsb, Label::Ifsc])
     }
 
     /// At most `reach` octets of text from `at` on.

@@ -19,7 +19,9 @@ mod state;
 mod tests;
 mod tree;
 
-use crate::limits::{PDF_CODE_SHAPES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS};
+use crate::limits::{
+    PDF_CODE_SHAPES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS,
+};
 use canvas::Canvas;
 use geometry::Area;
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};

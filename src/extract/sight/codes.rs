@@ -1,7 +1,7 @@
 //! QR codes on a bitmap.
 
 use super::grey::Grey;
-use crate::limits::{SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_TEXT, SIGHT_CODES};
+use crate::limits::{SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES};
 use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::multi::MultipleBarcodeReader as _;
 use rxing::multi::qrcode::QRCodeMultiReader;
@@ -51,9 +51,14 @@ fn charset(number: &str) -> Option<&'static encoding_rs::Encoding> {
 /// looked at at half its size.
 pub(in crate::extract) fn find(grey: &Grey) -> Vec<Found> {
     if grey.area() > SIGHT_CODE_PIXELS {
-        return search(&grey.clone().halved());
+        return search(&grey.halved());
     }
-    search(grey)
+    let found = search(grey);
+    if found.is_empty() && grey.area() <= SIGHT_CODE_SMALL {
+        // A pixel a module is too little for the finder patterns.
+        return search(&grey.enlarged(3));
+    }
+    found
 }
 
 fn search(grey: &Grey) -> Vec<Found> {

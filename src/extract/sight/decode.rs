@@ -68,7 +68,8 @@ fn single(octets: &[u8], format: ImageFormat, visit: Visit<'_>) -> Result<(), Un
 
 /// The first frames: what moves is decoration, but the first to be shown need not be the one that is read.
 fn frames(octets: &[u8], visit: Visit<'_>) -> Result<(), Unread> {
-    let mut decoder = image::codecs::gif::GifDecoder::new(Cursor::new(octets)).map_err(|error| why(&error))?;
+    let mut decoder =
+        image::codecs::gif::GifDecoder::new(Cursor::new(octets)).map_err(|error| why(&error))?;
     decoder.set_limits(limits()).map_err(|error| why(&error))?;
     let (width, height) = decoder.dimensions();
     if area(width, height) > PICTURE_PIXELS {
@@ -161,7 +162,8 @@ fn levels(samples: &[u8], width: u32, colours: tiff::ColorType) -> Option<Vec<u8
             .0
             .iter()
             .map(|[cyan, magenta, yellow, black]| {
-                let ink = [cyan, magenta, yellow].map(|ink| u16::from(255 - ink) * u16::from(255 - black) / 255);
+                let ink =
+                    [cyan, magenta, yellow].map(|ink| u16::from(255 - ink) * u16::from(255 - black) / 255);
                 luma(ink.map(|level| u8::try_from(level).unwrap_or(u8::MAX)))
             })
             .collect(),

@@ -261,7 +261,8 @@ fn coin(text: &str, currency: &'static str) -> Payment {
 fn parts(text: &str) -> (&str, Vec<(String, String)>) {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let pairs = query.split('&').take(MAX_PARAMETERS).filter_map(|pair| pair.split_once('='));
-    let pairs = pairs.map(|(key, value)| (key.to_ascii_lowercase(), percent_decoded(&value.replace('+', " "))));
+    let pairs =
+        pairs.map(|(key, value)| (key.to_ascii_lowercase(), percent_decoded(&value.replace('+', " "))));
     (path, pairs.collect())
 }
 

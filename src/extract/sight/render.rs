@@ -1,7 +1,7 @@
 //! Pages of a PDF as bitmaps, drawn by `hayro`.
 
 use super::grey::Grey;
-use crate::limits::{RENDERED_PIXELS, RENDERED_SCALE};
+use crate::limits::RENDERED_PIXELS;
 use crate::model::Unread;
 use hayro::hayro_interpret::InterpreterSettings;
 use hayro::hayro_syntax::Pdf;
@@ -24,11 +24,11 @@ impl Renderer {
         Ok(Self { pdf })
     }
 
-    /// Draws a page, counted from 1, at `limits::RENDERED_SCALE` or as large as `limits::RENDERED_PIXELS` admits.
-    pub(in crate::extract) fn page(&self, number: u32) -> Option<Grey> {
+    /// Draws a page, counted from 1, at so many pixels a point or as large as `limits::RENDERED_PIXELS` admits.
+    pub(in crate::extract) fn page(&self, number: u32, scale: f32) -> Option<Grey> {
         let index = usize::try_from(number).ok()?.checked_sub(1)?;
         let page = self.pdf.pages().get(index)?;
-        let scale = scale(page)?;
+        let scale = fitting(page, scale)?;
         let settings = PixmapSettings { x_scale: scale, y_scale: scale, bg_color: WHITE };
         let quick = RenderSettings { hinting: false, ..RenderSettings::default() };
         // One cache a page: what a page left in it is not carried through the whole document.
@@ -40,7 +40,7 @@ impl Renderer {
 }
 
 /// Pixels a point; `None` for a page without an area.
-fn scale(page: &Page<'_>) -> Option<f32> {
+fn fitting(page: &Page<'_>, wanted: f32) -> Option<f32> {
     let (width, height) = page.render_dimensions();
     let area = width * height;
     if !(area.is_finite() && width >= 1.0 && height >= 1.0) {
@@ -49,7 +49,7 @@ fn scale(page: &Page<'_>) -> Option<f32> {
     let fitting = (RENDERED_PIXELS / area).sqrt();
     // Sides of a bitmap are 16 bits wide.
     let longest = 60_000.0 / width.max(height);
-    Some(RENDERED_SCALE.min(fitting).min(longest)).filter(|scale| width.min(height) * scale >= 1.0)
+    Some(wanted.min(fitting).min(longest)).filter(|scale| width.min(height) * scale >= 1.0)
 }
 
 fn luma(red: u8, green: u8, blue: u8) -> u8 {

@@ -54,17 +54,47 @@ fn what_codes_ask_for() {
     let swiss = "SPC\r\n0200\r\n1\r\nCH4431999123000889012\r\nS\r\nRobert Schneider AG\r\nRue du Lac\r\n1268\r\n2501\r\nBiel\r\nCH\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n1949.75\r\nCHF\r\nS\r\nPia Rutschmann\r\nMarktgasse\r\n28\r\n9400\r\nRorschach\r\nCH\r\nQRR\r\n210000000003139471430009017\r\nOrder of 15 June\r\nEPD";
     let slovenian = "UPNQR\n\n\n\n\nJanez Novak\nUlica 1\nLjubljana\n00000012345\n\n\nOTHR\nRacun 42\n\nSI56020170014356205\nSI00225268-32526-222\nPodjetje d.o.o.\nLepa 17\n3698 Loski Potok\n205";
     for (text, want) in [
-        (EPC, "Beneficiary: Wikimedia Foerdergesellschaft\nIBAN: DE33100205000001194700\nBIC: BFSWDE33BER\nAmount: EUR 123.45\n\nDonation"),
-        ("BCD\r\n001\r\n1\r\nSCT\r\n\r\nA\r\nDE33100205000001194700\r\n\r\n\r\nRF18539007547034", "Beneficiary: A\nIBAN: DE33100205000001194700\nReference: RF18539007547034\n"),
-        (swiss, "Beneficiary: Robert Schneider AG\nIBAN: CH4431999123000889012\nAmount: CHF 1949.75\nReference: 210000000003139471430009017\n\nOrder of 15 June"),
-        (slovenian, "Beneficiary: Podjetje d.o.o.\nIBAN: SI56020170014356205\nAmount: EUR 123.45\nReference: SI00225268-32526-222\n\nRacun 42"),
-        ("SPD*1.0*ACC:CZ5855000000001265098001+RZBCCZPP*AM:480.50*CC:CZK*MSG:Payment%20for%20goods", "IBAN: CZ5855000000001265098001\nBIC: RZBCCZPP\nAmount: CZK 480.50\n\nPayment for goods"),
-        ("payto://iban/DE75512108001245126199?amount=EUR:200.0&receiver-name=A%20B&message=hello", "Beneficiary: A B\nIBAN: DE75512108001245126199\nAmount: EUR 200.0\n\nhello"),
-        ("payto://iban/SOGEDEFFXXX/DE75512108001245126199", "IBAN: DE75512108001245126199\nBIC: SOGEDEFFXXX\n"),
+        (
+            EPC,
+            "Beneficiary: Wikimedia Foerdergesellschaft\nIBAN: DE33100205000001194700\nBIC: BFSWDE33BER\nAmount: EUR 123.45\n\nDonation",
+        ),
+        (
+            "BCD\r\n001\r\n1\r\nSCT\r\n\r\nA\r\nDE33100205000001194700\r\n\r\n\r\nRF18539007547034",
+            "Beneficiary: A\nIBAN: DE33100205000001194700\nReference: RF18539007547034\n",
+        ),
+        (
+            swiss,
+            "Beneficiary: Robert Schneider AG\nIBAN: CH4431999123000889012\nAmount: CHF 1949.75\nReference: 210000000003139471430009017\n\nOrder of 15 June",
+        ),
+        (
+            slovenian,
+            "Beneficiary: Podjetje d.o.o.\nIBAN: SI56020170014356205\nAmount: EUR 123.45\nReference: SI00225268-32526-222\n\nRacun 42",
+        ),
+        (
+            "SPD*1.0*ACC:CZ5855000000001265098001+RZBCCZPP*AM:480.50*CC:CZK*MSG:Payment%20for%20goods",
+            "IBAN: CZ5855000000001265098001\nBIC: RZBCCZPP\nAmount: CZK 480.50\n\nPayment for goods",
+        ),
+        (
+            "payto://iban/DE75512108001245126199?amount=EUR:200.0&receiver-name=A%20B&message=hello",
+            "Beneficiary: A B\nIBAN: DE75512108001245126199\nAmount: EUR 200.0\n\nhello",
+        ),
+        (
+            "payto://iban/SOGEDEFFXXX/DE75512108001245126199",
+            "IBAN: DE75512108001245126199\nBIC: SOGEDEFFXXX\n",
+        ),
         ("payto://ach/122000661/1234", "Routing number: 122000661\nAccount number: 1234\n"),
-        ("bank://singlepaymentsepa?name=A+B&iban=DE33100205000001194700&bic=BFSWDE33BER&amount=10,00&reason=x", "Beneficiary: A B\nIBAN: DE33100205000001194700\nBIC: BFSWDE33BER\nAmount: 10.00\n\nx"),
-        ("upi://pay?pa=acme@okaxis&pn=Acme&am=10.00&cu=INR", "Beneficiary: Acme\nUPI ID: acme@okaxis\nAmount: INR 10.00\n"),
-        ("bitcoin:1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD?amount=0.1&label=Acme", "Beneficiary: Acme\nBitcoin: 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD\n"),
+        (
+            "bank://singlepaymentsepa?name=A+B&iban=DE33100205000001194700&bic=BFSWDE33BER&amount=10,00&reason=x",
+            "Beneficiary: A B\nIBAN: DE33100205000001194700\nBIC: BFSWDE33BER\nAmount: 10.00\n\nx",
+        ),
+        (
+            "upi://pay?pa=acme@okaxis&pn=Acme&am=10.00&cu=INR",
+            "Beneficiary: Acme\nUPI ID: acme@okaxis\nAmount: INR 10.00\n",
+        ),
+        (
+            "bitcoin:1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD?amount=0.1&label=Acme",
+            "Beneficiary: Acme\nBitcoin: 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD\n",
+        ),
         ("DE89370400440532013000", "DE89370400440532013000"),
         ("BCD only in name", "BCD only in name"),
         ("payto://", "payto://"),
@@ -83,8 +113,11 @@ fn a_value_makes_no_line_of_its_own() {
 
 #[test]
 fn epc_names_its_character_set() {
-    for (number, octet, want) in [(1, &b"\xC3\xA4"[..], "ä"), (2, b"\xE4", "ä"), (5, b"\xD0", "а"), (8, b"\xA4", "€")] {
-        let octets = [format!("BCD\n002\n{number}\nSCT\n\n").as_bytes(), octet, b"\nDE33100205000001194700"].concat();
+    for (number, octet, want) in
+        [(1, &b"\xC3\xA4"[..], "ä"), (2, b"\xE4", "ä"), (5, b"\xD0", "а"), (8, b"\xA4", "€")]
+    {
+        let octets =
+            [format!("BCD\n002\n{number}\nSCT\n\n").as_bytes(), octet, b"\nDE33100205000001194700"].concat();
         let text = encoding_rs::WINDOWS_1252.decode(&octets).0.into_owned();
         let read = read_code(&Found { text, octets: Some(octets) }).text;
         assert!(read.starts_with(&format!("Beneficiary: {want}\n")), "{number}: {read}");

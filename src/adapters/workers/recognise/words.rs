@@ -33,8 +33,7 @@ pub(in crate::adapters::workers) struct Recognised {
 pub(super) fn read(answer: &str) -> Recognised {
     let words: Vec<Word> = answer.lines().filter_map(word).take(RECOGNISED_WORDS).collect();
     let clear = words.iter().filter(|word| word.confidence >= LEGIBLE);
-    let letters: usize =
-        clear.map(|word| word.text.chars().filter(|c| c.is_alphanumeric()).count()).sum();
+    let letters: usize = clear.map(|word| word.text.chars().filter(|c| c.is_alphanumeric()).count()).sum();
     let lines = lines(&words);
     let by_block: String = lines.iter().map(|line| joined(line) + "\n").collect();
     let by_row: String = rows(lines).iter().map(|row| joined(row) + "\n").collect();
@@ -131,7 +130,12 @@ mod tests {
             ("cells", vec![(1, 1, 0, 0, "IBAN"), (1, 1, 200, 0, "DE89")], vec!["IBAN\tDE89\n"]),
             (
                 "label and value in blocks of their own",
-                vec![(1, 1, 0, 0, "IBAN"), (1, 2, 0, 40, "BIC"), (2, 1, 200, 2, "DE89"), (2, 2, 200, 41, "COBA")],
+                vec![
+                    (1, 1, 0, 0, "IBAN"),
+                    (1, 2, 0, 40, "BIC"),
+                    (2, 1, 200, 2, "DE89"),
+                    (2, 2, 200, 41, "COBA"),
+                ],
                 vec!["IBAN\tDE89\nBIC\tCOBA\n", "IBAN\nBIC\nDE89\nCOBA\n"],
             ),
             ("nothing", vec![], vec![]),
