@@ -244,6 +244,8 @@ fn open_documents() {
     );
     assert_eq!(document.files[0].media_type, "application/vnd.oasis.opendocument.text");
     assert_eq!(document.files[0].links, ["https://a.example"]);
+    let mended = zipped(&[("mimetype", b"x"), ("content.xml", content.as_bytes())]);
+    assert_eq!(texts(&open("a.odt", &mended), SpanKind::Visible), "IBAN:  DE89\n07-00-93\t42\t\na\n");
     let locked = zipped(&[
         ("META-INF/manifest.xml", b"<manifest:manifest><manifest:encryption-data/></manifest:manifest>"),
         ("content.xml", b"\x01\x02"),
