@@ -186,12 +186,17 @@ impl Session<'_> {
     async fn commit(mut self) -> Result<ImportReport, StoreError> {
         let (org, batch) = (self.org, self.batch.clone());
         let now = self.records.clock.now_ms();
-        let mut write = self.records.database.scope(org).write().await?;
+        let scope = self.records.database.scope(org);
+        if self.states_change {
+            // Only noted, and nobody decides a case while a batch stages: it need not lengthen the commit.
+            let mut write = scope.write_as(Durability::Quick).await?;
+            self.records.beat(&mut write, org, &batch).await?;
+            withdraw_cases(&mut write, org, &batch).await?;
+            write.commit().await?;
+        }
+        let mut write = scope.write().await?;
         raise(&mut write, org).await?;
         self.records.beat(&mut write, org, &batch).await?;
-        if self.states_change {
-            withdraw_cases(&mut write, org, &batch).await?;
-        }
         apply(&mut write, org, &batch, Side::After, now).await?;
         let counts = self.report.counts(self.options.verified);
         sqlx::query(
