@@ -125,7 +125,7 @@ pub const OBJECT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const OBJECT_SILENCE: Duration = Duration::from_secs(15);
 /// Further tries of one request to an object store.
 pub const OBJECT_RETRIES: usize = 3;
-/// Writing one object, retries included. The mail path stops waiting at [`HOLD_TIMEOUT`].
+/// Writing one object, retries included. The mail path stops waiting at [`super::HOLD_TIMEOUT`].
 pub const OBJECT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Reading one object, retries included.
 pub const OBJECT_READ_TIMEOUT: Duration = Duration::from_secs(120);
@@ -181,7 +181,7 @@ pub const KEY_COMMAND_TIMEOUT: Duration = Duration::from_secs(20);
 /// Octets that such a program may print: the key and some white space.
 pub const MAX_KEY_COMMAND_OUTPUT: usize = 256;
 /// How long a new key is only known before it is used, and how long after that until values are sealed anew: every node
-/// reads the keys each [`BOOK_POLL`].
+/// reads the keys each [`super::BOOK_POLL`].
 pub const KEY_SETTLE: Duration = Duration::from_secs(5);
 /// A process that has not heard from the database for so long that its keys are the current ones seals nothing more.
 pub const KEY_VIEW: Duration = Duration::from_secs(30 * 60);

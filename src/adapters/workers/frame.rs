@@ -21,6 +21,10 @@ pub(super) struct Head {
     pub(super) octets: usize,
 }
 
+/// Said when a document has arrived whole and its reading begins: a worker that ends before was not ended by it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Taken {}
+
 /// A frame of a value.
 pub(super) fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let json = serde_json::to_vec(value)?;

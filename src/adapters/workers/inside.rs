@@ -1,6 +1,6 @@
 //! A worker process from the inside: shut in first, then one document after the other, until its input ends.
 
-use super::frame::{self, Head, Hello};
+use super::frame::{self, Head, Hello, Taken};
 use super::sandbox;
 use crate::limits::{MAX_DOCUMENT, WORKER_ANSWER, WORKER_HEAD};
 use crate::model::{Document, Unread};
@@ -36,6 +36,7 @@ pub fn serve(
         }
         let mut octets = vec![0; head.octets];
         input.read_exact(&mut octets)?;
+        frame::write(output, &Taken {})?;
         sandbox::grant(options.cpu_seconds)?;
         let answer = panic::catch_unwind(AssertUnwindSafe(|| read(&head.name, &head.media_type, &octets)));
         let answer = frame::encode(&answer.unwrap_or_else(|_| Document::unread(Unread::Damaged)))?;

@@ -168,8 +168,13 @@ impl Workers {
                     }
                     return Ok(document);
                 }
-                // It was gone before it had the document: nobody's fault.
-                Err(Ended::BeforeReading) if !fresh => {}
+                // It was gone before it had the document: nobody's fault. A new one that goes as well says that a third
+                // would too.
+                Err(Ended::BeforeReading) => {
+                    if fresh {
+                        break;
+                    }
+                }
                 Err(ended) => {
                     let why = ended.unread();
                     tell(ended, request.octets.len());

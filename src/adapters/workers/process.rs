@@ -1,7 +1,7 @@
 //! One worker process, from the parent's side.
 
 use super::Options;
-use super::frame::{self, Head, Hello};
+use super::frame::{self, Head, Hello, Taken};
 use crate::limits::{WORKER_ANSWER, WORKER_FAREWELL, WORKER_HEAD, WORKER_START};
 use crate::model::{Document, Unread};
 use crate::ports::DocumentRequest;
@@ -20,7 +20,7 @@ const MAX_NAME: usize = 255;
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// It was gone before it had the document.
+    /// It was gone before it had the document whole.
     BeforeReading,
     /// The wall clock ran out, and we killed it.
     ByClock,
@@ -115,6 +115,7 @@ impl Worker {
         self.jobs += 1;
         let outcome = timeout_at(until, async {
             self.hand_over(request).await.map_err(|_| true)?;
+            self.answer::<Taken>(WORKER_HEAD).await.map_err(|_| true)?;
             self.answer(WORKER_ANSWER).await.map_err(|_| false)
         })
         .await;
