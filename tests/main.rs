@@ -54,6 +54,7 @@ mod store;
 mod supplier_cases;
 mod supplier_changes;
 mod supplier_commands;
+mod supplier_directory;
 mod supplier_merges;
 mod supplier_sources;
 mod suppliers;
