@@ -183,10 +183,10 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
     }
 
-    /// One of the places, in line.
-    async fn place(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Unread> {
+    /// One of the places, in line. What decorates a mail stands in no long line, or logos would keep invoices out.
+    async fn place(&self, inline: bool, deadline: Instant) -> Result<SemaphorePermit<'_>, Unread> {
         let waiting = Waiting::begin(&self.waiting);
-        if waiting.before >= WORKER_QUEUE {
+        if waiting.before >= if inline { WORKER_QUEUE / 4 } else { WORKER_QUEUE } {
             return Err(Unread::Unavailable);
         }
         match timeout_at(deadline, self.slots.acquire()).await {
@@ -213,7 +213,7 @@ impl Workers {
         if let Some(why) = known {
             return Err(why);
         }
-        let _place = self.place(deadline).await?;
+        let _place = self.place(request.inline, deadline).await?;
         let full = Instant::now() + self.options.wall;
         for _ in 0..2 {
             let (mut worker, fresh) = timeout_at(deadline, self.take())
