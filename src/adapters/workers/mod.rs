@@ -186,7 +186,8 @@ impl Workers {
     /// One of the places, in line. What decorates a mail stands in no long line, or logos would keep invoices out.
     async fn place(&self, inline: bool, deadline: Instant) -> Result<SemaphorePermit<'_>, Unread> {
         let waiting = Waiting::begin(&self.waiting);
-        if waiting.before >= if inline { WORKER_QUEUE / 4 } else { WORKER_QUEUE } {
+        let most = if inline { WORKER_QUEUE / 4 } else { WORKER_QUEUE };
+        if waiting.before >= most {
             return Err(Unread::Unavailable);
         }
         match timeout_at(deadline, self.slots.acquire()).await {
