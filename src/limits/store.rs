@@ -21,8 +21,11 @@ pub const STORE_RETRY: Duration = Duration::from_secs(1);
 pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 /// Waiting for a connection or for the one write lock: above it the database counts as away.
 pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Waiting for another process that writes (the command line beside the server).
-pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Waiting for another process that writes (the command line beside the server): twice what the longest commit takes that
+/// was measured, in which 300,000 accounts of a ledger become verified.
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for a row that another transaction of PostgreSQL has locked.
+pub const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// KiB of pages that a writing connection to SQLite keeps: above what one transaction of an import changes.
 pub const STORE_WRITER_CACHE_KIB: u32 = 16 * 1_024;
 /// How often SQLite's write-ahead log is looked at.
