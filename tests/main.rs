@@ -32,6 +32,7 @@ mod demo;
 mod detection;
 mod documents;
 mod history;
+mod inventory;
 mod isolation;
 mod journey;
 mod keys;

@@ -13,6 +13,7 @@ mod database;
 mod decisions;
 mod dump;
 mod error;
+pub mod inventory;
 mod journal;
 mod keys;
 mod members;
