@@ -229,7 +229,7 @@ async fn backup_note(at: &Installation, before: i64) -> Result<BackupNote, Failu
     let Some(backups) = backups(&at.config, at)? else { return Ok(BackupNote::default()) };
     let all = backups.list().await?;
     // One that cannot be read may hold anything.
-    let older = all.iter().filter(|(_, found)| found.as_ref().map_or(true, |made| made.at <= before));
+    let older = all.iter().filter(|(_, found)| !found.as_ref().is_ok_and(|made| made.at > before));
     let until = before.saturating_add(backups.tiers().longest_ms());
     Ok(BackupNote {
         count: Some(u64::try_from(older.count()).unwrap_or(u64::MAX)),

@@ -216,7 +216,7 @@ actions! {
     AuditPrune = "audit.prune" ("seq of the checkpoint"; "removed"; "-")
 
     /// What is held about a person was exported.
-    PrivacyExport = "privacy.export" ("`person`"; "rows"; "address")
+    PrivacyExport = "privacy.export" ("`person`"; "-"; "address")
     /// What an erasure of a person's data would take was shown.
     PrivacyPlan = "privacy.plan" ("`person`"; "-"; "address")
     /// The erasure of a person's data was begun.

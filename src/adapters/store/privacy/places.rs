@@ -186,10 +186,12 @@ const PLAIN: &[Plain] = &[
     actor("legal_holds", BY_ID, "placed_by"),
     actor("legal_holds", BY_ID, "lifted_by"),
     actor("retention_runs", BY_ID, "actor"),
+    actor("privacy_erasures", BY_ID, "actor"),
 ];
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::inventory;
     use super::*;
 
     #[test]
@@ -204,6 +206,38 @@ mod tests {
                 column.table,
                 column.column
             );
+        }
+    }
+
+    /// Columns with personal data in the inventory that no walk of readable columns names, and why.
+    const BY_OTHERS: &[(&str, &str)] = &[
+        ("audit", "a pseudonym; the name behind it has a walk of its own"),
+        ("audit_persons", "a walk of its own"),
+        ("history", "a walk of its own"),
+        ("history_held", "a walk of its own"),
+        ("outbox", "goes with the row, which has a walk of its own"),
+        ("privacy_erasures.subject_mark", "emptied by the end of the erasure"),
+        ("mailbox_addresses", "a row is found by its folded address"),
+        ("executives", "a row is found by its addresses"),
+        ("users", "a row is found by its folded address"),
+        ("supplier_values.fingerprint", "goes with the sealed value beside it"),
+        ("supplier_accounts.fingerprint", "of an account number"),
+        ("supplier_accounts.last4", "of an account number"),
+        ("cases.fingerprint", "of an account number"),
+        ("cases.call_value_id", "the id of a supplier's value"),
+    ];
+
+    #[test]
+    fn every_personal_column_of_the_inventory_is_walked() {
+        for table in inventory::tables() {
+            let sealed = |form| form == inventory::Form::Sealed;
+            for field in table.fields.iter().filter(|field| field.personal && !sealed(field.form)) {
+                let name = format!("{}.{}", table.name, field.name);
+                let walked =
+                    PLAIN.iter().any(|plain| (plain.table, plain.column) == (table.name, field.name));
+                let other = BY_OTHERS.iter().any(|(other, _)| *other == table.name || *other == name);
+                assert!(walked || other, "{name}: say in places.rs who looks for an address in it");
+            }
         }
     }
 }
