@@ -152,6 +152,21 @@ pub const RETENTION_RETRY: Duration = Duration::from_secs(3_600);
 /// Legal holds that stand at once in one organisation: each is asked about for each row.
 pub const MAX_LEGAL_HOLDS: i64 = 200;
 
+// ── one person's data ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Rows that one step of a search for a person's data opens.
+pub const PRIVACY_PAGE: i64 = 200;
+/// Entries of the quarantine that one such step opens, with the heads of their bodies.
+pub const PRIVACY_ENTRIES: i64 = 20;
+/// Octets of a held message's header fields that are searched for an address.
+pub const PRIVACY_HEADERS: usize = 256 * 1_024;
+/// Octets of the record of one erasure.
+pub const MAX_ERASURE_RECORD: usize = 8 * 1_024;
+/// Records of erasures that one look takes: one a minute for four months.
+pub const MAX_ERASURE_RECORDS: usize = 200_000;
+/// A record of an erasure is kept so much longer than the longest tier of backups.
+pub const ERASURE_RECORD_GRACE: Duration = Duration::from_secs(31 * 86_400);
+
 // ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Things that are wrong with a chain that one check tells word for word; the others are counted.

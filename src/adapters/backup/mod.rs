@@ -70,6 +70,18 @@ impl Backups {
         self.objects.shown()
     }
 
+    /// The store they are in.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Which of them stay.
+    #[must_use]
+    pub fn tiers(&self) -> Tiers {
+        self.options.tiers
+    }
+
     /// All backups, oldest first. One that cannot be read is given with the reason.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod database;
 mod decisions;
 mod dump;
 mod error;
+pub mod inventory;
 mod journal;
 mod keys;
 mod members;
@@ -22,6 +23,7 @@ mod postgres;
 mod postgres_checks;
 mod postgres_owner;
 mod postgres_reach;
+mod privacy;
 mod quarantine;
 mod record;
 mod retention;
@@ -33,7 +35,7 @@ mod users;
 
 pub use arc::ArcKey;
 pub use audit::{
-    Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
+    Anchoring, AuditEntry, AuditQuery, ChainCheck, Event, ExportFrame, Pruned, SigningKey,
     append as append_audit,
 };
 pub use book::Book;
@@ -52,6 +54,7 @@ pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
 pub(in crate::adapters) use postgres_owner::open_to_fill;
+pub use privacy::{Erasure, HeldAbout, Place as PrivacyPlace, Planned, Stays, Subject};
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use record::RecordedVerdict;
 pub use retention::{LegalHold, Purged, RetentionRun, RunState};
