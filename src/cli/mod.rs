@@ -174,7 +174,8 @@ pub(crate) async fn run_within<'a>(
 ) -> Result<(), Failure> {
     let mut cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
     cli.globals.without_environment = true;
-    execute(&cli.globals, cli.command, io).await
+    // All commands are in this one future: too much for the caller's.
+    Box::pin(execute(&cli.globals, cli.command, io)).await
 }
 
 async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
