@@ -30,6 +30,7 @@ mod companion;
 mod demo;
 mod detection;
 mod documents;
+mod fuzzing;
 mod history;
 mod isolation;
 mod journey;

@@ -95,7 +95,11 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
 
 /// See [`super::check_text`].
 pub(super) fn check_text(content: &str) -> Result<usize, RuleError> {
-    let policy = Policy { rows: Vec::new(), score: parse::<PolicyFile>(&shipped_policy())?.score, file: String::new() };
+    let policy = Policy {
+        rows: Vec::new(),
+        score: parse::<PolicyFile>(&shipped_policy())?.score,
+        file: String::new(),
+    };
     let mut set = RuleSet {
         env: Arc::new(Env::stdlib()),
         rules: Vec::new(),

@@ -1,13 +1,14 @@
 //! A message: its structure, its text, and what we make of it.
 
+use super::ignore;
 use bytes::Bytes;
 use sentra::act::{BannerOutcome, Outgoing, Stamp, VerifyOutcome, compose, passes, verify_header};
 use sentra::extract::{Documents, documents, payment_claims, wanted};
 use sentra::limits;
 use sentra::model::{
-    Account, AccountKey, Action, AuthResults, Domain, EmailAddress, Envelope, FailPolicy, Fingerprint, MailId,
-    MailParameters, Message, Mode, OrgId, Organisation, Peer, PeerStanding, ReceivedMail, Recipient, ReversePath,
-    Severity, Verdict,
+    Account, AccountKey, Action, AuthResults, Domain, EmailAddress, Envelope, FailPolicy, Fingerprint,
+    MailId, MailParameters, Message, Mode, OrgId, Organisation, Peer, PeerStanding, ReceivedMail, Recipient,
+    ReversePath, Severity, Verdict,
 };
 use sentra::ports::{Keyring, PortError};
 use std::collections::BTreeMap;
@@ -27,7 +28,10 @@ fn sound(message: &Message, octets: &[u8]) {
     for field in &message.headers {
         assert!(inside(&field.range) && inside(&field.value), "a field lies outside");
         assert!(field.range.start >= end, "fields overlap");
-        assert!(field.value.start >= field.range.start && field.value.end <= field.range.end, "a value lies elsewhere");
+        assert!(
+            field.value.start >= field.range.start && field.value.end <= field.range.end,
+            "a value lies elsewhere"
+        );
         end = field.range.end;
     }
     assert!(message.parts.len() <= limits::MAX_PARTS, "too many parts");
@@ -47,7 +51,11 @@ pub fn address(octets: &[u8]) {
         assert!(domain.as_str().ends_with(domain.registrable()), "the registrable domain is another");
     }
     if let Ok(address) = EmailAddress::parse(&text) {
-        assert_eq!(EmailAddress::parse(&address.to_string()).ok().as_ref(), Some(&address), "an address changes");
+        assert_eq!(
+            EmailAddress::parse(&address.to_string()).ok().as_ref(),
+            Some(&address),
+            "an address changes"
+        );
         let folded = address.folded();
         let again = EmailAddress::parse(&folded).map(|address| address.folded());
         assert_eq!(again.ok(), Some(folded), "folding twice is not folding once");
@@ -58,14 +66,15 @@ pub fn address(octets: &[u8]) {
 pub fn html(octets: &[u8]) {
     let [visible, rest, links] = sentra::extract::texts_of_html(&String::from_utf8_lossy(octets));
     assert!(links.len() <= limits::MAX_LINK_TEXT, "more links than are to be kept");
-    drop((visible, rest));
+    ignore((visible, rest));
 }
 
 /// A whole message up to what it says about a payment; octets without a header section are its text.
 pub fn claims(octets: &[u8]) {
     let message = sentra::message::parse(octets);
     claimed(&message);
-    let text = [b"Content-Type: text/plain; charset=utf-8\r\nSubject: Invoice\r\n\r\n".as_slice(), octets].concat();
+    let text =
+        [b"Content-Type: text/plain; charset=utf-8\r\nSubject: Invoice\r\n\r\n".as_slice(), octets].concat();
     claimed(&sentra::message::parse(&text));
 }
 
@@ -95,7 +104,10 @@ pub fn annotate(octets: &[u8]) {
     let own = mail.octets.as_ptr_range();
     let mut rest = mail.octets.iter();
     for piece in outgoing.segments.iter().filter(|piece| own.contains(&piece.as_ptr())) {
-        assert!(piece.iter().all(|octet| rest.any(|other| other == octet)), "the sender's octets are out of order");
+        assert!(
+            piece.iter().all(|octet| rest.any(|other| other == octet)),
+            "the sender's octets are out of order"
+        );
     }
     if matches!(outgoing.banner, BannerOutcome::LeftAlone(_)) {
         let start = sentra::message::parse(&mail.octets).body_start.min(mail.octets.len());
@@ -109,7 +121,7 @@ pub fn annotate(octets: &[u8]) {
 pub fn stamped(octets: &[u8]) {
     let organisation = organisation();
     let recipients = received(Bytes::new()).envelope.recipients;
-    let _ = passes(octets, &organisation, &recipients, &Keys);
+    ignore(passes(octets, &organisation, &recipients, &Keys));
     let verified = verify_header(octets, &organisation, &[], &Keys);
     assert!(!matches!(verified, VerifyOutcome::Valid { .. }), "a forged header verifies");
 }
@@ -150,7 +162,11 @@ fn received(octets: Bytes) -> ReceivedMail {
         envelope: Envelope {
             reverse_path: ReversePath(Some(known("billing@supplier.example"))),
             parameters: MailParameters::default(),
-            recipients: vec![Recipient { address: known("accounts@contoso.example"), notify: None, orcpt: None }],
+            recipients: vec![Recipient {
+                address: known("accounts@contoso.example"),
+                notify: None,
+                orcpt: None,
+            }],
         },
         peer: Peer {
             ip: [192, 0, 2, 1].into(),

@@ -1,5 +1,6 @@
 //! What is said about a sender: results of others, signatures, records in DNS.
 
+use super::ignore;
 use mail_auth::common::parse::TxtRecordParser as _;
 use mail_auth::common::verify::DomainKey;
 use mail_auth::dmarc::Dmarc;
@@ -10,9 +11,9 @@ use sentra::model::Domain;
 pub fn auth_results(octets: &[u8]) {
     let Ok(author) = Domain::parse("supplier.example") else { return };
     let value = String::from_utf8_lossy(octets);
-    let _ = sentra::adapters::sender_auth::parse_results(&value, Some(&author));
+    ignore(sentra::adapters::sender_auth::parse_results(&value, Some(&author)));
     let message = sentra::message::parse(octets);
-    let _ = sentra::adapters::sender_auth::upstream_results(&message, octets);
+    ignore(sentra::adapters::sender_auth::upstream_results(&message, octets));
 }
 
 /// The fields of DKIM and ARC on a message.
@@ -23,7 +24,7 @@ pub fn signatures(octets: &[u8]) {
 
 /// TXT records of DKIM, DMARC and SPF.
 pub fn dns_txt(octets: &[u8]) {
-    let _ = DomainKey::parse(octets);
-    let _ = Dmarc::parse(octets);
-    let _ = Spf::parse(octets);
+    ignore(DomainKey::parse(octets));
+    ignore(Dmarc::parse(octets));
+    ignore(Spf::parse(octets));
 }

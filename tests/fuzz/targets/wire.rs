@@ -1,5 +1,6 @@
 //! SMTP from both sides, and the pipes of the document workers.
 
+use super::ignore;
 use bytes::Bytes;
 use sentra::wire::data_in::{ChunkReader, Content, DataReader, Fault};
 use sentra::wire::data_out::DataContent;
@@ -10,7 +11,7 @@ const LIMIT: usize = 1_024;
 /// A command line of a sender.
 pub fn smtp_command(octets: &[u8]) {
     for line in octets.split_inclusive(|octet| *octet == b'\n') {
-        let _ = sentra::smtp::is_command(line);
+        ignore(sentra::smtp::is_command(line));
     }
 }
 
@@ -27,7 +28,11 @@ pub fn smtp_data(octets: &[u8]) {
             Ok(data) => data.wire().collect::<Vec<_>>().concat(),
             Err(_) => panic!("content that was accepted holds a bare newline"),
         };
-        assert_eq!(data(&sent, sent.len()), (Some(Ok(content)), sent.len()), "what is sent on reads differently");
+        assert_eq!(
+            data(&sent, sent.len()),
+            (Some(Ok(content)), sent.len()),
+            "what is sent on reads differently"
+        );
     }
 }
 
@@ -56,13 +61,20 @@ fn chunks(octets: &[u8], step: usize) -> Result<(Bytes, bool), Fault> {
 pub fn smtp_reply(octets: &[u8]) {
     let Some((cut, octets)) = octets.split_first() else { return };
     let whole = sentra::adapters::next_hop::replies(octets, 0);
-    assert_eq!(whole, sentra::adapters::next_hop::replies(octets, usize::from(*cut)), "a reply depends on its segments");
+    assert_eq!(
+        whole,
+        sentra::adapters::next_hop::replies(octets, usize::from(*cut)),
+        "a reply depends on its segments"
+    );
     for line in whole.iter().flat_map(|reply| &reply.lines) {
-        assert!(line.bytes().all(|octet| matches!(octet, b' '..=b'~')), "a reply carries what is not printable");
+        assert!(
+            line.bytes().all(|octet| matches!(octet, b' '..=b'~')),
+            "a reply carries what is not printable"
+        );
     }
 }
 
 /// What a worker that was taken over could say to the gateway.
 pub fn frames(octets: &[u8]) {
-    let _ = sentra::adapters::workers::frames(octets);
+    ignore(sentra::adapters::workers::frames(octets));
 }
