@@ -1,12 +1,16 @@
 //! Attachments, one function a family of formats: what the document workers read.
 
 use super::archive::packed;
-use sentra::extract::documents::{File, read};
+use sentra::extract::documents::{Effort, File, read};
 use sentra::limits;
 use sentra::message::parse;
 
 fn opened(name: &str, media_type: &str, octets: &[u8]) {
-    let document = read(File { name, media_type, octets }, parse);
+    checked(File { name, media_type, octets, inline: false }, Effort::Text);
+}
+
+fn checked(file: File<'_>, effort: Effort) {
+    let document = read(file, effort, parse);
     assert!(!document.files.is_empty(), "nothing is said of the file");
     assert!(document.files.len() <= limits::DOCUMENT_ENTRIES + 1, "more files than are to be opened");
     assert!(document.text_octets() <= limits::DOCUMENT_TEXT + 4, "more text than is to be kept");
@@ -68,4 +72,10 @@ pub fn any(octets: &[u8]) {
     let Some((choice, octets)) = octets.split_first() else { return };
     let (name, media_type) = NAMES[usize::from(*choice) % NAMES.len()];
     opened(name, media_type, octets);
+}
+
+/// Pictures, decoded and searched for QR codes.
+pub fn picture(octets: &[u8]) {
+    let file = File { name: "scan", media_type: "application/octet-stream", octets, inline: false };
+    checked(file, Effort::Sight { recognise: false });
 }

@@ -3,6 +3,7 @@
 use super::ignore;
 use bytes::Bytes;
 use sentra::act::{BannerOutcome, Outgoing, Stamp, VerifyOutcome, compose, passes, verify_header};
+use sentra::extract::documents::Effort;
 use sentra::extract::{Documents, documents, payment_claims, wanted};
 use sentra::limits;
 use sentra::model::{
@@ -81,8 +82,9 @@ pub fn claims(octets: &[u8]) {
 fn claimed(message: &Message) {
     let mut read = Documents::new();
     for part in wanted(message) {
-        let file = documents::File { name: &part.name, media_type: part.media_type, octets: part.octets };
-        read.insert(part.index, documents::read(file, sentra::message::parse));
+        let (name, inline) = (part.name.as_str(), part.inline);
+        let file = documents::File { name, media_type: part.media_type, octets: part.octets, inline };
+        read.insert(part.index, documents::read(file, Effort::Text, sentra::message::parse));
     }
     let claims = payment_claims(message, &read);
     assert!(claims.accounts.len() <= limits::MAX_ACCOUNTS, "more accounts than are to be kept");
@@ -113,7 +115,8 @@ pub fn annotate(octets: &[u8]) {
         let start = sentra::message::parse(&mail.octets).body_start.min(mail.octets.len());
         assert!(once.ends_with(&mail.octets[start..]), "what was left alone is not as it came");
     }
-    let verified = verify_header(&once, &organisation(), &[], &Keys);
+    let recipients = [known("accounts@contoso.example")];
+    let verified = verify_header(&once, &organisation(), &recipients, &Keys);
     assert!(matches!(verified, VerifyOutcome::Valid { .. }), "our own header does not verify: {verified:?}");
 }
 
