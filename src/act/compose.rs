@@ -192,9 +192,11 @@ fn header_section(
         let forged = field.is_ours(octets) || field.speaks_for(octets, hostname);
         let removed = || Edit { range: field.removal(octets), with: Bytes::new() };
         if let Some(mut edit) = edit.or_else(|| forged.then(removed)) {
-            open &= was_open;
-            if !was_open {
-                // The line end that ended two lines would be an empty one if both went, and end the header section.
+            let whole = !was_open || !edit.with.is_empty();
+            open &= !whole;
+            if whole {
+                // The line end that ended two lines would be an empty one if both went, or if ours came before it,
+                // and end the header section.
                 edit.range.end = field.range.end;
             }
             kept.replace(&edit);
