@@ -31,6 +31,7 @@ mod companion;
 mod demo;
 mod detection;
 mod documents;
+mod fuzzing;
 mod history;
 mod inventory;
 mod isolation;

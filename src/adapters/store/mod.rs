@@ -41,6 +41,8 @@ pub use audit::{
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
+#[doc(hidden)]
+pub use dump::row_values;
 pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};

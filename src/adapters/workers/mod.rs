@@ -36,6 +36,17 @@ pub use frame::Sight;
 pub use inside::{InsideOptions, Job, serve};
 pub use recognise::{Options as RecognitionOptions, become_recogniser};
 
+/// Reads octets as what goes over the pipes, from both of its ends; how many frames there were: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn frames(octets: &[u8]) -> usize {
+    fn all<T: serde::de::DeserializeOwned>(mut octets: &[u8], most: usize) -> usize {
+        std::iter::from_fn(|| frame::read::<T>(&mut octets, most).ok().flatten()).count()
+    }
+    let from_us = all::<frame::Head>(octets, crate::limits::WORKER_HEAD);
+    from_us.saturating_add(all::<Document>(octets, crate::limits::WORKER_ANSWER))
+}
+
 /// How the pool works.
 #[derive(Clone, Debug)]
 pub struct Options {
