@@ -42,6 +42,7 @@ mod mailpath;
 mod next_hop;
 mod objects;
 mod operator;
+mod organisations;
 mod outages;
 mod plaintext;
 mod postgres;

@@ -13,4 +13,5 @@ pub mod objects;
 pub mod sender_auth;
 pub mod store;
 pub mod suppliers;
+pub mod transfer;
 pub mod workers;

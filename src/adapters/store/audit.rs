@@ -15,6 +15,7 @@ mod prune;
 pub use anchor::{Anchoring, SigningKey};
 pub use export::ExportFrame;
 pub use list::{AuditEntry, AuditQuery};
+pub(super) use prune::let_audit_go;
 pub use prune::{ErasedAudit, Pruned};
 
 use super::error::{StoreError, damaged};
