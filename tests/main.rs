@@ -44,6 +44,7 @@ mod mailpath;
 mod next_hop;
 mod objects;
 mod operator;
+mod organisations;
 mod outages;
 mod pictures;
 mod plaintext;

@@ -14,4 +14,5 @@ pub mod privacy;
 pub mod sender_auth;
 pub mod store;
 pub mod suppliers;
+pub mod transfer;
 pub mod workers;

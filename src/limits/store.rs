@@ -219,3 +219,20 @@ pub const KEY_BODY_BATCH: i64 = 16;
 pub const KEY_PASSES: usize = 20;
 /// Least pause between two batches of a rotation, so that mail gets the database in between.
 pub const KEY_BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+// ── organisations on the move ──────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one chunk of an organisation's export, before sealing.
+pub const EXPORT_CHUNK: usize = 1_024 * 1_024;
+/// Octets of the head of an export.
+pub const MAX_EXPORT_HEAD: usize = 4 * 1_024;
+/// Octets of one part of a body in an export.
+pub const EXPORT_BODY_PART: usize = 1_024 * 1_024;
+/// Octets of a file with a passphrase or key.
+pub const MAX_PASSPHRASE_FILE: u64 = 4 * 1_024;
+/// Iterations of PBKDF2-HMAC-SHA-256 that a file may ask for: more is no caution but an attack on the importing machine.
+pub const MAX_EXPORT_ITERATIONS: u32 = 10_000_000;
+/// Longest pause between two steps of an import.
+pub const ARRIVAL_PAUSE: Duration = Duration::from_millis(50);
+/// Rows that one transaction of an erasure removes.
+pub const ERASE_BATCH: i64 = 500;

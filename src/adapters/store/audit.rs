@@ -16,6 +16,7 @@ pub use anchor::{Anchoring, SigningKey};
 pub use export::ExportFrame;
 pub use list::{AuditEntry, AuditQuery};
 pub use prune::Pruned;
+pub(super) use prune::let_audit_go;
 
 use super::error::{StoreError, damaged};
 use super::{Store, hex};

@@ -12,6 +12,7 @@ mod companions;
 mod database;
 mod decisions;
 mod dump;
+mod erase;
 mod error;
 pub mod inventory;
 mod journal;
@@ -43,7 +44,10 @@ pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
 #[doc(hidden)]
 pub use dump::row_values;
-pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
+pub use dump::{
+    Arrival, DatedKey, Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable, arrival_detail,
+};
+pub use erase::{Left, OrganisationErasure};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use keys::{

@@ -24,7 +24,7 @@ pub fn smtp_data(octets: &[u8]) {
     assert_eq!(whole, data(octets, step), "DATA depends on its segments");
     assert_eq!(chunks(octets, octets.len().max(1)), chunks(octets, step), "BDAT depends on its segments");
     if let (Some(Ok(content)), _) = whole {
-        let sent: Vec<u8> = match DataContent::new(&[content.clone()]) {
+        let sent: Vec<u8> = match DataContent::new(std::slice::from_ref(&content)) {
             Ok(data) => data.wire().collect::<Vec<_>>().concat(),
             Err(_) => panic!("content that was accepted holds a bare newline"),
         };

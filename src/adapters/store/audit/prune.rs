@@ -1,8 +1,8 @@
-//! Keeping no more than has to be kept: pruning up to a checkpoint, finding a person's entries, dropping a whole chain.
+//! Keeping no more than has to be kept: pruning up to a checkpoint, finding a person's entries, letting a whole chain go.
 
 use super::super::error::StoreError;
 use super::anchor::{ANCHOR, anchor};
-use super::check::{checkpoint, head};
+use super::check::checkpoint;
 use super::{AuditEntry, Store};
 use crate::adapters::audit::{AuditAction, Checkpoint};
 use crate::adapters::store::privacy::Subject;
@@ -133,32 +133,22 @@ impl Store {
         entries.retain(|entry| entry.persons.values().chain(&entry.private).any(|text| subject.is_in(text)));
         Ok((entries, next))
     }
+}
 
-    /// Removes an organisation's whole audit within the transaction that erases the organisation. A checkpoint of the
-    /// newest entry lets it go; then that goes too.
-    ///
-    /// # Errors
-    /// [`StoreError`] of database and keys.
-    pub async fn drop_audit(&self, write: &mut AnyConnection, org: OrgId) -> Result<(), StoreError> {
-        let Some(head) = head(write, org).await? else { return Ok(()) };
-        let mut last =
-            Checkpoint { seq: head.seq, at: head.at, hash: head.hash, anchor: 0, signature: String::new() };
-        last.signature = super::hex(&self.keyring.sign(org, &last.statement(&org.to_string()))?);
-        if checkpoint(write, org).await?.is_none_or(|there| there.seq < last.seq) {
-            insert_checkpoint(write, org, &last).await?;
-        }
-        for sql in [
-            "DELETE FROM audit_private WHERE org_id = $1",
-            "DELETE FROM audit_persons WHERE org_id = $1",
-            "DELETE FROM audit WHERE org_id = $1",
-            "DELETE FROM audit_heads WHERE org_id = $1",
-            "DELETE FROM audit_anchors WHERE org_id = $1",
-            "DELETE FROM audit_checkpoints WHERE org_id = $1",
-        ] {
-            sqlx::query(sql).bind(org.to_string()).execute(&mut *write).await?;
-        }
-        Ok(())
+/// Lets the triggers give up a chain whose organisation has no keys any more: a checkpoint without a signature, which no
+/// verifier takes, covers all of it.
+pub(in crate::adapters::store) async fn let_audit_go(
+    write: &mut AnyConnection,
+    org: OrgId,
+) -> Result<(), StoreError> {
+    let sql = "SELECT MAX(seq) FROM audit WHERE org_id = $1";
+    let newest: Option<i64> = sqlx::query_scalar(sql).bind(org.to_string()).fetch_one(&mut *write).await?;
+    let Some(seq) = newest else { return Ok(()) };
+    if checkpoint(write, org).await?.is_some_and(|there| there.seq >= seq) {
+        return Ok(());
     }
+    let all = Checkpoint { seq, at: 0, hash: String::new(), anchor: 0, signature: String::new() };
+    insert_checkpoint(write, org, &all).await
 }
 
 async fn remove_batch(write: &mut AnyConnection, org: OrgId, up_to: i64) -> Result<u64, StoreError> {
