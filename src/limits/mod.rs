@@ -5,12 +5,14 @@
 
 mod mail;
 mod reading;
+mod rules;
 mod service;
 mod store;
 mod suppliers;
 
 pub use mail::*;
 pub use reading::*;
+pub use rules::*;
 pub use service::*;
 pub use store::*;
 pub use suppliers::*;

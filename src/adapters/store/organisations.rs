@@ -229,6 +229,7 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
         preferences: Preferences::default(),
         mailbox_languages: BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: row.try_get(11)?,
         domains: Vec::new(),
         mailboxes: Vec::new(),
