@@ -7,6 +7,7 @@ mod mail;
 mod reading;
 mod rules;
 mod service;
+mod sight;
 mod store;
 mod suppliers;
 
@@ -14,5 +15,6 @@ pub use mail::*;
 pub use reading::*;
 pub use rules::*;
 pub use service::*;
+pub use sight::*;
 pub use store::*;
 pub use suppliers::*;
