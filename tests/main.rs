@@ -49,6 +49,7 @@ mod redis;
 mod reload;
 mod restore_kills;
 mod retention;
+mod rules;
 mod smtp_server;
 mod store;
 mod supplier_cases;

@@ -111,7 +111,7 @@ enum Command {
     /// Verification cases: bank accounts that two people make sure of
     #[command(subcommand)]
     Cases(cases::CasesCommand),
-    /// The rules that judge: list, explain, test, lint, diff
+    /// The rules that judge: list, explain, test, replay over past mail, change for an organisation
     Rules(rules::RulesArgs),
     /// The organisations' keys: status, rotation
     #[command(subcommand)]

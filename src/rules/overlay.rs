@@ -11,6 +11,7 @@ use super::source::RuleFile;
 use super::{Rule, RuleError, RuleSet};
 use crate::limits;
 use crate::model::{OWN_RULE_PREFIX, OwnRules};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl RuleSet {
@@ -25,7 +26,7 @@ impl RuleSet {
             }
             rules.push(match own.thresholds.get(&rule.code.0) {
                 None => Arc::clone(rule),
-                Some(values) => Arc::new(with_values(rule, values, &mut problems)),
+                Some(values) => Arc::new(with_values((**rule).clone(), values, &mut problems)),
             });
         }
         unknown(self, own, &mut problems);
@@ -38,7 +39,10 @@ impl RuleSet {
                         problems.push(format!("{code}: the own rules together may take too many steps"));
                         break;
                     }
-                    rules.push(Arc::new(rule));
+                    rules.push(Arc::new(match own.thresholds.get(code) {
+                        Some(values) => with_values(rule, values, &mut problems),
+                        None => rule,
+                    }));
                 }
                 Ok(_) => problems.push(format!("{code}: the rule has another code")),
                 Err(error) => problems.push(error.to_string()),
@@ -69,22 +73,22 @@ impl RuleSet {
         self.own_rule(text).map(|rule| rule.code.0)
     }
 
-    /// Checks all changes of an organisation together, before they are stored.
+    /// Checks all changes of an organisation together, before they are stored. What was wrong `before` and still is
+    /// does not count: else nothing could be mended step by step.
     ///
     /// # Errors
     /// What is wrong, in words for whoever makes the change.
-    pub fn check_changes(&self, own: &OwnRules) -> Result<(), String> {
-        if own.rules.len() > limits::MAX_OWN_RULES {
+    pub fn check_changes(&self, before: &OwnRules, after: &OwnRules) -> Result<(), String> {
+        if after.rules.len() > limits::MAX_OWN_RULES {
             return Err(format!("an organisation has at most {} rules of its own", limits::MAX_OWN_RULES));
         }
-        let required = |rule: &&Arc<Rule>| rule.required && own.disabled.contains_key(&rule.code.0);
-        if let Some(rule) = self.rules.iter().find(required) {
+        let new = |code: &str| after.disabled.contains_key(code) && !before.disabled.contains_key(code);
+        if let Some(rule) = self.rules.iter().find(|rule| rule.required && new(&rule.code.0)) {
             return Err(format!("{} can never be switched off", rule.code));
         }
-        match self.joined(own).1.into_iter().next() {
-            Some(problem) => Err(problem),
-            None => Ok(()),
-        }
+        let known = self.joined(before).1;
+        let problem = self.joined(after).1.into_iter().find(|problem| !known.contains(problem));
+        problem.map_or(Ok(()), Err)
     }
 
     fn own_rule(&self, text: &str) -> Result<Rule, RuleError> {
@@ -131,18 +135,13 @@ impl RuleSet {
     }
 }
 
-fn with_values(
-    rule: &Rule,
-    values: &std::collections::BTreeMap<String, i64>,
-    problems: &mut Vec<String>,
-) -> Rule {
-    let mut changed = rule.clone();
+fn with_values(mut changed: Rule, values: &BTreeMap<String, i64>, problems: &mut Vec<String>) -> Rule {
     for (name, value) in values {
         match changed.parameters.iter_mut().find(|known| known.name == *name) {
-            None => problems.push(format!("{}: there is no parameter `{name}`", rule.code)),
+            None => problems.push(format!("{}: there is no parameter `{name}`", changed.code)),
             Some(known) => {
                 if let Err(reason) = known.set(*value) {
-                    problems.push(format!("{}: {reason}", rule.code));
+                    problems.push(format!("{}: {reason}", changed.code));
                 }
             }
         }
@@ -153,7 +152,8 @@ fn with_values(
 
 /// What speaks of rules that there are not.
 fn unknown(set: &RuleSet, own: &OwnRules, problems: &mut Vec<String>) {
-    let known = |code: &String| set.rules.iter().any(|rule| rule.code.0 == *code);
+    let known =
+        |code: &String| set.rules.iter().any(|rule| rule.code.0 == *code) || own.rules.contains_key(code);
     for code in own.thresholds.keys().chain(own.disabled.keys()).filter(|code| !known(code)) {
         problems.push(format!("there is no rule {code}"));
     }

@@ -127,6 +127,7 @@ impl Store {
         let mut by_id: BTreeMap<OrgId, &mut Organisation> =
             loaded.organisations.iter_mut().map(|org| (org.id, org)).collect();
         load_members(&mut read, &mut by_id).await?;
+        self.load_own_rules(&mut read, &mut by_id).await?;
         loaded.stale_at = self.load_tokens(&mut read, &mut by_id).await?;
         Ok(loaded)
     }

@@ -1,28 +1,67 @@
-//! `sentra rules explain`: everything about one rule.
+//! `sentra rules explain`: everything about one rule, with what an organisation changes about it.
 
+use super::super::database::open;
 use super::super::{Failure, Globals, Io};
-use super::no_rule;
-use crate::model::{Action, Severity};
+use super::{no_rule, why};
+use crate::model::{Action, OwnRules, Severity};
 use crate::rules::{Explanation, RuleSet};
 use clap::Args;
+use serde_json::json;
+use std::path::Path;
 
 /// Arguments of `sentra rules explain`.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Code of the rule
-    #[arg(value_name = "CODE")]
-    code: String,
+    #[arg(value_name = "CODE", required_unless_present = "message")]
+    code: Option<String>,
+    /// A recorded message (X-Sentra-Id): why it was judged so, and what nearly spoke against it. Audited
+    #[arg(long, value_name = "ID", conflicts_with = "code")]
+    message: Option<String>,
 }
 
+/// `rules`: the folder that --rules names.
 pub(super) async fn run(
-    set: &RuleSet,
     args: ExplainArgs,
+    rules: Option<&Path>,
     globals: &Globals,
     io: &mut Io<'_>,
 ) -> Result<(), Failure> {
-    let told = set.explain(&args.code).ok_or_else(|| no_rule(&args.code))?;
+    let Some(id) = args.message else {
+        let code = args.code.unwrap_or_default();
+        let (set, own) = super::in_force(globals, rules, io).await?;
+        return one(&set, own.as_ref(), &code, globals, io);
+    };
+    let at = open(globals).await?;
+    let org = at.organisation(globals).await?;
+    let base = super::load(rules.or(at.config.rules.as_deref()))?;
+    why::run(&at, &org, &base, &id, globals, io).await
+}
+
+/// `own`: what the organisation that --org names changes.
+fn one(
+    set: &RuleSet,
+    own: Option<&OwnRules>,
+    code: &str,
+    globals: &Globals,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    if let Some(reason) = own.and_then(|own| own.disabled.get(code)) {
+        io.note(&format!("note: the organisation switched {code} off: {reason}"));
+    }
+    let joined = own.map(|own| set.joined(own).0);
+    let told = joined.as_ref().and_then(|joined| joined.explain(code)).or_else(|| set.explain(code));
+    let told = told.ok_or_else(|| no_rule(code))?;
     if globals.json {
-        return io.json(&told);
+        let mut object = serde_json::to_value(&told).unwrap_or_default();
+        if let (Some(object), Some(own)) = (object.as_object_mut(), own) {
+            let overrides = json!({
+                "version": own.version, "disabled": own.disabled.get(code), "thresholds": own.thresholds.get(code),
+                "own": own.rules.contains_key(code),
+            });
+            object.insert("overrides".to_owned(), overrides);
+        }
+        return io.json(&object);
     }
     head(&told, io)?;
     facts(&told, io)?;

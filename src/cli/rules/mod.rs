@@ -3,11 +3,19 @@
 //! A set is checked whole when it is loaded: keys, names, types, and every rule's own tests. So `lint` and `test` both
 //! load it, and differ in what they tell.
 
+mod backtest;
 mod diff;
+mod edits;
 mod explain;
+mod impact;
+mod overrides;
+mod past;
+mod why;
 
+use super::database::open;
 use super::{Failure, Globals, Io};
 use crate::config;
+use crate::model::OwnRules;
 use crate::rules::{RuleError, RuleSet, vocabulary};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -27,11 +35,15 @@ pub(super) struct RulesArgs {
 #[derive(Debug, Subcommand)]
 enum RulesCommand {
     /// List the rules in effect: what each says, how loud it is and where it comes from
-    #[command(after_help = "Examples:\n  sentra rules list\n  sentra rules list --rules ./my-rules --json")]
+    #[command(
+        after_help = "With --org: as the organisation changes them.\n\nExamples:\n  sentra rules list\n  \
+                            sentra rules list --rules ./my-rules --json\n  sentra rules list --org Contoso"
+    )]
     List,
-    /// Tell everything about one rule: condition, facts, parameters, what the policy makes of it, tests
+    /// Tell everything about one rule, or why a recorded message was judged so
     #[command(after_help = "Examples:\n  sentra rules explain BANK_DETAILS_CHANGED\n  \
-                            sentra rules explain SUPPLIER_UNUSUAL --json")]
+                            sentra rules explain SUPPLIER_UNUSUAL --org Contoso --json\n  \
+                            sentra rules explain --message 01JD3ZV8M2T5Y7Q9W1E3R5T7Y9 --org Contoso")]
     Explain(explain::ExplainArgs),
     /// List the facts that rules may speak of
     #[command(
@@ -51,24 +63,57 @@ enum RulesCommand {
     /// Tell what changed between two rule sets, as rules: added, removed, and which of their keys changed
     #[command(after_help = diff::HELP)]
     Diff(diff::DiffArgs),
+    /// Judge past mail under other rules and tell the difference: new, lost and changed verdicts
+    #[command(after_help = backtest::HELP)]
+    Backtest(Box<backtest::BacktestArgs>),
+    /// Tell what enforcing would have done over past mail: by code, day and supplier
+    #[command(after_help = impact::HELP)]
+    Impact(impact::ImpactArgs),
+    #[command(flatten)]
+    Own(overrides::OverrideCommand),
 }
 
 pub(super) async fn run(globals: &Globals, args: RulesArgs, io: &mut Io<'_>) -> Result<(), Failure> {
-    if let RulesCommand::Diff(args) = args.command {
-        return diff::run(&args, globals, io);
-    }
-    if let RulesCommand::Facts { prefix } = args.command {
-        return facts(prefix.as_deref().unwrap_or_default(), globals, io);
-    }
-    let folder = folder(globals, args.rules.as_deref())?;
-    let set = load(folder.as_deref())?;
+    let rules = args.rules.as_deref();
     match args.command {
-        RulesCommand::List => list(&set, globals, io),
-        RulesCommand::Explain(args) => explain::run(&set, args, globals, io).await,
-        RulesCommand::Test => test(&set, globals, io),
-        RulesCommand::Lint => lint(&set, folder.as_deref(), globals, io),
-        RulesCommand::Diff(_) | RulesCommand::Facts { .. } => Ok(()),
+        RulesCommand::List => {
+            let (set, own) = in_force(globals, rules, io).await?;
+            match own {
+                Some(own) => list(&set.joined(&own).0, globals, io),
+                None => list(&set, globals, io),
+            }
+        }
+        RulesCommand::Explain(args) => explain::run(args, rules, globals, io).await,
+        RulesCommand::Facts { prefix } => facts(prefix.as_deref().unwrap_or_default(), globals, io),
+        RulesCommand::Test => test(&load(folder(globals, rules)?.as_deref())?, globals, io),
+        RulesCommand::Lint => {
+            let folder = folder(globals, rules)?;
+            lint(&load(folder.as_deref())?, folder.as_deref(), globals, io)
+        }
+        RulesCommand::Diff(args) => diff::run(&args, globals, io),
+        RulesCommand::Backtest(args) => backtest::run(&args, rules, globals, io).await,
+        RulesCommand::Impact(args) => impact::run(&args, rules, globals, io).await,
+        RulesCommand::Own(command) => overrides::run(command, rules, globals, io).await,
     }
+}
+
+/// The installation's rules and, where `--org` names an organisation, what it changes about them.
+async fn in_force(
+    globals: &Globals,
+    rules: Option<&Path>,
+    io: &mut Io<'_>,
+) -> Result<(RuleSet, Option<OwnRules>), Failure> {
+    if globals.org.is_none() {
+        return Ok((load(folder(globals, rules)?.as_deref())?, None));
+    }
+    let at = open(globals).await?;
+    let org = at.organisation(globals).await?;
+    let set = load(rules.or(at.config.rules.as_deref()))?;
+    let own = at.store.own_rules(org.id).await?;
+    for problem in set.joined(&own).1 {
+        io.note(&format!("warning: {problem}"));
+    }
+    Ok((set, Some(own)))
 }
 
 /// The folder that counts: the one named, else the configuration's, if there is a configuration.
@@ -157,6 +202,18 @@ fn refused(error: RuleError, folder: Option<&Path>) -> Failure {
     }
     report.help = Some("docs/rules.md tells how a rule is written; rules/*.toml are the examples".to_owned());
     Failure { status: super::Status::Failed, ..failure }
+}
+
+/// An own rule has no file name of its own: the file that was named is the place.
+fn refused_own(error: RuleError, file: &Path) -> Failure {
+    let reason = match &error {
+        RuleError::Rule { line, rule, reason, .. } => format!("line {line}: {rule}: {reason}"),
+        RuleError::Syntax { line, reason, .. } => format!("line {line}: {reason}"),
+        RuleError::Unreadable { reason, .. } => reason.clone(),
+    };
+    Failure::new(format!("the rule is refused: {reason}"))
+        .at(file.display())
+        .help("docs/rules.md tells how a rule is written; rules/*.toml are the examples")
 }
 
 /// No rule of that code: what to do.

@@ -52,7 +52,7 @@ fn thresholds_switched_off_rules_and_own_rules_count_and_name_their_version() {
         own.disabled.insert("ACCOUNT_VERIFIED".into(), "noise".into());
         own.rules.insert("ORG_LARGE".into(), OWN.into());
     });
-    base.check_changes(&changes).expect("valid");
+    base.check_changes(&OwnRules::default(), &changes).expect("valid");
     let (set, problems) = base.joined(&changes);
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(set.hash(), format!("{}+3", base.hash()));
@@ -104,7 +104,7 @@ fn what_an_organisation_may_not_do_is_refused_with_reason() {
             "no parameter `x`",
         ),
     ] {
-        let error = base.check_changes(&changes).expect_err(name);
+        let error = base.check_changes(&OwnRules::default(), &changes).expect_err(name);
         assert!(error.contains(reason), "{name}: {error}");
     }
 }
@@ -121,6 +121,7 @@ fn what_no_longer_fits_is_left_out_and_the_rest_judges() {
     });
     let (set, problems) = base.joined(&changes);
     assert_eq!(problems.len(), 1, "{problems:?}");
+    base.check_changes(&changes, &changes).expect("what was wrong before is in nobody's way");
     assert_eq!(set.rules.len(), base.rules.len());
     let mismatch = Facts { accounts: vec![account(AccountStatus::Mismatch)], ..Facts::default() };
     assert_eq!(judged(&set, &mismatch).action, Action::Quarantine);
