@@ -10,6 +10,7 @@ pub mod history;
 pub mod keyring;
 pub mod next_hop;
 pub mod objects;
+pub mod privacy;
 pub mod sender_auth;
 pub mod store;
 pub mod suppliers;

@@ -222,8 +222,17 @@ actions! {
     AuditAcceptRestore = "audit.accept_restore" ("number of the anchor"; "seq"; "reason")
     /// Entries up to an anchored head were removed; the checkpoint is kept.
     AuditPrune = "audit.prune" ("seq of the checkpoint"; "removed"; "-")
-    /// Private fields were erased.
-    AuditErase = "audit.erase" ("`private fields`"; "fields, persons"; "-")
+
+    /// What is held about a person was exported.
+    PrivacyExport = "privacy.export" ("`person`"; "-"; "address")
+    /// What an erasure of a person's data would take was shown.
+    PrivacyPlan = "privacy.plan" ("`person`"; "-"; "address")
+    /// The erasure of a person's data was begun.
+    PrivacyErase = "privacy.erase" ("erasure"; "suppliers"; "reason")
+    /// The erasure ended: so many rows went, by place.
+    PrivacyErased = "privacy.erased" ("erasure"; "erased (by place)"; "-")
+    /// The erasure was applied again, to a database restored from a backup made before it.
+    PrivacyReplay = "privacy.replay" ("erasure"; "erased (by place)"; "-")
 }
 
 impl AuditAction {

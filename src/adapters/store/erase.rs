@@ -25,7 +25,7 @@ const LAST: [&str; 5] = ["audit", "audit_heads", "audit_checkpoints", "settings"
 
 /// What an erasure is about to remove, or removed.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
-pub struct Erasure {
+pub struct OrganisationErasure {
     /// The organisation.
     pub org: String,
     /// Its name.
@@ -55,7 +55,7 @@ pub struct Erasure {
 pub struct Left {
     /// Which.
     pub org: OrgId,
-    erasure: Option<Erasure>,
+    erasure: Option<OrganisationErasure>,
 }
 
 impl Left {
@@ -67,7 +67,7 @@ impl Left {
 
     /// What was ordered, for an erasure.
     #[must_use]
-    pub fn erasure(&self) -> Option<&Erasure> {
+    pub fn erasure(&self) -> Option<&OrganisationErasure> {
         self.erasure.as_ref()
     }
 
@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] of database and objects.
-    pub async fn erasure_plan(&self, of: &Organisation) -> Result<Erasure, StoreError> {
+    pub async fn erasure_plan(&self, of: &Organisation) -> Result<OrganisationErasure, StoreError> {
         let org = of.id;
         let mut rows = BTreeMap::new();
         let mut snapshot = self.database.snapshot().await?;
@@ -104,7 +104,7 @@ impl Store {
         let (undecided, unsent) = (number(0)?, number(1)?);
         let (audit_head, audit_signature) = ((row.try_get(2)?, row.try_get(3)?), row.try_get(4)?);
         drop(read);
-        Ok(Erasure {
+        Ok(OrganisationErasure {
             org: org.to_string(),
             name: of.name.clone(),
             actor: String::new(),
@@ -128,7 +128,7 @@ impl Store {
         of: &Organisation,
         force: bool,
         actor: &str,
-    ) -> Result<Erasure, StoreError> {
+    ) -> Result<OrganisationErasure, StoreError> {
         let (org, now) = (of.id, self.clock.now_ms());
         let mut erasure = self.erasure_plan(of).await?;
         actor.clone_into(&mut erasure.actor);
@@ -176,7 +176,7 @@ impl Store {
         &self,
         write: &mut super::WriteTransaction,
         org: OrgId,
-        erasure: &Erasure,
+        erasure: &OrganisationErasure,
     ) -> Result<(), StoreError> {
         let id = org.to_string();
         let mark = serde_json::to_string(erasure).map_err(|error| StoreError::Invalid(error.to_string()))?;

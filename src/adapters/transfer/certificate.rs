@@ -2,7 +2,7 @@
 
 use super::file::{from_hex, hex};
 use crate::adapters::keyring::LocalKeyring;
-use crate::adapters::store::Erasure;
+use crate::adapters::store::OrganisationErasure;
 use crate::ports::PortError;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct Certificate {
     /// `sentra-erasure-v1`.
     pub form: String,
     /// What was erased, and what there was when the keys were destroyed.
-    pub erased: Erasure,
+    pub erased: OrganisationErasure,
     /// When everything was gone, RFC 3339.
     pub finished_at: String,
     /// An earlier run was interrupted and this one ended it.
@@ -137,7 +137,7 @@ pub(super) fn when(ms: i64) -> String {
 impl Certificate {
     /// A certificate that everything is gone at `now`, Unix milliseconds.
     #[must_use]
-    pub fn of(erased: Erasure, now: i64, database: String, remains: Vec<Remains>) -> Self {
+    pub fn of(erased: OrganisationErasure, now: i64, database: String, remains: Vec<Remains>) -> Self {
         Self {
             form: "sentra-erasure-v1".to_owned(),
             erased,
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_certificate_holds_as_it_stands_and_reads_well() {
-        let erased = Erasure {
+        let erased = OrganisationErasure {
             org: "01AAAAAAAAAAAAAAAAAAAAAAAA".to_owned(),
             name: "Acme".to_owned(),
             actor: "operator".to_owned(),

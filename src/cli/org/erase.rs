@@ -4,7 +4,7 @@ use super::OPERATOR;
 use crate::adapters::audit::{AuditAction, erase_anchors};
 use crate::adapters::backup::Backups;
 use crate::adapters::directory::redis::Redis;
-use crate::adapters::store::{Erasure, inventory};
+use crate::adapters::store::{OrganisationErasure, inventory};
 use crate::adapters::transfer::{Certificate, Remains, Signed};
 use crate::cli::database::Installation;
 use crate::cli::{Failure, Globals, Io};
@@ -97,8 +97,8 @@ fn confirmed(args: &EraseArgs, name: &str) -> Result<(), Failure> {
 }
 
 /// Of an import that never ended: nothing was ever here.
-fn never_arrived(org: OrgId) -> Erasure {
-    Erasure {
+fn never_arrived(org: OrgId) -> OrganisationErasure {
+    OrganisationErasure {
         org: org.to_string(),
         name: org.to_string(),
         actor: OPERATOR.to_owned(),
@@ -113,7 +113,12 @@ fn never_arrived(org: OrgId) -> Erasure {
     }
 }
 
-fn plan(erasure: &Erasure, holds: usize, globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
+fn plan(
+    erasure: &OrganisationErasure,
+    holds: usize,
+    globals: &Globals,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
     if globals.json {
         return io.json(&json!({ "dry_run": true, "would_erase": erasure, "legal_holds": holds }));
     }
@@ -139,7 +144,7 @@ async fn finish(
     at: &Installation,
     globals: &Globals,
     args: &EraseArgs,
-    (org, erasure, resumed): (OrgId, Erasure, bool),
+    (org, erasure, resumed): (OrgId, OrganisationErasure, bool),
     io: &mut Io<'_>,
 ) -> Result<(), Failure> {
     // Every node has dropped it by then, and what they were doing has ended.

@@ -28,6 +28,16 @@ use sqlx::{AssertSqlSafe, Row as _};
 /// Tables that are of the engine or of the moment, not of the organisations.
 const LEFT_OUT: [&str; 3] = ["_sqlx_migrations", "sentra_tables", "backup_state"];
 
+/// Reads a row with two columns of each kind, its length already taken off; how many values it has: what `tests/fuzz`
+/// calls.
+#[doc(hidden)]
+#[must_use]
+pub fn row_values(record: &[u8]) -> Option<usize> {
+    let kinds = [Kind::Integer, Kind::Text, Kind::Bytes, Kind::Real];
+    let columns = kinds.iter().chain(&kinds).map(|kind| Column { name: String::new(), kind: *kind });
+    row::decode(record, &columns.collect::<Vec<_>>()).ok().map(|values| values.len())
+}
+
 /// The whole database at one moment. It ends when dropped.
 pub struct Snapshot {
     read: ReadTransaction,

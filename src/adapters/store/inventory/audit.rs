@@ -122,6 +122,22 @@ pub(super) const TABLES: &[StoredTable] = &[
         ],
     },
     StoredTable {
+        name: "privacy_erasures",
+        purpose: "erasures of one person's data, so that a restored database knows which it has not seen",
+        lifetime: Lifetime::Organisation,
+        fields: &[
+            ORG,
+            plain("id", "ULID, as in the record beside the backups"),
+            fingerprint("subject_mark", "the person while the erasure is under way; then empty").personal(),
+            plain("state", "running or done"),
+            plain("actor", "who").personal(),
+            plain("started_at", "when"),
+            plain("touched_at", "last sign of life"),
+            plain("finished_at", "when"),
+            plain("report", "counts by place"),
+        ],
+    },
+    StoredTable {
         name: "backup_state",
         purpose: "who is at work on a backup and when the last one was made; of no organisation",
         lifetime: SCHEMA,

@@ -95,6 +95,14 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         "a signed head of the audit: number, time, hash; no personal data",
         "plain, signed",
     ),
+    at(
+        Where::Objects,
+        "erasures/ORG/ID",
+        "the address of an erased person, so that a restore of an older backup erases again; also beside the backups",
+        "wrapped by the master key",
+    )
+    .personal()
+    .kept(Lifetime::Until("31 days longer than the longest tier of backups (docs/privacy.md)")),
     at(Where::Backups, "keys/ID", "the key of the backups", "wrapped").kept(INSTALLATION),
     at(
         Where::Backups,
