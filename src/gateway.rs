@@ -72,7 +72,7 @@ impl Inspector {
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
         let mut watch = Stopwatch::start();
 
-        let rules = self.rules_of(organisation);
+        let rules = self.rules_of(organisation).await;
         let message = self.parse(mail).await;
         watch.lap(|timings| &mut timings.parse);
         let documents = self.read_documents(&message).await;
@@ -96,8 +96,12 @@ impl Inspector {
     }
 
     /// The rules that judge this organisation's mail. What of its own no longer fits is told to a person.
-    fn rules_of(&self, organisation: &Organisation) -> Arc<RuleSet> {
-        let (rules, problems) = self.rules.of(organisation);
+    async fn rules_of(&self, organisation: &Arc<Organisation>) -> Arc<RuleSet> {
+        if let Some(known) = self.rules.known(organisation) {
+            return known;
+        }
+        let (running, whose) = (Arc::clone(&self.rules), Arc::clone(organisation));
+        let (rules, problems) = self.elsewhere(move || running.of(&whose)).await;
         for problem in problems {
             telemetry::alarm(Alarm::OwnRules, Some(organisation.id), &problem);
         }
@@ -141,9 +145,11 @@ impl Inspector {
     /// Pure work on foreign octets. What is large is done off the async threads, so that one invoice of many megabytes
     /// does not make every other session wait.
     async fn aside<T: Send + 'static>(&self, octets: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
-        if octets <= limits::INLINE_INSPECTION {
-            return work();
-        }
+        if octets <= limits::INLINE_INSPECTION { work() } else { self.elsewhere(work).await }
+    }
+
+    /// Work on a thread of its own kind, so many at once as there are permits.
+    async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let permit = Arc::clone(&self.blocking).acquire_owned().await;
         let task = tokio::task::spawn_blocking(move || {
             let done = work();

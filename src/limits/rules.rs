@@ -8,6 +8,8 @@ pub const MAX_RULE_COST: u64 = 100_000;
 pub const MAX_RULE_EXPRESSION: usize = 4_000;
 /// Parameters of one rule.
 pub const MAX_PARAMETERS: usize = 8;
+/// Tests of one own rule: they run again when the rules of its organisation are joined.
+pub const MAX_OWN_TESTS: usize = 20;
 /// Rules of an organisation's own.
 pub const MAX_OWN_RULES: usize = 50;
 /// Steps that all own rules of an organisation may take together at worst: the gateway is shared.

@@ -38,7 +38,8 @@ fn steps(expr: &IdedExpr) -> Result<u64, String> {
                     bounded_pattern(call.args.last())?;
                     PATTERN
                 }
-                "contains" | "startsWith" | "endsWith" | "string" | "int" | "double" | "@in" => TEXT,
+                "contains" | "startsWith" | "endsWith" | "string" | "int" | "double" => TEXT,
+                "@in" => limits::RULE_LIST,
                 _ => 1,
             };
             let parts = sum(call.target.iter().map(AsRef::as_ref).chain(&call.args))?;

@@ -124,6 +124,10 @@ impl RuleSet {
             let reason = "needs a test that raises it and one that does not".to_owned();
             return Err(refuse(at, &code, reason));
         }
+        if source.test.len() > limits::MAX_OWN_TESTS {
+            let reason = format!("has at most {} tests", limits::MAX_OWN_TESTS);
+            return Err(refuse(at, &code, reason));
+        }
         let (rule, tests) = compile(&self.env, source, &file.name)
             .map_err(|fault| refuse(if fault.in_when { when_at } else { at }, &code, fault.reason))?;
         run_tests(&self.env, &rule, &tests).map_err(|reason| refuse(at, &code, reason))?;

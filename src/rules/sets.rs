@@ -43,22 +43,26 @@ impl RunningRules {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// The set that judges an organisation's mail, where it is made already: the usual case, and quick.
+    #[must_use]
+    pub fn known(&self, organisation: &Organisation) -> Option<Arc<RuleSet>> {
+        let base = self.base();
+        let Some(own) = &organisation.own_rules else { return Some(base) };
+        let joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = joined.get(&organisation.id)?;
+        let current = known.set.version() == own.version && Arc::ptr_eq(&known.base, &base);
+        current.then(|| Arc::clone(&known.set))
+    }
+
     /// The set that judges an organisation's mail, and what of its changes could not be taken up: told once, to
-    /// whoever had the set made.
+    /// whoever had the set made. Making it compiles the organisation's own rules: milliseconds.
     #[must_use]
     pub fn of(&self, organisation: &Organisation) -> (Arc<RuleSet>, Vec<String>) {
+        if let Some(known) = self.known(organisation) {
+            return (known, Vec::new());
+        }
         let base = self.base();
         let Some(own) = &organisation.own_rules else { return (base, Vec::new()) };
-        {
-            let joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = joined.get(&organisation.id);
-            if let Some(known) = known
-                && known.set.version() == own.version
-                && Arc::ptr_eq(&known.base, &base)
-            {
-                return (Arc::clone(&known.set), Vec::new());
-            }
-        }
         // Outside the lock: others do not wait. Two at once make the same set, and the last one stays.
         let (set, problems) = base.joined(own);
         let set = Arc::new(set);

@@ -50,10 +50,35 @@ fn broken_rules_are_refused_with_place_and_reason() {
             "test = [{ name = \"n\", expect = true, facts = { mail = { lst = true } } }]",
             "unknown field `lst`",
         ),
+        ("joined texts", "(sender.domain + sender.domain) == \"x\"", "x", "", "`+` is for numbers"),
+        ("joined lists", "size(accounts + accounts) > 9", "x", "", "`+` is for numbers"),
+        (
+            "values that double with every loop",
+            "accounts.map(a, a.name).map(n, n + n).exists(n, n.contains(\"x\"))",
+            "x",
+            "",
+            "no macro `map`",
+        ),
+        ("map with a condition", "size(accounts.map(a, a.hidden, accounts)) > 1", "x", "", "no macro `map`"),
+        ("whole lists", "mail.list || accounts == accounts", "x", "", "not compared"),
+        ("a structure in a list", "accounts.exists(a, a in accounts)", "x", "", "not compared"),
         ("action of a strong rule", "mail.list", "x", "action = \"tag\"", "only a decisive rule"),
     ] {
         let error = load_own(when, text, extra).expect_err(name).to_string();
         assert!(error.contains(reason), "{name}: {error}");
+    }
+}
+
+#[test]
+fn what_the_guide_allows_is_allowed() {
+    for when in [
+        "mail.recipients + 1 > 2",
+        "size(accounts.filter(a, a.hidden)) > 1",
+        "accounts.exists_one(a, a.hidden)",
+        "accounts.all(a, a.country in [\"GB\", \"IE\"])",
+        "sender.domain != reply_to.domain",
+    ] {
+        load_own(when, "x", "").expect(when);
     }
 }
 
