@@ -33,6 +33,9 @@ impl RuleSet {
         let mut cost = 0_u64;
         for (code, text) in own.rules.iter().take(limits::MAX_OWN_RULES) {
             match self.own_rule(text) {
+                Ok(rule) if self.rules.iter().any(|known| known.code == rule.code) => {
+                    problems.push(format!("{code}: the installation's rules have this code already"));
+                }
                 Ok(rule) if rule.code.0 == *code => {
                     cost = cost.saturating_add(rule.cost);
                     if cost > limits::MAX_OWN_COST {

@@ -49,7 +49,7 @@ impl Parameter {
     /// Takes a value that is within the bounds.
     pub(super) fn set(&mut self, value: i64) -> Result<(), String> {
         if !(self.min..=self.max).contains(&value) {
-            return Err(format!("`{}` is {} to {} {}", self.name, self.min, self.max, self.unit));
+            return Err(format!("`{}` takes {} to {} {}", self.name, self.min, self.max, self.unit));
         }
         self.value = value;
         Ok(())

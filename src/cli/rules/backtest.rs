@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 pub(super) const HELP: &str = "\
 Before: the rules in force, with what the organisation changes about them; with --recorded the verdicts as they were
 recorded. After: the candidate, which is --rules DIR in the place of the configured folder, and --set, --disable, --add
-over the organisation's changes. Nothing is stored and no mail is touched.
+over the organisation's changes. New: delivered before, tagged or held after. Lost: the other way. Changed: another action,
+severity or finding. Both sides as mode enforce judges. Nothing is stored and no mail is touched.
 
 Recorded facts hold names, addresses and digits as fingerprints: a rule that compares those with a written-out value is
 told right only over --mail.
@@ -162,7 +163,7 @@ async fn over_mail(
     let setup = check::prepare(&as_check(args, globals), installed, io.streams().1).await?;
     let mut sum = Comparison::new(args.period.examples);
     let mut unreadable = 0_u64;
-    for file in files::list(mail, None)? {
+    for file in messages(mail)? {
         let read = match files::read(&file.path) {
             Ok(read) => read,
             Err(error) => {
@@ -183,6 +184,18 @@ async fn over_mail(
         io,
     )?;
     if unreadable > 0 { Err(Failure::silent(super::super::Status::Failed)) } else { Ok(()) }
+}
+
+/// The messages below a folder. A supplier file or a note beside them is none.
+fn messages(mail: &Path) -> Result<Vec<files::File>, Failure> {
+    let mut all = files::list(mail, None)?;
+    all.retain(|file| file.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml")));
+    if all.is_empty() {
+        return Err(Failure::new("there is no message in the folder")
+            .at(mail.display())
+            .help("messages are files that end in .eml"));
+    }
+    Ok(all)
 }
 
 /// The messages are read as `sentra check` reads them; both sets judge the same facts.

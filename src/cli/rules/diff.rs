@@ -42,7 +42,11 @@ fn told(change: &Change, io: &mut Io<'_>) -> Result<(), Failure> {
     if change.change == "removed" {
         return Ok(());
     }
+    let says_something = |value: &str| !matches!(value, "" | "-" | "false");
     for (field, (before, after)) in &change.fields {
+        if change.change == "added" && !after.as_deref().is_some_and(says_something) {
+            continue;
+        }
         if let Some(before) = before {
             io.line(&format!("  {field:12} - {before}"))?;
         }

@@ -13,7 +13,7 @@ use std::path::Path;
 #[derive(Debug, Args)]
 pub(super) struct ExplainArgs {
     /// Code of the rule
-    #[arg(value_name = "CODE", required_unless_present = "message")]
+    #[arg(value_name = "CODE", value_parser = super::code, required_unless_present = "message")]
     code: Option<String>,
     /// A recorded message (X-Sentra-Id): why it was judged so, and what nearly spoke against it. Audited
     #[arg(long, value_name = "ID", conflicts_with = "code")]

@@ -61,8 +61,9 @@ pub(super) async fn run(
         }
         return io.json(&object);
     }
+    let [since, until] = ["since", "until"].map(|end| day(&told(period), end));
     io.line(&format!(
-        "{} (mode {}): of {} messages {} would have been held, {} tagged",
+        "{} (mode {}), {since} to {until}: of {} messages {} would have been held, {} tagged",
         org.name,
         org.mode.as_str(),
         sum.total.messages,
@@ -70,6 +71,11 @@ pub(super) async fn run(
         sum.total.tag
     ))?;
     tables(&sum, io)
+}
+
+/// The day of one end of a period.
+fn day(period: &Value, end: &str) -> String {
+    period.get(end).and_then(Value::as_str).and_then(|time| time.get(..10)).unwrap_or("-").to_owned()
 }
 
 fn tables(sum: &Impact, io: &mut Io<'_>) -> Result<(), Failure> {

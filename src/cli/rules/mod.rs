@@ -15,7 +15,7 @@ mod why;
 use super::database::open;
 use super::{Failure, Globals, Io};
 use crate::config;
-use crate::model::OwnRules;
+use crate::model::{OWN_RULE_PREFIX, OwnRules};
 use crate::rules::{RuleError, RuleSet, vocabulary};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -216,7 +216,19 @@ fn refused_own(error: RuleError, file: &Path) -> Failure {
         .help("docs/rules.md tells how a rule is written; rules/*.toml are the examples")
 }
 
+/// A code as people type it: the case does not matter.
+#[expect(clippy::unnecessary_wraps, reason = "the shape that clap asks of a parser")]
+fn code(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.trim().to_ascii_uppercase())
+}
+
 /// No rule of that code: what to do.
 fn no_rule(code: &str) -> Failure {
-    Failure::usage(format!("there is no rule {code:?}")).help("`sentra rules list` lists them")
+    let help = match code.starts_with(OWN_RULE_PREFIX) {
+        true => {
+            "it would be an organisation's own: `sentra rules overrides --org NAME` lists those, and --org NAME finds them"
+        }
+        false => "`sentra rules list` lists them",
+    };
+    Failure::usage(format!("there is no rule {code:?}")).help(help)
 }

@@ -3,7 +3,6 @@
 use super::super::database::{Installation, OPERATOR, open};
 use super::super::{Failure, Globals, Io};
 use super::edits::{add, checked, disable, threshold};
-use super::no_rule;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{OwnRulesChange, OwnRulesVersion};
 use crate::model::{Organisation, OwnRules};
@@ -22,7 +21,7 @@ pub(super) enum OverrideCommand {
     )]
     SetThreshold {
         /// Code of the rule
-        #[arg(value_name = "CODE")]
+        #[arg(value_name = "CODE", value_parser = super::code)]
         code: String,
         /// Parameters with their values
         #[arg(required = true, value_name = "NAME=VALUE")]
@@ -34,7 +33,7 @@ pub(super) enum OverrideCommand {
     )]
     Disable {
         /// Code of the rule
-        #[arg(value_name = "CODE")]
+        #[arg(value_name = "CODE", value_parser = super::code)]
         code: String,
         /// Why
         #[arg(long, value_name = "TEXT")]
@@ -44,7 +43,7 @@ pub(super) enum OverrideCommand {
     #[command(after_help = "Example:\n  sentra rules enable MANY_AUTHORS --org Contoso")]
     Enable {
         /// Code of the rule
-        #[arg(value_name = "CODE")]
+        #[arg(value_name = "CODE", value_parser = super::code)]
         code: String,
     },
     /// Add a rule of the organisation's own from a file with one [[rule]]; its code begins with ORG_
@@ -62,7 +61,7 @@ pub(super) enum OverrideCommand {
     #[command(after_help = "Example:\n  sentra rules remove ORG_FOREIGN_ACCOUNT --org Contoso")]
     Remove {
         /// Code of the rule
-        #[arg(value_name = "CODE")]
+        #[arg(value_name = "CODE", value_parser = super::code)]
         code: String,
     },
     /// Show what the organisation changes about the rules, and what of it no longer fits
@@ -171,7 +170,10 @@ async fn changed(
             Noted::new(AuditAction::RulesAdd, code, json!({ "replaced": replaced }))
         }
         OverrideCommand::Remove { code } => {
-            own.rules.remove(&code).ok_or_else(|| no_rule(&code))?;
+            own.rules.remove(&code).ok_or_else(|| {
+                Failure::usage(format!("{code} is no rule of {}'s own", org.name))
+                    .help("`sentra rules overrides` lists them; other rules are switched off with `sentra rules disable`")
+            })?;
             own.thresholds.remove(&code);
             Noted::new(AuditAction::RulesRemove, code, json!({}))
         }

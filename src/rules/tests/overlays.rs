@@ -96,7 +96,7 @@ fn what_an_organisation_may_not_do_is_refused_with_reason() {
             own(|own| {
                 own.thresholds.insert("SUPPLIER_UNUSUAL".into(), [("silence".to_owned(), 1)].into());
             }),
-            "`silence` is 7 to 3650 days",
+            "`silence` takes 7 to 3650 days",
         ),
         (
             "no such parameter",
