@@ -48,6 +48,27 @@ fn main() {
             });
         }
     }
+    // The dearest that an organisation may have: loops in loops up to the bound, and patterns.
+    for (name, when) in [("loops", LOOPS), ("patterns", PATTERNS)] {
+        let mut dear = OwnRules { version: 1, ..OwnRules::default() };
+        for number in 0..50 {
+            let text = OWN_RULE.replace("NUMBER", &number.to_string()).replace(WHEN, when);
+            let mut tried = dear.clone();
+            tried.rules.insert(format!("ORG_RULE_{number}"), text);
+            if base.check_changes(&dear, &tried).is_err() {
+                break;
+            }
+            dear = tried;
+        }
+        let set = base.joined(&dear).0;
+        measure(
+            &format!("judge, 50 accounts, {} own rules of {name} at the bound", dear.rules.len()),
+            200,
+            || {
+                black_box(set.judge(black_box(&most), &Places::default(), Mode::Enforce));
+            },
+        );
+    }
     measure("join an organisation's changes", 200, || {
         black_box(base.joined(black_box(&own)));
     });
@@ -55,6 +76,10 @@ fn main() {
         black_box(RuleSet::load(None).unwrap());
     });
 }
+
+const WHEN: &str = r#"mail.has_payment_content && accounts.exists(a, a.new_payee && a.country != "GB") && documents.total > param.most"#;
+const LOOPS: &str = r#"!accounts.exists(a, accounts.exists(b, a.hidden && b.valid && a.country == "X" && b.status == "Y")) && documents.total > param.most"#;
+const PATTERNS: &str = r#"!sender.address.matches("\\w\\w\\w") && documents.total > param.most"#;
 
 const OWN_RULE: &str = r#"
 [[rule]]

@@ -180,3 +180,58 @@ fn differences_are_told_as_rules() {
     assert_eq!(told, [("MANY_AUTHORS", "removed"), ("ORG_LARGE", "added"), ("SUPPLIER_UNUSUAL", "changed")]);
     assert_eq!(found[2].fields.keys().collect::<Vec<_>>(), ["parameter silence"]);
 }
+
+/// Whatever an organisation changes, an account that is not the supplier's is held or warned of as before.
+#[test]
+fn nothing_that_may_be_changed_lets_a_wrong_account_pass() {
+    let base = shipped();
+    for rule in base.rules.iter().filter(|rule| rule.required) {
+        assert!(rule.parameters.is_empty(), "{}: a threshold would soften it", rule.code);
+    }
+    let quiet = OWN.replace("strong", "trust").replace("caution", "info");
+    for bound in [|known: &Parameter| known.min, |known: &Parameter| known.max] {
+        let changes = own(|own| {
+            for rule in &base.rules {
+                if !rule.required {
+                    own.disabled.insert(rule.code.0.clone(), "all that may be off".into());
+                }
+                let values = rule.parameters.iter().map(|known| (known.name.clone(), bound(known)));
+                own.thresholds.insert(rule.code.0.clone(), values.collect());
+            }
+            own.thresholds.retain(|_, values| !values.is_empty());
+            own.rules.insert("ORG_LARGE".into(), quiet.clone());
+        });
+        base.check_changes(&OwnRules::default(), &changes).expect("valid");
+        let set = base.joined(&changes).0;
+        for status in [
+            AccountStatus::Mismatch,
+            AccountStatus::OtherSupplier,
+            AccountStatus::Pending,
+            AccountStatus::Retired,
+            AccountStatus::Blocked,
+            AccountStatus::First,
+            AccountStatus::Unknown,
+        ] {
+            let facts = Facts {
+                mail: MailFacts { has_payment_content: true, ..MailFacts::default() },
+                accounts: vec![account(AccountStatus::Match), account(status)],
+                ..Facts::default()
+            };
+            let (before, after) = (judged(&base, &facts), judged(&set, &facts));
+            assert_eq!(after.would_be, before.would_be, "{status:?}");
+            assert!(after.would_be > Action::Deliver, "{status:?}");
+        }
+    }
+}
+
+/// A code that the installation's own folder uses cannot be taken by an organisation.
+#[test]
+fn an_own_rule_never_stands_beside_one_of_the_same_code() {
+    let folder = tempfile::tempdir().expect("folder");
+    fs::write(folder.path().join("own.toml"), OWN).expect("file");
+    let base = RuleSet::load(Some(folder.path())).expect("valid");
+    let changes = own(|own| drop(own.rules.insert("ORG_LARGE".into(), OWN.into())));
+    let refused = base.check_changes(&OwnRules::default(), &changes).expect_err("taken");
+    assert!(refused.contains("have this code already"), "{refused}");
+    assert_eq!(base.joined(&changes).0.rules.len(), base.rules.len());
+}
