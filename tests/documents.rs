@@ -1,6 +1,7 @@
 //! Documents through the real worker processes: what they find, what ends them, and that they are shut in.
 
 use crate::support::client::Client;
+use crate::support::files::program;
 use crate::support::office::{cii, docx, mail_with, xls, zipped};
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World};
@@ -8,7 +9,6 @@ use sentra::adapters::workers::{Options, Workers};
 use sentra::model::{Document, SpanKind, Unread};
 use sentra::ports::{DocumentReader as _, DocumentRequest};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -27,8 +27,7 @@ fn pool(folder: &Path, options: Options) -> Workers {
         folder.join("starts").display(),
         env!("CARGO_BIN_EXE_sentra")
     );
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program(&script, &text);
     Workers::new(Options { program: Some(script), ..options })
 }
 
@@ -86,10 +85,11 @@ async fn a_document_that_fills_memory_ends_its_worker_once() {
 async fn the_clock_ends_a_worker() {
     let folder = tempfile::tempdir().unwrap();
     let pool = pool(folder.path(), Options { wall: Duration::ZERO, ..patient() });
-    let text = docx(&[("x", false)]);
-    assert_eq!(read(&pool, "a.docx", &text).await, Err(Unread::Timeout));
+    // More than a pipe holds, so that it can't be handed over and answered before anybody looks at the clock.
+    let text = vec![b'x'; 4 << 20];
+    assert_eq!(read(&pool, "a.txt", &text).await, Err(Unread::Timeout));
     let before = starts(folder.path());
-    assert_eq!(read(&pool, "a.docx", &text).await, Err(Unread::Timeout));
+    assert_eq!(read(&pool, "a.txt", &text).await, Err(Unread::Timeout));
     assert_eq!(starts(folder.path()), before, "remembered");
 }
 
@@ -117,8 +117,7 @@ async fn a_worker_that_is_gone_is_replaced_and_nobody_is_blamed() {
         folder.path().join("pids").display(),
         env!("CARGO_BIN_EXE_sentra")
     );
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program(&script, &text);
     let pool = Workers::new(Options { program: Some(script), ..patient() });
     let text = docx(&[("x", false)]);
     assert!(read(&pool, "a.docx", &text).await.is_ok());

@@ -5,6 +5,7 @@ mod rotation;
 
 use crate::support::backend::{Backend, Place, on_each_database};
 use crate::support::client::Client;
+use crate::support::files::program;
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice};
 use bytes::Bytes;
@@ -19,7 +20,6 @@ use sqlx::Row as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Arc;

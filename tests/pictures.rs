@@ -1,6 +1,7 @@
 //! Pictures and pages that are only seen, through the real workers and the real tesseract: codes, scans, lies, bombs.
 
 use crate::support::client::Client;
+use crate::support::files::program;
 use crate::support::office::mail_with;
 use crate::support::pictures::{
     WHOLE, drawn_code, epc, file, image_pdf, lying_pdf, need_tesseract, qr, scan, swiss, text_pdf,
@@ -11,7 +12,6 @@ use image::{GrayImage, ImageFormat, Luma};
 use sentra::adapters::workers::{Options, RecognitionOptions, Workers};
 use sentra::model::{Document, SpanKind, Unread};
 use sentra::ports::{DocumentReader as _, DocumentRequest};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -140,11 +140,10 @@ async fn scans_are_recognised() {
 
 /// A program in place of tesseract.
 fn pretender(folder: &Path, script: &str) -> RecognitionOptions {
-    let program = folder.join("bin/pretender");
-    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    RecognitionOptions { program: Some(program), ..patient() }
+    let path = folder.join("bin/pretender");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    program(&path, &format!("#!/bin/sh\n{script}\n"));
+    RecognitionOptions { program: Some(path), ..patient() }
 }
 
 /// What recognition fails at, or takes too long for, leaves the page unread and costs nothing else.

@@ -46,13 +46,15 @@ async fn in_the_place_of_a_file_it_leaves_the_old_state() {
     assert_eq!(kit.send(&clean_invoice("after@t")).await, 250);
 }
 
-/// Into PostgreSQL: the rows of a backup are all there or none is, and a database without rows can be restored into again.
+/// Into PostgreSQL: the rows of a backup are all there or none is; until they were compared, nobody is served from them;
+/// and a database without rows can be restored into again.
 #[tokio::test(flavor = "multi_thread")]
 async fn into_a_server_it_leaves_nothing_or_all() {
     const MOMENTS: u32 = 20;
     const ROWS: &str = "SELECT CASE WHEN to_regclass('audit') IS NULL THEN '0' ELSE (xpath('/row/n/text()', \
                         query_to_xml('SELECT (SELECT COUNT(*) FROM organisations) + (SELECT COUNT(*) FROM audit) \
                         + (SELECT COUNT(*) FROM quarantine) AS n', true, true, '')))[1]::text END";
+    const UNFINISHED: &str = "SELECT to_regclass('restore_unfinished') IS NOT NULL";
     let mut kit = Kit::with_mail().await;
     kit.create();
     assert_eq!(kit.world.stop(), 0);
@@ -65,7 +67,8 @@ async fn into_a_server_it_leaves_nothing_or_all() {
     let began = Instant::now();
     kit.world.run(&["backup", "restore"]);
     let (whole, took) = (into.admin(ROWS).parse::<i64>().unwrap() - 1, began.elapsed());
-    let (mut nothing, mut all) = (0, 0);
+    assert_eq!(into.admin(UNFINISHED), "f");
+    let (mut nothing, mut marked, mut all) = (0, 0, 0);
     into = empty();
     kit.point_at(&into);
     for moment in 1..=MOMENTS {
@@ -80,18 +83,40 @@ async fn into_a_server_it_leaves_nothing_or_all() {
             }
             rows => {
                 assert!(rows == whole || rows == whole + 1, "{rows} rows of {whole} at moment {moment}");
-                assert_eq!(kit.held(), before);
-                kit.world.run(&["audit", "verify"]);
-                all += 1;
+                if into.admin(UNFINISHED) == "t" {
+                    assert!(!ended, "a restore that ended well counts");
+                    refused(&kit);
+                    marked += 1;
+                } else {
+                    assert_eq!(kit.held(), before);
+                    kit.world.run(&["audit", "verify"]);
+                    all += 1;
+                }
                 into = empty();
                 kit.point_at(&into);
             }
         }
     }
-    println!("killed {nothing} times before the end of the transaction, {all} times after it or not at all");
+    println!(
+        "killed {nothing} times before the rows were there, {marked} before they counted, {all} after it or never"
+    );
     assert!(nothing > 2, "{nothing} kills hit before the end");
     kit.world.run(&["backup", "restore"]);
+    // The moment between, whether a kill hit it or not.
+    into.admin("CREATE TABLE restore_unfinished ()");
+    refused(&kit);
+    into.admin("DROP TABLE restore_unfinished");
     assert_eq!(kit.held(), before);
     kit.world.serve();
     assert_eq!(kit.send(&clean_invoice("after@t")).await, 250);
+}
+
+/// Nothing is said of the rows of a restore that did not come to its end, nor is anybody served from them.
+fn refused(kit: &Kit) {
+    for arguments in [&["quarantine", "list"][..], &["serve"]] {
+        let output = kit.world.command(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success());
+        assert!(said.contains("did not come to its end") && said.contains("restore again"), "{said}");
+    }
 }

@@ -38,8 +38,7 @@ async fn master_keys_hand_over_while_the_server_runs() {
 }
 
 fn script(path: &Path, text: &str) {
-    std::fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    program(path, &format!("#!/bin/sh\n{text}\n"));
 }
 
 #[tokio::test]

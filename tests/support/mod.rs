@@ -4,6 +4,7 @@ pub mod cable;
 pub mod client;
 pub mod clouds;
 pub mod dns;
+pub mod files;
 pub mod generator;
 pub mod kept;
 pub mod ledger;

@@ -136,8 +136,8 @@ impl Backups {
     }
 
     /// Restores into an empty database of PostgreSQL: the schema as it was, all rows in one transaction, this program's
-    /// schema, then the comparison. Killed before the transaction's end, the database is empty as before; a database
-    /// counts once this returned.
+    /// schema, then the comparison. Killed before the transaction's end, the database is empty as before; killed between
+    /// that and the end of the comparison, it is marked, and nobody is served from it.
     ///
     /// # Errors
     /// [`BackupError::Occupied`] for a database with organisations in it, whether forced or not.
@@ -160,12 +160,12 @@ impl Backups {
         let loaded = load(&database, &vault, &manifest).await;
         database.close().await;
         loaded?;
-        store::migrate(server.url, server.owner_url).await?;
-        let store = self.over(Database::open(server.url).await?, keyring);
+        let store = self.over(store::filled(server.url, server.owner_url).await?, keyring);
         let chains = compare(&store, &manifest).await?;
         note(&store, &manifest, order.actor).await?;
         let replayed = self.replay(&store, order.actor).await?;
         store.database().close().await;
+        store::restored(server.url, server.owner_url).await?;
         Ok(Restored { manifest, chains, bodies, absent: 0, replayed, took_ms: millis(began) })
     }
 

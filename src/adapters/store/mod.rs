@@ -62,7 +62,7 @@ pub use own_rules::{OwnRulesChange, OwnRulesVersion};
 pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
-pub(in crate::adapters) use postgres_owner::open_to_fill;
+pub(in crate::adapters) use postgres_owner::{filled, open_to_fill, restored};
 pub use privacy::{Erasure, HeldAbout, Place as PrivacyPlace, Planned, Stays, Subject};
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use record::RecordedVerdict;

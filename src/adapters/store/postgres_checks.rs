@@ -21,6 +21,9 @@ pub const TABLES_OF_NO_ORGANISATION: [(&str, &str); 4] = [
     ("generations", "counters that tell every node to read again; they name no organisation"),
 ];
 
+/// Whether the owner's mark of a restore is there.
+const UNFINISHED: &str = "SELECT to_regclass('restore_unfinished') IS NOT NULL";
+
 /// Schema and role, in this order.
 pub(super) async fn check(connection: &mut AnyConnection, place: &str) -> Result<(), StoreError> {
     schema(connection, place).await?;
@@ -38,6 +41,13 @@ async fn schema(connection: &mut AnyConnection, place: &str) -> Result<(), Store
     let there: i64 = sqlx::query_scalar(there).fetch_one(&mut *connection).await?;
     if there == 0 {
         return Err(old("has no schema of sentra, or not for this role"));
+    }
+    let unfinished: bool = sqlx::query_scalar(UNFINISHED).fetch_one(&mut *connection).await?;
+    if unfinished {
+        return Err(StoreError::Setup {
+            what: format!("a restore into the database {place} did not come to its end"),
+            help: "restore again: into this database while it is empty, otherwise into a new one",
+        });
     }
     let applied = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
     let mut applied: BTreeMap<i64, Vec<u8>> = sqlx::query(applied)

@@ -45,17 +45,55 @@ pub(in crate::adapters) async fn open_to_fill(
     schema: i64,
 ) -> Result<Database, StoreError> {
     bring(url, owner_url, Some(schema)).await?;
+    as_owner(owner_url, UNFINISHED_BEGINS).await?;
     Database::open_unchecked(url)
+}
+
+/// Brings a database that a restore filled to this program's schema, and opens it to be compared. Nobody is served from
+/// it before [`restored`].
+///
+/// # Errors
+/// As [`migrate`].
+pub(in crate::adapters) async fn filled(url: &str, owner_url: Option<&str>) -> Result<Database, StoreError> {
+    bring(url, owner_url, None).await?;
+    Database::open_unchecked(url)
+}
+
+/// A restored database was compared, and counts.
+///
+/// # Errors
+/// As [`migrate`].
+pub(in crate::adapters) async fn restored(url: &str, owner_url: Option<&str>) -> Result<(), StoreError> {
+    as_owner(owner_url, UNFINISHED_ENDS).await?;
+    let database = Database::open(url).await?;
+    database.migrate().await?;
+    database.close().await;
+    Ok(())
+}
+
+/// The table that says that a restore is under way: the rows are loaded in one transaction, but what is compared and
+/// erased again afterwards is not. [`super::postgres_checks`] refuses a database that has it.
+const UNFINISHED_BEGINS: &str = "CREATE TABLE IF NOT EXISTS restore_unfinished ()";
+const UNFINISHED_ENDS: &str = "DROP TABLE IF EXISTS restore_unfinished";
+
+async fn as_owner(owner_url: Option<&str>, sql: &'static str) -> Result<(), StoreError> {
+    let owner_url = owner_url.ok_or_else(no_owner)?;
+    let mut connection = connect(owner_url).await?;
+    sqlx::query(sql).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+fn no_owner() -> StoreError {
+    setup(
+        "migrations of PostgreSQL need the URL of the role that owns the tables",
+        "set database.owner_url (or owner_url_file), or name it with --database-owner",
+    )
 }
 
 /// Schema and rights, as the owner. With `empty_at` only a database without organisations, and to that schema.
 async fn bring(url: &str, owner_url: Option<&str>, empty_at: Option<i64>) -> Result<(), StoreError> {
-    let Some(owner_url) = owner_url else {
-        return Err(setup(
-            "migrations of PostgreSQL need the URL of the role that owns the tables",
-            "set database.owner_url (or owner_url_file), or name it with --database-owner",
-        ));
-    };
+    let owner_url = owner_url.ok_or_else(no_owner)?;
     let (server, owner) = (parse(url)?, parse(owner_url)?);
     if !Postgres::serves(owner_url) || server.get_username() == owner.get_username() {
         return Err(setup(

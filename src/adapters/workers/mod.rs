@@ -226,12 +226,13 @@ impl Workers {
             return Err(why);
         }
         let _place = self.place(request.inline, deadline).await?;
-        let full = Instant::now() + self.options.wall;
         for _ in 0..2 {
             let (mut worker, fresh) = timeout_at(deadline, self.take())
                 .await
                 .map_err(|_| Unread::Timeout)?
                 .map_err(|error| unavailable(&error))?;
+            // The document's clock: how long a process takes to start is no fault of its own.
+            let full = Instant::now() + self.options.wall;
             match worker.read(request, sight, full.min(deadline)).await {
                 Ok(document) => {
                     if worker.jobs() < WORKER_JOBS {
