@@ -189,6 +189,12 @@ async fn past_mail_is_judged_anew(on: Backend) {
         report["examples"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 3);
     assert!(ids.contains(example["id"].as_str().unwrap()));
+    let raised = ["rules", "backtest", "--set", "ORG_SEEN.least=9", "--add", &shown(&own)];
+    assert_eq!(
+        object(&world, &raised)["codes"].get("ORG_SEEN"),
+        None,
+        "a parameter of a rule that is tried out"
+    );
     let again = object(&world, &tried);
     for part in ["examples", "codes", "actions"] {
         assert_eq!(report[part], again[part], "the same twice");

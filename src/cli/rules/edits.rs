@@ -14,7 +14,7 @@ pub(super) struct TrialArgs {
     #[arg(long = "set", value_name = "CODE.NAME=VALUE")]
     set: Vec<String>,
     /// As if this rule were switched off
-    #[arg(long = "disable", value_name = "CODE")]
+    #[arg(long = "disable", value_name = "CODE", value_parser = super::code)]
     disable: Vec<String>,
     /// As if this own rule were added
     #[arg(long = "add", value_name = "FILE")]
@@ -29,16 +29,18 @@ impl TrialArgs {
     /// The changes over those in force; `set` is the installation's.
     pub(super) fn over(&self, set: &RuleSet, own: &OwnRules) -> Result<OwnRules, Failure> {
         let mut tried = own.clone();
+        for file in &self.add {
+            add(&mut tried, set, file, true)?;
+        }
+        // Own rules have parameters too, those that are tried out included.
+        let joined = set.joined(&tried).0;
         for text in &self.set {
             let wrong = || Failure::usage(format!("{text:?} is not CODE.NAME=VALUE"));
             let (code, assignment) = text.split_once('.').ok_or_else(wrong)?;
-            threshold(&mut tried, set, code, assignment)?;
+            threshold(&mut tried, &joined, &code.to_ascii_uppercase(), assignment)?;
         }
         for code in &self.disable {
             disable(&mut tried, set, code, "tried out")?;
-        }
-        for file in &self.add {
-            add(&mut tried, set, file, true)?;
         }
         checked(set, own, &tried)?;
         Ok(tried)

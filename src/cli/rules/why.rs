@@ -100,8 +100,8 @@ fn told(told: &Told<'_>, globals: &Globals, io: &mut Io<'_>) -> Result<(), Failu
     trace.fired.iter().try_for_each(|rule| fired(rule, io))?;
     if !trace.near.is_empty() {
         io.line("")?;
-        io.line("One condition away:")?;
-        trace.near.iter().try_for_each(|rule| near(rule, io))?;
+        io.line("Did not fire, by one condition:")?;
+        trace.near.iter().try_for_each(|rule| near(told.set, rule, io))?;
     }
     Ok(())
 }
@@ -136,7 +136,9 @@ fn fired(rule: &Fired, io: &mut Io<'_>) -> Result<(), Failure> {
     values(&rule.values, io)
 }
 
-fn near(rule: &Near, io: &mut Io<'_>) -> Result<(), Failure> {
-    io.line(&format!("{}: not {}", numbered(&rule.code, rule.account), rule.missing))?;
+fn near(set: &RuleSet, rule: &Near, io: &mut Io<'_>) -> Result<(), Failure> {
+    let title = set.rules().find(|known| known.code == rule.code).map_or("", |known| known.title);
+    io.line(&format!("{}: {title}", numbered(&rule.code, rule.account)))?;
+    io.line(&format!("  did not hold: {}", rule.missing))?;
     values(&rule.values, io)
 }
