@@ -33,11 +33,10 @@ use crate::gateway::{Gateway, Handler, Inspector, Unproven};
 use crate::jobs;
 use crate::ports::{AnchorAudit, BackUp, ChainSealer, Count, History};
 use crate::release::Releases;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, RunningRules};
 use crate::smtp::{self, TlsOptions, TlsReload};
 use crate::telemetry::{self, Alarm, Ready};
 use crate::web;
-use arc_swap::ArcSwap;
 use backing_up::BackingUp;
 use counting::Counting;
 use secrecy::ExposeSecret as _;
@@ -67,7 +66,7 @@ struct Parts {
     counting: Arc<dyn Count>,
     backups: Option<Arc<dyn BackUp>>,
     releases: Arc<Releases>,
-    rules: Arc<ArcSwap<RuleSet>>,
+    rules: Arc<RunningRules>,
     voice: Arc<Voice>,
     tls: TlsReload,
     /// Ends what must outlive the sessions: the journal's writer.
@@ -105,8 +104,8 @@ impl App {
             servers: config.next_hop.dns_servers.clone(),
             ..dns::Options::default()
         }));
-        let rules = Arc::new(ArcSwap::from_pointee(RuleSet::load(config.rules.as_deref())?));
-        let voice = Arc::new(Voice::new(rules.load().wording().clone(), config.public_url.clone()));
+        let rules = Arc::new(RunningRules::new(RuleSet::load(config.rules.as_deref())?));
+        let voice = Arc::new(Voice::new(rules.base().wording().clone(), config.public_url.clone()));
         let next_hop = Arc::new(SmtpNextHop::new(next_hop_options(&config), Arc::clone(&dns))?);
         let sealer = sealer(&config, &store, Arc::clone(&dns))?;
         let documents = Arc::new(Workers::start(config.documents.clone()).await?);
@@ -231,8 +230,8 @@ impl App {
 }
 
 /// Notes what concerns the whole machine in every organisation's audit. Mail does not wait for it and does not fail by it.
-async fn note(store: &Store, rules: &ArcSwap<RuleSet>, action: AuditAction, subject: &str) {
-    let detail = serde_json::json!({ "ruleset": rules.load().hash() });
+async fn note(store: &Store, rules: &RunningRules, action: AuditAction, subject: &str) {
+    let detail = serde_json::json!({ "ruleset": rules.base().hash() });
     if let Err(error) = store.note_everywhere(action, subject, &detail).await {
         telemetry::alarm(
             Alarm::Database,
@@ -345,7 +344,7 @@ async fn reload_parts(config: &Config, parts: &Parts) {
         let set = RuleSet::load(fresh.rules.as_deref()).map_err(|error| error.to_string())?;
         tls.reload().map_err(|error| error.to_string())?;
         voice.reword(set.wording().clone());
-        rules.store(Arc::new(set));
+        rules.replace(set);
         Ok(fresh.keys.master)
     });
     let outcome = match done.await {

@@ -29,8 +29,8 @@ use crate::ports::{
     ChainSealer, Clock, Companions, DocumentReader, DocumentRequest, IdSource, Journal, Keyring, MailHandler,
     MailTransaction, NextHop, OnwardTransaction, OrganisationBook, QuarantineStore,
 };
-use crate::rules::RuleSet;
-use arc_swap::ArcSwap;
+use crate::rules::{RuleSet, RunningRules};
+use crate::telemetry::{self, Alarm};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -49,8 +49,8 @@ pub struct Inspector {
     pub sources: Sources,
     /// Opens what is not text, where it can do no harm.
     pub documents: Arc<dyn DocumentReader>,
-    /// The running rule set; swapped whole on reload.
-    pub rules: Arc<ArcSwap<RuleSet>>,
+    /// The running rules, with what organisations change about them.
+    pub rules: Arc<RunningRules>,
     /// Bounds the inspections that run beside the async threads.
     pub blocking: Arc<Semaphore>,
 }
@@ -72,7 +72,7 @@ impl Inspector {
     pub async fn inspect(&self, organisation: &Arc<Organisation>, mail: &ReceivedMail) -> Inspection {
         let mut watch = Stopwatch::start();
 
-        let rules = self.rules.load_full();
+        let rules = self.rules_of(organisation).await;
         let message = self.parse(mail).await;
         watch.lap(|timings| &mut timings.parse);
         let documents = self.read_documents(&message).await;
@@ -86,12 +86,26 @@ impl Inspector {
         let facts = facts::establish(&evidence);
         let places = Places::of(&evidence.claims);
         let mut verdict = rules.judge(&facts, &places, organisation.mode);
+        telemetry::metrics::rule_errors(&verdict.broken);
         if organisation.mode != Mode::Monitor && organisation.preferences.get("banner.verified") == "on" {
             verdict.show_verified();
         }
         watch.lap(|timings| &mut timings.judge);
 
         Inspection { evidence, facts, verdict, timings: watch.timings() }
+    }
+
+    /// The rules that judge this organisation's mail. What of its own no longer fits is told to a person.
+    async fn rules_of(&self, organisation: &Arc<Organisation>) -> Arc<RuleSet> {
+        if let Some(known) = self.rules.known(organisation) {
+            return known;
+        }
+        let (running, whose) = (Arc::clone(&self.rules), Arc::clone(organisation));
+        let (rules, problems) = self.elsewhere(move || running.of(&whose)).await;
+        for problem in problems {
+            telemetry::alarm(Alarm::OwnRules, Some(organisation.id), &problem);
+        }
+        rules
     }
 
     async fn parse(&self, mail: &ReceivedMail) -> Arc<Message> {
@@ -131,9 +145,11 @@ impl Inspector {
     /// Pure work on foreign octets. What is large is done off the async threads, so that one invoice of many megabytes
     /// does not make every other session wait.
     async fn aside<T: Send + 'static>(&self, octets: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
-        if octets <= limits::INLINE_INSPECTION {
-            return work();
-        }
+        if octets <= limits::INLINE_INSPECTION { work() } else { self.elsewhere(work).await }
+    }
+
+    /// Work on a thread of its own kind, so many at once as there are permits.
+    async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let permit = Arc::clone(&self.blocking).acquire_owned().await;
         let task = tokio::task::spawn_blocking(move || {
             let done = work();

@@ -97,6 +97,7 @@ fn organisation(id: u128) -> Organisation {
         preferences: Default::default(),
         mailbox_languages: std::collections::BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     }
 }
@@ -149,6 +150,7 @@ fn verdict(action: Action) -> Verdict {
             finding("URGENCY_LANGUAGE", Severity::Caution, "It presses for a quick payment."),
             finding("URGENCY_LANGUAGE", Severity::Caution, "Twice."),
         ],
+        broken: Vec::new(),
         ruleset: "0123456789abcdef".to_owned(),
         headline: "Bank details differ from your records for “Northwind”.".to_owned(),
         advice: "Do not reply to confirm. Call the number in your records.".to_owned(),

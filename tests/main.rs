@@ -54,6 +54,7 @@ mod redis;
 mod reload;
 mod restore_kills;
 mod retention;
+mod rules;
 mod smtp_server;
 mod store;
 mod supplier_cases;

@@ -61,6 +61,7 @@ fn organisation(host: &str, port: u16, tls: NextHopTls) -> Arc<Organisation> {
         preferences: Default::default(),
         mailbox_languages: std::collections::BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     })
 }

@@ -132,7 +132,7 @@ pub(super) enum When {
 }
 
 impl When {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong =
             || "a time is 2026-11-27T09:00:00Z, 2026-11-27, or how long ago: 30d, 12h, 15m".to_owned();
         for (unit, milliseconds) in UNITS {
@@ -147,7 +147,7 @@ impl When {
         Ok(Self::At(midnight.unix_timestamp().saturating_mul(1_000)))
     }
 
-    fn before(self, now_ms: i64) -> i64 {
+    pub(super) fn before(self, now_ms: i64) -> i64 {
         match self {
             Self::At(at) => at,
             Self::Ago(ago) => now_ms.saturating_sub(ago),

@@ -4,7 +4,7 @@
 //! any other is a document and is judged as the attachment of an empty message, so that formats can be measured alone.
 //! Nothing is stored. The truth is optional: without it only what was found, and how long it took, is told.
 
-mod files;
+pub(super) mod files;
 mod measure;
 mod report;
 mod truth;

@@ -112,7 +112,7 @@ enum Command {
     /// Verification cases: bank accounts that two people make sure of
     #[command(subcommand)]
     Cases(cases::CasesCommand),
-    /// The rules that judge: list, test, lint
+    /// The rules that judge: list, explain, test, replay over past mail, change for an organisation
     Rules(rules::RulesArgs),
     /// The organisations' keys: status, rotation
     #[command(subcommand)]
@@ -184,7 +184,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Migrate(args) => database::migrate(globals, &args, io).await,
         Command::Config(command) => config::run(globals, &command, io),
         Command::Org(command) => org::run(globals, command, io).await,
-        Command::Rules(args) => rules::run(globals, &args, io),
+        Command::Rules(args) => rules::run(globals, args, io).await,
         Command::Keys(command) => keys::run(globals, command, io).await,
         Command::Retention(command) => retention::run(globals, command, io).await,
         Command::Privacy(command) => privacy::run(globals, command, io).await,

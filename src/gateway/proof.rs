@@ -141,6 +141,7 @@ mod tests {
             preferences: crate::model::Preferences::default(),
             mailbox_languages: std::collections::BTreeMap::new(),
             wording: None,
+            own_rules: None,
             directory_generation: 0,
         }
     }

@@ -5,6 +5,7 @@
 
 mod mail;
 mod reading;
+mod rules;
 mod service;
 mod sight;
 mod store;
@@ -12,6 +13,7 @@ mod suppliers;
 
 pub use mail::*;
 pub use reading::*;
+pub use rules::*;
 pub use service::*;
 pub use sight::*;
 pub use store::*;

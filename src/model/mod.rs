@@ -23,6 +23,7 @@ mod history;
 mod ids;
 mod message;
 mod organisation;
+mod own_rules;
 mod preferences;
 mod quarantine;
 mod retention;
@@ -70,6 +71,7 @@ pub use message::{
 pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
+pub use own_rules::{OWN_RULE_PREFIX, OwnRules};
 pub use preferences::{FOREVER, LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use retention::{HoldScope, Retained};

@@ -1,6 +1,6 @@
 //! An organisation as the mail path needs it: read from the database, cached whole, swapped on change.
 
-use super::{Domain, EmailAddress, OrgId, Preferences, Wording};
+use super::{Domain, EmailAddress, OrgId, OwnRules, Preferences, Wording};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -122,6 +122,8 @@ pub struct Organisation {
     pub mailbox_languages: BTreeMap<String, String>,
     /// Its own banner texts and colours.
     pub wording: Option<Arc<Wording>>,
+    /// What it changes about the rules, if anything.
+    pub own_rules: Option<Arc<OwnRules>>,
     /// Increases with every change to the organisation's suppliers, accounts or own accounts.
     pub directory_generation: i64,
 }

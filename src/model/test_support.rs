@@ -46,6 +46,7 @@ pub(crate) fn organisation() -> Organisation {
         preferences: crate::model::Preferences::default(),
         mailbox_languages: std::collections::BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     }
 }

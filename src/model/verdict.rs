@@ -1,6 +1,6 @@
 //! The verdict: what is done with a message, and why.
 
-use super::{Finding, Severity, Spoken};
+use super::{Finding, FindingCode, Severity, Spoken};
 use serde::{Deserialize, Serialize};
 
 /// What is done with a message.
@@ -87,7 +87,10 @@ pub struct Verdict {
     pub score: u8,
     /// Findings, loudest first, then in rule order.
     pub findings: Vec<Finding>,
-    /// Hash of the rule set that judged (hex SHA-256, first 16 characters).
+    /// Rules that could not be evaluated on this message.
+    pub broken: Vec<FindingCode>,
+    /// The rule set that judged: hash (hex SHA-256, first 16 characters) and, behind a `+`, the version of the
+    /// organisation's own changes.
     pub ruleset: String,
     /// The banner's sentence: the loudest finding's text, with what to do. Empty when nothing is to be said.
     pub headline: String,

@@ -4,7 +4,7 @@
 //! complete sample facts, lists and their elements included, and every part of the expression is evaluated on its own:
 //! a misspelt field or a text compared with a number is found here, whatever the values of the sample are.
 
-use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr};
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, operators};
 use cel::{Context, Value};
 
 use super::text::member;
@@ -71,6 +71,7 @@ fn walk(expr: &IdedExpr, scope: &Scope<'_>, sample: &Context, depth: usize) -> R
             }
             if !speaks_of_accumulator(expr) {
                 sample.resolve(expr).map_err(|error| error.to_string())?;
+                small_steps(call, sample)?;
             }
             Ok(element.filter(|_| call.func_name == "_[_]"))
         }
@@ -86,6 +87,30 @@ fn walk(expr: &IdedExpr, scope: &Scope<'_>, sample: &Context, depth: usize) -> R
     }
 }
 
+/// Refuses steps that are as long as their values: the cost of an expression is told by its steps (`super::cost`).
+/// Joined texts would double with every loop, and whole lists are long to compare.
+fn small_steps(call: &CallExpr, sample: &Context) -> Result<(), String> {
+    let sides: &[IdedExpr] = match call.func_name.as_str() {
+        operators::ADD | operators::EQUALS | operators::NOT_EQUALS => &call.args,
+        operators::IN => call.args.get(..1).unwrap_or_default(),
+        _ => return Ok(()),
+    };
+    for side in sides {
+        let value = sample.resolve(side).map_err(|error| error.to_string())?;
+        match (&value, call.func_name.as_str()) {
+            (Value::Int(_) | Value::UInt(_) | Value::Float(_), _) => {}
+            (_, operators::ADD) => {
+                return Err("`+` is for numbers: texts and lists are not joined".to_owned());
+            }
+            (Value::List(_) | Value::Map(_), _) => {
+                return Err("whole lists and structures are not compared: use `size` or `exists`".to_owned());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// `exists`, `all`, `filter` …: the loop's variable stands for an element of the list it runs over.
 fn walk_macro(
     comprehension: &ComprehensionExpr,
@@ -93,6 +118,9 @@ fn walk_macro(
     sample: &Context,
     depth: usize,
 ) -> Result<Option<Value>, String> {
+    if makes_values(comprehension) {
+        return Err("there is no macro `map` (known: exists, all, exists_one, filter)".to_owned());
+    }
     let element = match walk(&comprehension.iter_range, scope, sample, depth)? {
         Some(Value::List(list)) => list.first().cloned(),
         _ => None,
@@ -109,6 +137,25 @@ fn walk_macro(
         walk(part, &inner, &inner_sample, depth)?;
     }
     Ok(None)
+}
+
+/// `map`: its list is of other values than the elements of the list it runs over, and could grow with every loop.
+fn makes_values(comprehension: &ComprehensionExpr) -> bool {
+    fn appended(step: &IdedExpr) -> Option<&IdedExpr> {
+        match &step.expr {
+            Expr::List(list) => list.elements.first(),
+            Expr::Call(call) => match call.func_name.as_str() {
+                operators::ADD => call.args.get(1).and_then(appended),
+                operators::CONDITIONAL => call.args.get(1).and_then(appended),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    let of_list = matches!(comprehension.accu_init.expr, Expr::List(_));
+    let kept = appended(&comprehension.loop_step)
+        .is_some_and(|value| matches!(&value.expr, Expr::Ident(name) if *name == comprehension.iter_var));
+    of_list && !kept
 }
 
 /// Macros keep their state in a variable whose name begins with `@`; it has no value outside the macro.

@@ -61,6 +61,16 @@ fn entry(rule: &Rule, out: &mut String) -> std::fmt::Result {
     writeln!(out, "- **Typical false alarm:** {}", rule.help.false_alarm)?;
     writeln!(out, "- **Advice to the recipient:** {}", rule.advice)?;
     writeln!(out, "- **Condition:** `{}`", one_line(&rule.source))?;
+    for known in &rule.parameters {
+        writeln!(
+            out,
+            "- **Parameter** `{}`: {} {}, from {} to {}. {}",
+            known.name, known.default, known.unit, known.min, known.max, known.doc
+        )?;
+    }
+    if rule.required {
+        out.push_str("- **Required:** an organisation cannot switch it off.\n");
+    }
     for reference in &rule.references {
         writeln!(out, "- **See:** {reference}")?;
     }
@@ -71,7 +81,7 @@ fn anchor(rule: &Rule) -> String {
     rule.code.0.to_lowercase()
 }
 
-fn one_line(source: &str) -> String {
+pub(super) fn one_line(source: &str) -> String {
     source.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -7,18 +7,18 @@ use crate::limits::MAX_FINDINGS;
 use crate::model::{
     Action, Class, Facts, Family, Finding, FindingCode, Mode, Place, Places, Severity, Spoken, Verdict,
 };
-use cel::{Context, Value};
+use cel::{Context, Env, Value};
 use std::sync::Arc;
 
 /// A finding with what orders it and what it brings about.
-struct Raised<'a> {
-    finding: Finding,
-    action: Option<Action>,
+pub(super) struct Raised<'a> {
+    pub(super) finding: Finding,
+    pub(super) action: Option<Action>,
     advice: &'a str,
     /// The account it is about.
-    account: Option<&'a Value>,
+    pub(super) account: Option<&'a Value>,
     /// Rule order, then account order.
-    order: (usize, usize),
+    pub(super) order: (usize, usize),
 }
 
 /// The names of the facts and their values.
@@ -43,8 +43,8 @@ pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
 }
 
 /// A context in which the variables are bound.
-pub(super) fn bind<'v>(set: &RuleSet, variables: &[(&'static str, Value)]) -> Context<'v, 'v> {
-    let mut context = Context::with_env(Arc::clone(&set.env));
+pub(super) fn bind<'v>(env: &Arc<Env>, variables: &[(&'static str, Value)]) -> Context<'v, 'v> {
+    let mut context = Context::with_env(Arc::clone(env));
     for (name, value) in variables {
         context.add_variable_from_value(*name, value.clone());
     }
@@ -63,8 +63,8 @@ pub(super) fn judge(set: &RuleSet, facts: &Facts, places: &Places, mode: Mode) -
     // Facts are plain structures of texts, numbers and flags: they always have a value. Should that ever change,
     // every rule fails, and says so.
     let facts = cel::to_value(facts).unwrap_or(Value::Null);
-    let context = bind(set, &variables(&facts));
-    let mut raised = raise_all(set, &facts, &context, places);
+    let context = bind(&set.env, &variables(&facts));
+    let (mut raised, broken) = raise_all(set, &facts, &context, places);
     let mut summary = Summary::default();
     for item in &raised {
         summary.add(&item.finding, item.action);
@@ -97,10 +97,11 @@ pub(super) fn judge(set: &RuleSet, facts: &Facts, places: &Places, mode: Mode) -
         headline: loudest.map(|item| item.finding.text.clone()).unwrap_or_default(),
         advice: loudest.map(|item| item.advice.to_owned()).unwrap_or_default(),
         findings,
+        broken,
     }
 }
 
-fn in_mode(action: Action, mode: Mode) -> Action {
+pub(super) fn in_mode(action: Action, mode: Mode) -> Action {
     match mode {
         Mode::Enforce => action,
         Mode::Tag => action.min(Action::Tag),
@@ -108,8 +109,13 @@ fn in_mode(action: Action, mode: Mode) -> Action {
     }
 }
 
-/// Every finding, loudest first, then the more decisive, then in rule order.
-fn raise_all<'a>(set: &'a RuleSet, facts: &'a Value, context: &Context, places: &Places) -> Vec<Raised<'a>> {
+/// Every finding, loudest first, then the more decisive, then in rule order; and the rules that could not be evaluated.
+pub(super) fn raise_all<'a>(
+    set: &'a RuleSet,
+    facts: &'a Value,
+    context: &Context,
+    places: &Places,
+) -> (Vec<Raised<'a>>, Vec<FindingCode>) {
     let accounts = accounts(facts);
     let scopes: Vec<Context> = accounts
         .iter()
@@ -120,7 +126,7 @@ fn raise_all<'a>(set: &'a RuleSet, facts: &'a Value, context: &Context, places: 
         })
         .collect();
     let mut raised = Vec::new();
-    let mut any_failed = false;
+    let mut broken: Vec<FindingCode> = Vec::new();
     for (index, rule) in set.rules.iter().enumerate() {
         if rule.each_account {
             for (number, (scope, account)) in scopes.iter().zip(accounts).enumerate() {
@@ -130,7 +136,7 @@ fn raise_all<'a>(set: &'a RuleSet, facts: &'a Value, context: &Context, places: 
                         raised.push(raise(rule, facts, Some(account), place, (index, number)));
                     }
                     Ok(false) => {}
-                    Err(Failed) => any_failed = true,
+                    Err(Failed(_)) => broken.push(rule.code.clone()),
                 }
             }
             continue;
@@ -141,26 +147,37 @@ fn raise_all<'a>(set: &'a RuleSet, facts: &'a Value, context: &Context, places: 
                 raised.push(raise(rule, facts, None, place, (index, 0)));
             }
             Ok(false) => {}
-            Err(Failed) => any_failed = true,
+            Err(Failed(_)) => broken.push(rule.code.clone()),
         }
     }
-    if any_failed {
+    broken.dedup();
+    if !broken.is_empty() {
         raised.push(failed(set.rules.len()));
     }
     raised.sort_by(|left, right| {
         let loud = right.finding.severity.cmp(&left.finding.severity);
         loud.then(left.finding.class.cmp(&right.finding.class)).then(left.order.cmp(&right.order))
     });
-    raised
+    (raised, broken)
 }
 
-/// The rule could not be evaluated.
-struct Failed;
+/// The rule could not be evaluated, and why.
+pub(super) struct Failed(pub(super) String);
 
-fn holds(rule: &Rule, context: &Context) -> Result<bool, Failed> {
-    match rule.when.execute(context) {
+/// Whether a rule holds; `context` has the facts and, for a rule over each account, the account.
+pub(super) fn holds(rule: &Rule, context: &Context) -> Result<bool, Failed> {
+    let value = match &rule.bound {
+        None => rule.when.execute(context),
+        Some(bound) => {
+            let mut scope = context.new_inner_scope();
+            scope.add_variable_from_value("param", bound.clone());
+            rule.when.execute(&scope)
+        }
+    };
+    match value {
         Ok(Value::Bool(held)) => Ok(held),
-        _ => Err(Failed),
+        Ok(other) => Err(Failed(format!("gives {} instead of true or false", other.type_of()))),
+        Err(error) => Err(Failed(error.to_string())),
     }
 }
 

@@ -6,25 +6,46 @@
 //! and judges without failing afterwards ([`RuleSet::judge`]).
 
 mod check;
+mod compile;
+mod cost;
+mod diff;
+mod explain;
+mod files;
 mod handbook;
+mod impact;
 mod judge;
 mod load;
 mod modulus;
+mod overlay;
+mod parameter;
 mod policy;
+mod replay;
+mod sets;
 mod source;
+mod spell;
 mod text;
+mod trace;
+mod vocabulary;
 
 use crate::model::uk_modulus::ModulusTable;
 use crate::model::{
     Action, Class, Facts, Family, FindingCode, Mode, Places, Sentence, Severity, Verdict, Wording,
 };
-use cel::{Env, Program};
+use cel::{Env, Program, Value};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use diff::{Change, changes};
+pub use explain::{Explanation, PolicyEffect};
 pub use handbook::handbook;
+pub use impact::{Counts, Example, Impact};
 pub use load::RuleError;
+pub use parameter::Parameter;
+pub use replay::{CodeCount, Compared, Comparison, Outcome, Stamp};
+pub use sets::RunningRules;
+pub use trace::{Fired, Near, Trace};
+pub use vocabulary::{FactDoc, guide, vocabulary};
 
 /// The code of the finding that stands for a rule which could not be evaluated.
 pub const RULE_FAILED: &str = "RULE_FAILED";
@@ -32,16 +53,19 @@ pub const RULE_FAILED: &str = "RULE_FAILED";
 /// A checked set of rules with the policy over them. Immutable; swap the whole set to change it.
 pub struct RuleSet {
     env: Arc<Env>,
-    rules: Vec<Rule>,
-    policy: policy::Policy,
+    rules: Vec<Arc<Rule>>,
+    policy: Arc<policy::Policy>,
     /// The installation's own banner texts.
     wording: Wording,
     /// The installation's table of UK modulus checks.
     modulus: Option<Arc<ModulusTable>>,
+    /// Version of the organisation's changes that it was joined with; 0: none.
+    version: i64,
     hash: String,
 }
 
 /// One checked rule.
+#[derive(Clone)]
 struct Rule {
     code: FindingCode,
     title: String,
@@ -49,18 +73,36 @@ struct Rule {
     class: Class,
     family: Family,
     action: Option<Action>,
+    /// Nobody may switch it off.
+    required: bool,
     each_account: bool,
     /// Family of phrases whose place is the finding's source.
     place: Option<String>,
-    when: Program,
+    when: Arc<Program>,
     source: String,
+    parameters: Vec<Parameter>,
+    /// The parameters as `param`; `None` without any.
+    bound: Option<Value>,
+    /// Steps at worst.
+    cost: u64,
     text: Sentence,
+    /// The sentence as written.
+    text_source: String,
     advice: String,
     help: source::Help,
     references: Vec<String>,
     file: String,
     /// Its own tests, which passed when it was loaded.
-    tests: usize,
+    tests: Vec<RuleTest>,
+}
+
+/// A test inside a rule.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RuleTest {
+    /// What it is about.
+    pub name: String,
+    /// Whether the rule is raised.
+    pub expect: bool,
 }
 
 /// What can be told of a rule without its expression.
@@ -78,6 +120,10 @@ pub struct RuleSummary<'a> {
     pub family: Family,
     /// What it leads to alone, if it is decisive.
     pub action: Option<Action>,
+    /// Nobody may switch it off.
+    pub required: bool,
+    /// Its parameters.
+    pub parameters: &'a [Parameter],
     /// File name, without folder.
     pub file: &'a str,
     /// Its own tests, all passed.
@@ -114,7 +160,14 @@ impl RuleSet {
         self.modulus.as_ref()
     }
 
-    /// The first 16 hexadecimal characters of the SHA-256 over all rule files: names the set in records.
+    /// Version of the organisation's changes that the set was joined with; 0: none.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Names the set in records: the first 16 hexadecimal characters of the SHA-256 over all rule files and, behind a
+    /// `+`, the version of the organisation's changes if there are any.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
@@ -129,9 +182,26 @@ impl RuleSet {
             class: rule.class,
             family: rule.family,
             action: rule.action,
+            required: rule.required,
+            parameters: &rule.parameters,
             file: &rule.file,
-            tests: rule.tests,
+            tests: rule.tests.len(),
         })
+    }
+
+    /// What is right and yet unwise in rules that were not shipped.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let shipped = |rule: &&Arc<Rule>| source::SHIPPED.iter().any(|(name, _)| *name == rule.file);
+        let mut found = Vec::new();
+        for rule in self.rules.iter().filter(|rule| !shipped(rule)) {
+            for (expect, missing) in [(true, "raises it"), (false, "does not raise it")] {
+                if !rule.tests.iter().any(|test| test.expect == expect) {
+                    found.push(format!("{} ({}): there is no test that {missing}", rule.code, rule.file));
+                }
+            }
+        }
+        found
     }
 
     /// The codes of all rules, in rule order.

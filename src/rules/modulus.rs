@@ -4,7 +4,7 @@
 //! rule set's hash, so that a verdict can be told from which table it came.
 
 use super::RuleError;
-use super::load::{Source, read_file};
+use super::files::{Source, read_file};
 use crate::model::uk_modulus::ModulusTable;
 use std::path::Path;
 

@@ -45,6 +45,12 @@ pub(super) struct RuleSource {
     /// `false` in an overriding file switches a rule off.
     #[serde(default = "yes")]
     pub(super) enabled: bool,
+    /// Nobody may switch it off: the product stands for what it says.
+    #[serde(default)]
+    pub(super) required: bool,
+    /// Numbers that an organisation may set, `param.NAME` in the expression.
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, ParameterSource>,
     /// The CEL expression.
     pub(super) when: Spanned<String>,
     /// The sentence for the recipient.
@@ -56,6 +62,21 @@ pub(super) struct RuleSource {
     pub(super) references: Vec<String>,
     #[serde(default)]
     pub(super) test: Vec<TestSource>,
+}
+
+/// A number that an organisation may set within bounds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParameterSource {
+    pub(super) default: i64,
+    /// Least value.
+    pub(super) min: i64,
+    /// Greatest value.
+    pub(super) max: i64,
+    /// What it counts: `days`, `messages` …
+    pub(super) unit: String,
+    /// What it decides.
+    pub(super) doc: String,
 }
 
 fn yes() -> bool {
@@ -70,7 +91,7 @@ pub(super) enum Each {
 }
 
 /// The handbook's paragraph.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Help {
     /// When it is raised.

@@ -165,11 +165,13 @@ pub enum Alarm {
     AuditContradicted,
     /// A purge of old data failed.
     Retention,
+    /// What an organisation changes about the rules no longer fits and is left out.
+    OwnRules,
 }
 
 impl Alarm {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::OwnDomainNotProtected,
         Self::ProofFailed,
         Self::NextHop,
@@ -184,6 +186,7 @@ impl Alarm {
         Self::Backup,
         Self::AuditContradicted,
         Self::Retention,
+        Self::OwnRules,
     ];
     /// The name in log and metric.
     #[must_use]
@@ -203,6 +206,7 @@ impl Alarm {
             Self::Backup => "backup",
             Self::AuditContradicted => "audit_contradicted",
             Self::Retention => "retention",
+            Self::OwnRules => "own_rules",
         }
     }
 }

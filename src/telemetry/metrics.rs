@@ -4,7 +4,7 @@
 //! facade onto the same page. Durations are seconds, as Prometheus wants them.
 
 use super::event::Alarm;
-use crate::model::{Action, Retained, Severity};
+use crate::model::{Action, FindingCode, OWN_RULE_PREFIX, Retained, Severity};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::sync::{Arc, LazyLock};
@@ -152,6 +152,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
         ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
+        ("sentra_rule_errors_total", "Rules that could not be evaluated on a message, by code."),
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_retention_runs_total", "Purges of old data that the server made by itself."),
         ("sentra_retention_removed_total", "Rows and bodies that such purges removed, by class."),
@@ -272,6 +273,15 @@ pub fn retention_removed(class: Retained, count: u64) {
 /// Counts a message whose warning goes into a notice of its own; `reason` is why it cannot stand inside.
 pub fn companion(reason: &'static str) {
     metrics::counter!("sentra_companion_notices_total", "reason" => reason).increment(1);
+}
+
+/// Counts rules that could not be evaluated on a message. The codes of organisations' own rules are their words and
+/// count together, as `own`: labels come from a closed set.
+pub fn rule_errors(broken: &[FindingCode]) {
+    for code in broken {
+        let code = if code.0.starts_with(OWN_RULE_PREFIX) { "own" } else { code.0.as_str() };
+        metrics::counter!("sentra_rule_errors_total", "code" => code.to_owned()).increment(1);
+    }
 }
 
 /// Counts a panic; the panic hook calls it.

@@ -41,6 +41,7 @@ fn organisation() -> Organisation {
         preferences: Default::default(),
         mailbox_languages: Default::default(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     }
 }

@@ -291,6 +291,16 @@ impl Kept {
             ],
         )
         .await;
+        let mut own = sentra::model::OwnRules::default();
+        own.disabled.insert("MANY_AUTHORS".to_owned(), "noise".to_owned());
+        let change = sentra::adapters::store::OwnRulesChange {
+            action: sentra::adapters::audit::AuditAction::RulesDisable,
+            subject: "MANY_AUTHORS",
+            detail: serde_json::json!({}),
+            private: None,
+            actor: "operator",
+        };
+        self.store.change_own_rules(org, &own, change).await.unwrap();
         self.store
             .place_hold(org, &sentra::model::HoldScope::Entry(released), "evidence", "operator")
             .await

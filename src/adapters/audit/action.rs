@@ -161,6 +161,23 @@ actions! {
     /// Bodies that no entry names were removed.
     QuarantineSweep = "quarantine.sweep" ("`bodies`"; "count"; "-")
 
+    /// A parameter of a rule was set.
+    RulesThreshold = "rules.threshold" ("code of the rule"; "values (name to number, or `default`), version"; "-")
+    /// A rule was switched off for the organisation.
+    RulesDisable = "rules.disable" ("code of the rule"; "version"; "reason")
+    /// A rule was switched on again.
+    RulesEnable = "rules.enable" ("code of the rule"; "version"; "-")
+    /// A rule of the organisation's own was added or replaced.
+    RulesAdd = "rules.add" ("code of the rule"; "replaced, version"; "-")
+    /// A rule of the organisation's own was removed.
+    RulesRemove = "rules.remove" ("code of the rule"; "version"; "-")
+    /// The organisation went back to the rules of an earlier version.
+    RulesRevert = "rules.revert" ("`rules`"; "to, version"; "-")
+    /// It was told why a recorded message was judged so.
+    RulesExplain = "rules.explain" ("message"; "-"; "-")
+    /// Recorded facts were judged anew, to compare rules or to tell what they would have done.
+    RulesReplay = "rules.replay" ("`backtest` or `impact`"; "since, until (RFC 3339)"; "-")
+
     /// A legal hold was placed: nothing of its scope is purged or erased.
     HoldPlace = "hold.place" ("hold"; "scope, target"; "reason")
     /// A legal hold was lifted.

@@ -129,6 +129,7 @@ impl Store {
         let mut by_id: BTreeMap<OrgId, &mut Organisation> =
             loaded.organisations.iter_mut().map(|org| (org.id, org)).collect();
         load_members(&mut read, &mut by_id).await?;
+        self.load_own_rules(&mut read, &mut by_id).await?;
         loaded.stale_at = self.load_tokens(&mut read, &mut by_id).await?;
         Ok(loaded)
     }
@@ -231,6 +232,7 @@ fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
         preferences: Preferences::default(),
         mailbox_languages: BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: row.try_get(11)?,
         domains: Vec::new(),
         mailboxes: Vec::new(),

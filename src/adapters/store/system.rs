@@ -48,6 +48,7 @@ impl SystemRead {
                 "users",
                 "org_tokens",
                 "settings",
+                "org_rules",
             ],
             Self::OutboxDue => &["outbox"],
             Self::Gauges => &["quarantine", "outbox"],

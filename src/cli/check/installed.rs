@@ -4,7 +4,7 @@ use crate::adapters::directory::Directory;
 use crate::adapters::directory::memory::MemoryDirectory;
 use crate::adapters::workers;
 use crate::cli::{Failure, Globals, open};
-use crate::model::{DirectoryAnswer, DirectoryQuery, Lookup, Organisation};
+use crate::model::{DirectoryAnswer, DirectoryQuery, Lookup, Organisation, OwnRules};
 use crate::ports::SupplierDirectory;
 use async_trait::async_trait;
 use std::path::PathBuf;
@@ -25,13 +25,18 @@ pub struct Installed {
 
 impl Installed {
     /// Opens the installation that `--config` names; nothing is written but a newer schema.
-    pub(super) async fn open(globals: &Globals) -> Result<Self, Failure> {
+    pub(in crate::cli) async fn open(globals: &Globals) -> Result<Self, Failure> {
         let at = open(globals).await?;
         let organisation = at.organisation(globals).await?;
         // Without Redis: one run asks too little to gain from a cache.
         let keyring = Arc::clone(at.store.keyring());
         let directory = Arc::new(Directory::new(at.store.database().clone(), keyring, None));
         Ok(Self { organisation, directory, documents: at.config.documents, rules: at.config.rules })
+    }
+
+    /// What the organisation changes about the rules.
+    pub(in crate::cli) fn own_rules(&self) -> OwnRules {
+        self.organisation.own_rules.as_deref().cloned().unwrap_or_default()
     }
 }
 

@@ -20,8 +20,7 @@ use crate::model::{
     StageTimings, SupplierRecord, Verdict, is_free_mail,
 };
 use crate::ports::{Clock, IdSource, SenderAuth, SupplierDirectory};
-use crate::rules::RuleSet;
-use arc_swap::ArcSwap;
+use crate::rules::{RuleSet, RunningRules};
 use bytes::Bytes;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -83,7 +82,7 @@ impl Setup {
         let inspector = Inspector {
             sources: Sources { auth: sender_auth(args.auth), directory, history: Arc::new(NoHistory) },
             documents: Arc::new(Workers::new(workers)),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            rules: Arc::new(RunningRules::new(rules)),
             blocking: Arc::new(Semaphore::new(1)),
         };
         Ok(Self { inspector, organisation: Arc::new(organisation), ids, clock: SystemClock })
@@ -191,6 +190,7 @@ fn organisation(id: OrgId, name: String) -> Organisation {
         preferences: crate::model::Preferences::default(),
         mailbox_languages: std::collections::BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     }
 }

@@ -11,21 +11,21 @@ const MAX_FILES: usize = 1_000_000;
 
 /// A file of the corpus.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct File {
+pub(in crate::cli) struct File {
     /// Relative to the corpus, with `/`: the name in the truth and in the report.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) path: PathBuf,
 }
 
 /// A file as a message.
-pub(super) struct Read {
-    pub(super) octets: Vec<u8>,
+pub(in crate::cli) struct Read {
+    pub(in crate::cli) octets: Vec<u8>,
     /// `message`, or the extension of a document.
     pub(super) kind: String,
 }
 
 /// Every file below a folder in the order of names, without hidden ones, notes and the truth.
-pub(super) fn list(corpus: &Path, truth: Option<&Path>) -> Result<Vec<File>, Failure> {
+pub(in crate::cli) fn list(corpus: &Path, truth: Option<&Path>) -> Result<Vec<File>, Failure> {
     let mut files = Vec::new();
     let mut folders = vec![corpus.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -59,7 +59,7 @@ pub(super) fn list(corpus: &Path, truth: Option<&Path>) -> Result<Vec<File>, Fai
 }
 
 /// Reads a file as a message, a document wrapped into one.
-pub(super) fn read(path: &Path) -> io::Result<Read> {
+pub(in crate::cli) fn read(path: &Path) -> io::Result<Read> {
     let mut octets = Vec::new();
     std::fs::File::open(path)?.take(MAX_MESSAGE_SIZE + 1).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).is_ok_and(|length| length > MAX_MESSAGE_SIZE) {

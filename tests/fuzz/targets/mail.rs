@@ -151,6 +151,7 @@ fn tagged(mail: &ReceivedMail) -> Option<Outgoing> {
         severity: Severity::Danger,
         score: 90,
         findings: Vec::new(),
+        broken: Vec::new(),
         ruleset: "0123456789abcdef".to_owned(),
         headline: "Bank details differ from your records.".to_owned(),
         advice: "Do not reply to confirm.".to_owned(),
@@ -207,6 +208,7 @@ fn organisation() -> Organisation {
         preferences: Default::default(),
         mailbox_languages: BTreeMap::new(),
         wording: None,
+        own_rules: None,
         directory_generation: 0,
     }
 }

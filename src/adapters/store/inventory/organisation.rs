@@ -67,6 +67,18 @@ pub(super) const TABLES: &[StoredTable] = &[
         ],
     },
     StoredTable {
+        name: "org_rules",
+        purpose: "what it changes about the rules, version by version: a verdict is replayed under the one that gave it",
+        lifetime: Lifetime::Until("the newest 1,000 versions; until the organisation is erased"),
+        fields: &[
+            ORG,
+            plain("version", "counts the changes"),
+            sealed("sealed", "thresholds, rules switched off, rules of its own"),
+            plain("changed_by", "who").personal(),
+            plain("changed_at", "when"),
+        ],
+    },
+    StoredTable {
         name: "org_tokens",
         purpose: "tokens that prove the tenant",
         lifetime: Lifetime::Until(

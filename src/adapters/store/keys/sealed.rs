@@ -67,6 +67,7 @@ pub const SEALED: &[SealedColumn] = &[
     SealedColumn::new("cases", BY_ID, "sealed_note", "cases.sealed_note", BY_ID),
     SealedColumn::new("cases", BY_ID, "sealed_reason", "cases.sealed_reason", BY_ID),
     SealedColumn::new("messages", BY_ID, "facts", "messages.facts", BY_ID),
+    SealedColumn::new("org_rules", &["version"], "sealed", "org_rules.sealed", &["version"]),
     SealedColumn::new("quarantine", BY_ID, "sealed_row", "quarantine.sealed_row", BY_ID),
     SealedColumn::new("quarantine", BY_ID, "sealed_detail", "quarantine.sealed_detail", BY_ID),
     SealedColumn::new("legal_holds", BY_ID, "sealed_reason", "legal_holds.sealed_reason", BY_ID),

@@ -150,6 +150,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("outbox", "sealed_octets", "a walk of its own"),
     ("outbox", "sealed_reply", "a walk of its own"),
     ("audit_persons", "sealed_name", "found by its fingerprint"),
+    ("org_rules", "sealed", "rules that administrators wrote, kept so that a verdict can be replayed"),
     ("org_tokens", "sealed", "random octets"),
     ("own_accounts", "sealed_number", "an account number"),
     ("supplier_accounts", "sealed_number", "an account number"),
@@ -186,6 +187,7 @@ const PLAIN: &[Plain] = &[
     actor("legal_holds", BY_ID, "placed_by"),
     actor("legal_holds", BY_ID, "lifted_by"),
     actor("retention_runs", BY_ID, "actor"),
+    actor("org_rules", &["version"], "changed_by"),
     actor("privacy_erasures", BY_ID, "actor"),
 ];
 
