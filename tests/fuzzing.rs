@@ -146,6 +146,6 @@ macro_rules! whole {
 
 whole! {
     smtp_command, smtp_data, smtp_reply, message, address, html, claims, annotate, stamped, auth_results, signatures,
-    dns_txt, doc_pdf, doc_office, doc_zip, doc_compound, doc_rtf, doc_tnef, doc_invoice, doc_any, doc_picture, suppliers_file,
+    dns_txt, doc_pdf, doc_office, doc_zip, doc_compound, doc_rtf, doc_tnef, doc_invoice, doc_any, doc_picture, doc_drawn, suppliers_file,
     suppliers_workbook, suppliers_map, rules, wording, modulus, audit_export, backup, frames,
 }

@@ -79,3 +79,9 @@ pub fn picture(octets: &[u8]) {
     let file = File { name: "scan", media_type: "application/octet-stream", octets, inline: false };
     checked(file, Effort::Sight { recognise: false });
 }
+
+/// PDF, whose pages are drawn and searched for QR codes.
+pub fn drawn(octets: &[u8]) {
+    let file = File { name: "scan.pdf", media_type: "application/pdf", octets, inline: false };
+    checked(file, Effort::Sight { recognise: true });
+}

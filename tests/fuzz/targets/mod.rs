@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     target("doc_invoice", documents::invoice, 16_384),
     target("doc_any", documents::any, 16_384),
     target("doc_picture", documents::picture, 16_384),
+    target("doc_drawn", documents::drawn, 16_384),
     target("suppliers_file", files::suppliers_file, 8_192),
     target("suppliers_workbook", files::suppliers_workbook, 16_384),
     target("suppliers_map", files::suppliers_map, 4_096),

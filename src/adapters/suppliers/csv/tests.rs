@@ -1,12 +1,13 @@
 use super::*;
 use crate::adapters::suppliers::export;
-use crate::model::AccountState;
-use proptest::prelude::*;
-
 use crate::adapters::suppliers::feed::Lifecycle;
 use crate::adapters::suppliers::map::Map;
 use crate::adapters::suppliers::reading::ReadOptions;
+use crate::model::AccountState;
 use std::collections::BTreeMap;
+
+mod ledgers;
+mod random;
 
 fn reading(text: &[u8], options: ReadOptions) -> Reading {
     Reading::of_file(Box::new(Cursor::new(text.to_vec())), options)
@@ -41,73 +42,6 @@ fn canonical_columns_all_filled() {
     assert_eq!(acme.accounts[0].bic.as_deref(), Some("NWBKGB2L"));
     assert_eq!(acme.accounts[0].account_name.as_deref(), Some("Acme Ltd"));
     assert_eq!(summary(&parsed), ["S1 Acme Ltd [acme.co.uk acme.com] [GB29NWBK60161331926819:verified]"]);
-}
-
-#[test]
-fn exports_of_ledgers_are_recognised() {
-    let rows = [
-        (
-            "Xero",
-            "*ContactName,AccountNumber,EmailAddress,PhoneNumber,BankAccountName,BankAccountNumber,TaxNumber,Website,CompanyNumber\n\
-             Acme Pty Ltd,ACM01,ap@acme.com.au,02 9999,Acme,082-082 012345678,51 824 753 556,https://www.acme.com.au/x,\n\
-             Kiwi,,,,,01-0242-0100194-00,,,\n",
-            vec![
-                "error 2: stands without a bank code: add sort_code, routing_number, bsb, transit_number and institution_number, or ifsc, or give the iban",
-                "line:3 Kiwi [] [01-0242-0100194-000:pending]",
-            ],
-        ),
-        (
-            "QuickBooks",
-            "Vendor,Company,Email,Phone,Account No.,Country\nAcme,Acme Incorporated,ap@acme.com,1,OUR-7,USA\n",
-            vec!["line:2 Acme [acme.com] []"],
-        ),
-        (
-            "MYOB",
-            "{}\nCo./Last Name\tCard ID\tEmail\tEmail\tA.B.N.\tBSB\tAccount Number\tAccount Name\nAcme Pty\tC1\tap@acme.com.au\tother@acme.com.au\t51824753556\t062-000\t12345678\tAcme\n",
-            vec!["C1 Acme Pty [acme.com.au] [062000-12345678:pending]"],
-        ),
-        (
-            "Sage",
-            "A/C;Name;E-mail;Telephone;Sort Code;Account Number;BIC;IBAN\nACME01;Acme;a@acme.co.uk;1;601613;31926819;;\n",
-            vec!["ACME01 Acme [acme.co.uk] [60161331926819:pending]"],
-        ),
-        (
-            "Business Central",
-            "No.,Name,E-Mail,Phone No.,VAT Registration No.,Country/Region Code,Bank Branch No.,Bank Account No.,IBAN,SWIFT Code\n\
-             V10000,Acme,a@acme.de,1,DE123456789,DE,10050000,532013000,DE89 3704 0044 0532 0130 00,COBADEFFXXX\n\
-             V20000,Beta,a@beta.co.uk,1,,GB,601613,31926819,,\n",
-            vec![
-                "V10000 Acme [acme.de] [DE89370400440532013000:pending]",
-                "V20000 Beta [beta.co.uk] [60161331926819:pending]",
-            ],
-        ),
-    ];
-    for (name, text, want) in rows {
-        let parsed = read(text);
-        let mut got: Vec<String> =
-            parsed.errors.iter().map(|e| format!("error {}: {}", e.line, e.reason)).collect();
-        got.extend(summary(&parsed));
-        assert_eq!(got, want, "{name}");
-    }
-}
-
-#[test]
-fn a_sage_50_file_without_header_is_read_by_position() {
-    let mut cells = vec![""; 42];
-    for (at, text) in [
-        (0, "ACME01"),
-        (1, "Acme Ltd"),
-        (8, "0207"),
-        (14, "GB980780684"),
-        (26, "a@acme.co.uk"),
-        (38, "601613"),
-        (39, "31926819"),
-    ] {
-        cells[at] = text;
-    }
-    let parsed = read(&format!("{}\n", cells.join(",")));
-    assert_eq!(parsed.errors, []);
-    assert_eq!(summary(&parsed), ["ACME01 Acme Ltd [acme.co.uk] [60161331926819:pending]"]);
 }
 
 #[test]
@@ -255,93 +189,6 @@ fn export_is_read_back_and_runs_no_formula() {
     assert_eq!(parse(&out, ParseOptions::default()).suppliers, parsed.suppliers);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn no_octets_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let parsed = parse(&bytes, ParseOptions { verified: true });
-        prop_assert!(parsed.suppliers.len() <= parsed.rows);
-    }
-
-    #[test]
-    fn no_table_panics_and_no_number_leaks(
-        rows in proptest::collection::vec(("[A-Za-z ]{0,6}", "[A-Z0-9 .+-]{0,34}", "[0-9 -]{0,20}", "[0-9E+.]{0,18}"), 0..12),
-        code in prop::sample::select(vec!["sort_code", "routing_number", "bsb", "transit_number", "ifsc", "bank code"]),
-    ) {
-        let mut text = format!("name,iban,{code},account_number\n");
-        for (name, iban, bank, number) in &rows {
-            text.push_str(&format!("{name},{iban},{bank},{number}\n"));
-        }
-        let parsed = read(&text);
-        for error in parsed.errors.iter().chain(&parsed.warnings) {
-            let mut run = 0;
-            for c in error.reason.chars() {
-                run = if c.is_ascii_digit() { run + 1 } else { 0 };
-                prop_assert!(run <= 4 || error.reason.contains("over "), "{}", error.reason);
-            }
-        }
-    }
-}
-
-#[test]
-fn more_ledgers() {
-    let rows = [
-        (
-            "NetSuite",
-            "Internal ID,entityid,companyname,email,phone,vatregnumber,custrecord_2663_entity_acct_name,custrecord_2663_entity_acct_no,custrecord_2663_entity_bank_no,custrecord_2663_entity_iban,custrecord_2663_entity_bic,custrecord_2663_entity_country,isinactive\n\
-             77,V-9,Acme Pty Ltd,ap@acme.com.au,1,51824753556,Acme,12345678,062000,,,Australia,No\n",
-            vec!["V-9 Acme Pty Ltd [acme.com.au] [062000-12345678:pending]"],
-        ),
-        (
-            "Sage Accounting",
-            "name,reference,email,main_contact_person.telephone,tax_number,bank_account_details.account_name,bank_account_details.account_number,bank_account_details.sort_code,gdpr_obfuscated\n\
-             Acme,A1,a@acme.co.uk,1,GB980780684,Acme,31926819,601613,false\n",
-            vec!["A1 Acme [acme.co.uk] [60161331926819:pending]"],
-        ),
-        (
-            "MYOB, a person",
-            "{}\nCo./Last Name\tFirst Name\tCard ID\tCard Status\tBSB\tAccount Number\nSmith\tJohn\tC1\tN\t062000\t12345678\nOld\t\tC2\tI\t062000\t12345679\n",
-            vec!["C1 John Smith [] [062000-12345678:pending]", "C2 Old [] [062000-12345679:retired]"],
-        ),
-        (
-            "Business Central, two accounts",
-            "Vendor No.,Vendor Name,Code,Name,Bank Branch No.,Bank Account No.,IBAN,Country/Region Code,Blocked\n\
-             V1,Acme,MAIN,Nordbank,,,DE89370400440532013000,DE,_x0020_\n\
-             V1,Acme,OLD,Südbank,,,NO9386011117947,NO,_x0020_\n",
-            vec!["V1 Acme [] [DE89370400440532013000:pending NO9386011117947:pending]"],
-        ),
-    ];
-    for (name, text, want) in rows {
-        let parsed = read(text);
-        assert_eq!(
-            (summary(&parsed), parsed.errors),
-            (want.into_iter().map(str::to_owned).collect(), vec![]),
-            "{name}"
-        );
-    }
-    let list = read("Vendor No.,Code,Name,Bank Account No.,IBAN\nV1,MAIN,Nordbank,,DE89370400440532013000\n");
-    assert!(list.suppliers.is_empty(), "the bank's name is no supplier's: {list:?}");
-}
-
-#[test]
-fn a_saved_answer_of_xero() {
-    let text = r#"{"Id":"x","Contacts":[
-        {"ContactID":"c1","Name":"Acme","ContactStatus":"ACTIVE","EmailAddress":"a@acme.co.uk","IsSupplier":true,
-         "BankAccountDetails":"GB29NWBK60161331926819","BatchPayments":{"BankAccountNumber":"GB29 NWBK 6016 1331 9268 19"}},
-        {"ContactID":"c2","Name":"Gone","ContactStatus":"ARCHIVED","IsSupplier":true,"BankAccountDetails":"NO9386011117947"},
-        {"ContactID":"c3","Name":"Customer","IsCustomer":true}]}"#;
-    let parsed = read(text);
-    assert_eq!(
-        summary(&parsed),
-        ["c1 Acme [acme.co.uk] [GB29NWBK60161331926819:pending]", "c2 Gone [] [NO9386011117947:retired]"]
-    );
-    assert_eq!(
-        read("{\"Contacts\":[}").errors[0].reason,
-        "the file is no answer of Xero's contacts (column 14)"
-    );
-}
-
 #[test]
 fn a_map_tells_what_is_what() {
     let map = "[file]\nheader = false\ndelimiter = \"|\"\n[columns]\nname = 2\naccount_number = 4\nbank_code = 3\n\
@@ -443,18 +290,6 @@ fn a_file_with_a_broken_end_gives_nothing() {
 }
 
 #[test]
-fn a_ledgers_erased_supplier_says_nothing() {
-    let text =
-        b"supplier_id,name,emails,iban,contact_status\nS1,Redacted,x@x.com,NO9386011117947,GDPRREQUEST\n";
-    let batch = reading(text, ReadOptions::default()).next_batch(5).expect("reads");
-    let [erased] = batch.as_slice() else { panic!("{batch:?}") };
-    assert_eq!(erased.lifecycle, Lifecycle::Erased);
-    assert!(
-        erased.supplier.emails.is_empty() && erased.supplier.accounts.is_empty() && erased.derived.is_empty()
-    );
-}
-
-#[test]
 fn rows_of_a_supplier_may_stand_anywhere_in_a_large_file() {
     let mut text = String::from("supplier_id,name,iban,emails\n");
     let ibans = ["GB29NWBK60161331926819", "DE89370400440532013000", "NO9386011117947"];
@@ -480,67 +315,5 @@ fn rows_of_a_supplier_may_stand_anywhere_in_a_large_file() {
         }
         assert_eq!(count, 4_000);
         read.rewind();
-    }
-}
-
-fn record() -> impl Strategy<Value = SupplierRecord> {
-    let text = "[A-Za-z0-9=+@'.\"-][A-Za-z0-9 =+@'.,;\"&-]{0,12}[A-Za-z0-9]";
-    let accounts = prop::sample::subsequence(
-        vec!["GB29NWBK60161331926819", "DE89370400440532013000", "NO9386011117947"],
-        0..=3,
-    );
-    (text, proptest::collection::btree_set(text, 0..3), text, accounts, any::<bool>()).prop_map(
-        |(name, aliases, phone, accounts, blocked)| SupplierRecord {
-            id: SupplierId(String::new()),
-            aliases: aliases.into_iter().filter(|alias| *alias != name).collect(),
-            name,
-            domains: Vec::new(),
-            emails: Vec::new(),
-            phones: vec![format!("{phone}1")],
-            vat_number: None,
-            company_number: Some("12345678".to_owned()),
-            country: Some("GB".to_owned()),
-            accounts: accounts
-                .into_iter()
-                .map(|iban| crate::model::SupplierAccount {
-                    account: crate::model::account_check::iban(iban).expect("valid"),
-                    bic: Some("NWBKGB2L".to_owned()),
-                    account_name: Some(phone.clone()),
-                    state: if blocked { AccountState::Blocked } else { AccountState::Verified },
-                })
-                .collect(),
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn what_is_exported_is_imported(records in proptest::collection::vec(record(), 1..6)) {
-        let clean = |text: &str| super::clean(text).into_owned();
-        let records: Vec<SupplierRecord> = (0..).zip(records).map(|(n, record)| {
-            let mut record = record;
-            record.id = SupplierId(format!("=S{n}"));
-            record.name = clean(&record.name);
-            record.aliases = record.aliases.iter().map(|alias| clean(alias)).filter(|alias| *alias != record.name).collect();
-            record.aliases.sort();
-            record.aliases.dedup();
-            record.phones = record.phones.iter().map(|phone| clean(phone)).collect();
-            for account in &mut record.accounts {
-                account.account_name = account.account_name.as_deref().map(clean);
-            }
-            record
-        }).collect();
-        // Phones are split at semicolons, as people write several.
-        prop_assume!(records.iter().all(|r| !r.phones[0].contains(';')));
-        let mut out = Vec::new();
-        export::write(&records, true, &mut out).expect("writes");
-        for cell in ::csv::Reader::from_reader(out.as_slice()).records().flat_map(|r| r.expect("row").iter().map(str::to_owned).collect::<Vec<_>>()) {
-            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{}", cell);
-        }
-        let parsed = parse(&out, ParseOptions::default());
-        prop_assert_eq!(parsed.errors, vec![]);
-        prop_assert_eq!(parsed.suppliers, records);
     }
 }
