@@ -31,6 +31,7 @@ mod demo;
 mod detection;
 mod documents;
 mod history;
+mod identity;
 mod isolation;
 mod journey;
 mod keys;
