@@ -517,6 +517,7 @@ fn electronic_invoices() {
         );
         let machine = texts(&document, SpanKind::Machine);
         assert!(!machine.contains("PAYER") && !machine.contains("BUYER"), "{machine}");
+        assert_eq!(texts(&document, SpanKind::Payer).contains("IBAN: PAYER"), text.contains("PAYER"));
     }
     let with_type = format!("<!DOCTYPE x [<!ENTITY e \"DE89\">]>{CII}");
     assert!(open("a.xml", with_type.as_bytes()).files[0].gaps.contains(&Unread::Damaged));

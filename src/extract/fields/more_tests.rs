@@ -151,6 +151,14 @@ fn australian_numbers_tie_to_a_record() {
     assert!(claims("USt-IdNr. DE136695978").tax_number_invalid);
 }
 
+/// The check digits of these hold by chance once letters count as digits.
+#[test]
+fn names_that_look_like_an_iban_by_chance_are_none() {
+    for text in ["Test_EeISI_100\n380\n20181112\ninvoice note", "EeISI100 380 20181112 1"] {
+        assert_eq!(claims(text).accounts, [], "{text}");
+    }
+}
+
 #[test]
 fn disguised_accounts_are_marked() {
     for (text, disguised) in [
