@@ -27,7 +27,7 @@ impl Asking {
     /// Hands a message in as the relay would that took it from `address`; gives our results, and whether AUTH_FAILED
     /// was found.
     async fn judge(&self, envelope: &str, address: &str, octets: &[u8]) -> (String, bool) {
-        let (before, failed) = (self.sink.messages().len(), self.world.logged(&["AUTH_FAILED"]));
+        let before = self.sink.messages().len();
         let trace = format!(
             "Received: from mx.sender.test (unknown [{address}])\r\n\tby relay.contoso.example with ESMTP; Mon, 23 Nov 2026 09:00:00 +0000\r\n"
         );
@@ -37,7 +37,7 @@ impl Asking {
         assert_eq!(reply.code, 250, "{reply:?}");
         let delivered = self.sink.wait_for(before + 1).await.pop().unwrap().octets.to_vec();
         let results = values(&delivered, "Authentication-Results").remove(0);
-        (results, self.world.logged(&["AUTH_FAILED"]) > failed)
+        (results, values(&delivered, "X-Sentra-Verdict").concat().contains("AUTH_FAILED"))
     }
 }
 
@@ -188,7 +188,7 @@ async fn exchanges_word_comes_first_and_a_forged_one_never_counts() {
     client.send("ann@acme.test", &["accounts@contoso.example"], &genuine).await.unwrap();
     let delivered = asking.sink.wait_for(1).await.pop().unwrap().octets.to_vec();
     assert!(values(&delivered, "Authentication-Results")[0].contains("dmarc=pass header.from=acme.test"));
-    assert_eq!(asking.world.logged(&["AUTH_FAILED"]), 0);
+    assert!(!values(&delivered, "X-Sentra-Verdict").concat().contains("AUTH_FAILED"));
     // The same field below a hop that is not Microsoft's was written by the sender: our own check speaks.
     let forged = [stamped.as_bytes(), &plain].concat();
     let (results, failed) = asking.judge("ann@acme.test", "203.0.113.9", &forged).await;

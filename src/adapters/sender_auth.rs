@@ -115,7 +115,7 @@ impl SenderAuth for SenderAuthentication {
             Mode::Both => together(self.stamped(mail, message), self.checked(mail, message, deadline).await),
             Mode::None => return AuthResults::default(),
         };
-        metrics::counter!("sentra_sender_auth_total", "result" => outcome(&results)).increment(1);
+        metrics::counter!("sentra_sender_auth_total", "result" => results.outcome()).increment(1);
         results
     }
 }
@@ -146,17 +146,6 @@ fn together(stamped: AuthResults, checked: AuthResults) -> AuthResults {
         results.failed = checked.failed;
     }
     results
-}
-
-/// The word under which a result is counted.
-fn outcome(results: &AuthResults) -> &'static str {
-    match (results.failed, results.authenticated, results.unavailable, results.known) {
-        (true, ..) => "fail",
-        (_, true, ..) => "pass",
-        (_, _, true, _) => "unavailable",
-        (.., true) => "none",
-        _ => "unknown",
-    }
 }
 
 /// The author's domain, if there is exactly one author: with two From fields or addresses nobody can say which one
@@ -201,7 +190,7 @@ mod tests {
             let got = together(stamped, checked);
             assert_eq!((got.method, got.failed), (method, is_failed), "{name}");
         }
-        let counted = [failed(), dkim(), silent(), nothing()].map(|results| outcome(&results));
+        let counted = [failed(), dkim(), silent(), nothing()].map(|results| results.outcome());
         assert_eq!(counted, ["fail", "pass", "none", "unknown"]);
     }
 }

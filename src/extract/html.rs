@@ -8,7 +8,7 @@ mod entities;
 mod style;
 
 use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
-use crate::limits::{HTML_MEMORY, MAX_HTML, MAX_LINK_TEXT};
+use crate::limits::{HTML_MEMORY, MAX_ANCHOR_TEXT, MAX_ANCHORS, MAX_HTML, MAX_LINK_TEXT};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
 use lol_html::{
     DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings,
@@ -27,6 +27,8 @@ pub(super) struct HtmlText {
     pub(super) hidden: String,
     /// Where its links lead, one a line, up to `limits::MAX_LINK_TEXT` octets.
     pub(super) links: String,
+    /// Text and target of each link, at most `limits::MAX_ANCHORS`.
+    pub(super) anchors: Vec<(String, String)>,
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
@@ -105,6 +107,8 @@ struct Reader {
     rules: style::Rules,
     /// What the style sheets say of the element that is being opened.
     by_sheet: Shown,
+    /// The link that is open: where it leads, and the length of the visible text before it.
+    anchor: Option<(String, usize)>,
     /// Some text was hidden, or perhaps hidden.
     differs: (bool, bool),
 }
@@ -167,8 +171,12 @@ impl Reader {
             && let Some(target) = element.get_attribute("href")
             && self.out.links.len() + target.len() < MAX_LINK_TEXT
         {
-            self.out.links.push_str(&entities::decode(&target));
+            let target = entities::decode(&target);
+            self.out.links.push_str(&target);
             self.out.links.push('\n');
+            if tag == "a" && self.out.anchors.len() < MAX_ANCHORS {
+                self.anchor = Some((target.into(), self.out.visible.len()));
+            }
         }
         let attribute = match tag.as_str() {
             "input" | "button" => element.get_attribute("value"),
@@ -198,6 +206,12 @@ impl Reader {
         }
         self.in_title &= tag != "title";
         self.in_style &= tag != "style";
+        if tag == "a"
+            && let Some((target, from)) = self.anchor.take()
+            && let Some(text) = self.out.visible.get(from..).filter(|text| text.len() <= MAX_ANCHOR_TEXT)
+        {
+            self.out.anchors.push((text.trim().to_owned(), target));
+        }
         if let Some(separator) = separator(tag) {
             self.separate(separator);
         }
@@ -331,8 +345,10 @@ fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reade
             }
             (reader.next_id > before).then_some(reader.next_id)
         };
-        let watched =
-            id.is_some() || turned || separator(&tag).is_some() || matches!(tag.as_str(), "style" | "title");
+        let watched = id.is_some()
+            || turned
+            || separator(&tag).is_some()
+            || matches!(tag.as_str(), "a" | "style" | "title");
         if watched && let Some(handlers) = element.end_tag_handlers() {
             let reader = Rc::clone(&elements);
             handlers.push(Box::new(move |_: &mut EndTag<'_>| {

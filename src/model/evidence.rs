@@ -83,6 +83,20 @@ pub struct AuthResults {
     pub unavailable: bool,
 }
 
+impl AuthResults {
+    /// One word for counting and logging.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match (self.failed, self.authenticated, self.unavailable, self.known) {
+            (true, ..) => "fail",
+            (_, true, ..) => "pass",
+            (_, _, true, _) => "unavailable",
+            (.., true) => "none",
+            _ => "unknown",
+        }
+    }
+}
+
 /// Input of the pure stages: the message, its claims and the answers from outside.
 #[derive(Clone, Debug)]
 pub struct Evidence {

@@ -149,7 +149,10 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
         ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
         ("sentra_sender_auth_total", "Messages whose sender was looked at, by what came of it."),
-        ("sentra_sender_auth_lookups_total", "Questions for SPF, DKIM, ARC and DMARC, cached answers included."),
+        (
+            "sentra_sender_auth_lookups_total",
+            "Questions for SPF, DKIM, ARC and DMARC, cached answers included.",
+        ),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),
         ("sentra_retention_runs_total", "Purges of old data that the server made by itself."),

@@ -21,6 +21,8 @@ pub(super) mod kind {
     pub(in crate::adapters::history) const ACCOUNT: &str = "account";
     /// Party → currency and step on the log scale (`GBP:61`); invoice → fingerprint of the amount.
     pub(in crate::adapters::history) const AMOUNT: &str = "amount";
+    /// Account → a letter for the kind of party (`s` supplier, `o` other) and its fingerprint.
+    pub(in crate::adapters::history) const HOLDER: &str = "holder";
     /// Party → day of the month.
     pub(in crate::adapters::history) const DAY: &str = "day";
     /// Party → day of the week, 1 for Monday.
@@ -30,7 +32,7 @@ pub(super) mod kind {
 }
 
 /// Every kind, for whoever goes through them all.
-pub(in crate::adapters) const KINDS: [&str; 10] = [
+pub(in crate::adapters) const KINDS: [&str; 11] = [
     kind::SEEN,
     kind::THREAD,
     kind::AUTHOR,
@@ -38,6 +40,7 @@ pub(in crate::adapters) const KINDS: [&str; 10] = [
     kind::PLATFORM,
     kind::ACCOUNT,
     kind::AMOUNT,
+    kind::HOLDER,
     kind::DAY,
     kind::WEEKDAY,
     kind::DELAY,
@@ -150,8 +153,10 @@ fn of_party(names: &Names<'_>, party: &Party, lesson: &Lesson, marks: &mut Marks
     }
     let accounts = lesson.accounts.iter().take(limits::HISTORY_ACCOUNTS);
     let accounts = accounts.map(|key| names.account(key)).collect::<Result<Vec<_>, _>>()?;
+    let letter = if matches!(party, Party::Supplier(_)) { 's' } else { 'o' };
     for account in &accounts {
         marks.add(&subject, kind::ACCOUNT, account);
+        marks.add(account, kind::HOLDER, &format!("{letter}{subject}"));
     }
     for money in lesson.amounts.iter().take(limits::HISTORY_CURRENCIES) {
         marks.add(&subject, kind::AMOUNT, &format!("{}:{}", money.currency, log_step(money.minor)));

@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Kinds of a party of which all details are read: each has few.
-const WHOLE: [&str; 6] = [kind::SEEN, kind::ACCOUNT, kind::AMOUNT, kind::DAY, kind::WEEKDAY, kind::DELAY];
+const WHOLE: [&str; 7] =
+    [kind::SEEN, kind::ACCOUNT, kind::HOLDER, kind::AMOUNT, kind::DAY, kind::WEEKDAY, kind::DELAY];
 
 /// What a subject stands for.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ enum Subject {
     Domain,
     ReplyTo,
     Thread,
+    Account(AccountKey),
     Party(Party),
     Invoice(Party, String),
 }
@@ -71,7 +73,9 @@ impl Asked {
             asked.subjects.insert(names.thread(id)?, Subject::Thread);
         }
         for key in query.accounts.into_iter().take(limits::HISTORY_ACCOUNTS) {
-            asked.accounts.insert(names.account(&key)?, key);
+            let print = names.account(&key)?;
+            asked.subjects.insert(print.clone(), Subject::Account(key.clone()));
+            asked.accounts.insert(print, key);
         }
         asked.invoices = query.invoices.into_iter().take(limits::HISTORY_INVOICES).collect();
         for party in query.parties.into_iter().take(limits::HISTORY_PARTIES) {
@@ -157,6 +161,7 @@ impl Asked {
             Some(Subject::Domain) => answer.domain = seen,
             Some(Subject::ReplyTo) => answer.reply_to = seen,
             Some(Subject::Thread) => answer.known_references = answer.known_references.saturating_add(1),
+            Some(Subject::Account(key)) => self.take_of_account(&row, key, answer),
             Some(Subject::Party(party)) => {
                 let of = party.clone();
                 if let Some(party) = answer.parties.get_mut(party) {
@@ -174,6 +179,17 @@ impl Asked {
             None => {}
         }
         Ok(())
+    }
+
+    /// A party that is none of those the message leads to.
+    fn take_of_account(&self, row: &Row, key: &AccountKey, answer: &mut HistoryAnswer) {
+        let Some((letter, party)) = row.detail.split_at_checked(1) else { return };
+        if row.kind != kind::HOLDER || self.subjects.contains_key(party) {
+            return;
+        }
+        let holders = answer.elsewhere.entry(key.clone()).or_default();
+        let count = if letter == "s" { &mut holders.suppliers } else { &mut holders.others };
+        *count = count.saturating_add(1);
     }
 
     fn take_of_party(&self, row: &Row, party: &mut PartyHistory) {
