@@ -131,8 +131,8 @@ proptest! {
     #[test]
     fn nothing_panics(text in "[a-zа-я0-9.-]{1,80}") {
         if let Ok(domain) = Domain::parse(&text) {
-            known().resembled(&domain);
-            known().covers(&domain);
+            std::hint::black_box(known().resembled(&domain));
+            std::hint::black_box(known().covers(&domain));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A directory held in memory: the suppliers of one file, for offline checks and tests.
 
 use crate::model::{
-    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain,
+    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery,
     KnownDomains, Lookup, MatchedBy, Organisation, SupplierHit, SupplierRecord, fold_name, is_free_mail,
 };
 use crate::ports::SupplierDirectory;
@@ -104,7 +104,7 @@ impl SupplierDirectory for MemoryDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EmailAddress, SupplierId};
+    use crate::model::{Domain, EmailAddress, SupplierId};
 
     #[tokio::test]
     async fn answers_only_what_is_asked_and_on_record() {
