@@ -15,6 +15,7 @@
 //! old key is kept for longer than that.
 
 mod backup;
+mod handover;
 mod master;
 mod organisation;
 mod rotating;
@@ -35,7 +36,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use master::Masters;
 use organisation::{OrgKeys, known, unwrap};
 use sealing::{fresh, open, parse, seal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -48,6 +49,8 @@ const KEY: usize = 32;
 struct Ring {
     generation: i64,
     organisations: BTreeMap<OrgId, Arc<OrgKeys>>,
+    /// Those of this process that the database has not named yet.
+    new: BTreeSet<OrgId>,
 }
 
 /// The master keys and what they unwrapped. Reading takes no lock.
@@ -80,7 +83,7 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::new`].
     pub fn with(current: &MasterKey, previous: &[MasterKey]) -> Result<Self, PortError> {
-        let ring = Ring { generation: i64::MIN, organisations: BTreeMap::new() };
+        let ring = Ring { generation: i64::MIN, organisations: BTreeMap::new(), new: BTreeSet::new() };
         Ok(Self {
             masters: ArcSwap::from_pointee(Masters::new(current, previous)?),
             ring: ArcSwap::from_pointee(ring),
@@ -116,13 +119,16 @@ impl LocalKeyring {
     pub fn load(&self, org: OrgId, wrapped: &[WrappedKey]) -> Result<(), PortError> {
         let keys = Arc::new(unwrap(&self.masters.load(), org, wrapped)?);
         self.change(|ring| {
-            ring.organisations.insert(org, keys);
+            if ring.organisations.insert(org, keys).is_none() {
+                ring.new.insert(org);
+            }
         });
         Ok(())
     }
 
     /// Takes up the keys as the database has them at a generation of the configuration. An older view than the one
-    /// already taken changes nothing; organisations that are not in it (being created by this process) stay.
+    /// already taken changes nothing. An organisation that is not in it was erased and is dropped, its keys with it; one
+    /// that this process is creating stays until the database names it.
     ///
     /// # Errors
     /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
@@ -143,6 +149,9 @@ impl LocalKeyring {
             if generation >= ring.generation {
                 ring.generation = generation;
                 ring.organisations.extend(new);
+                ring.new.retain(|org| !all.contains_key(org));
+                let kept = &ring.new;
+                ring.organisations.retain(|org, _| all.contains_key(org) || kept.contains(org));
             }
         });
         self.confirm();
@@ -158,13 +167,18 @@ impl LocalKeyring {
     pub fn forget(&self, org: OrgId) {
         self.change(|ring| {
             ring.organisations.remove(&org);
+            ring.new.remove(&org);
         });
     }
 
     fn change(&self, change: impl FnOnce(&mut Ring)) {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = self.ring.load();
-        let mut next = Ring { generation: ring.generation, organisations: ring.organisations.clone() };
+        let mut next = Ring {
+            generation: ring.generation,
+            organisations: ring.organisations.clone(),
+            new: ring.new.clone(),
+        };
         change(&mut next);
         self.ring.store(Arc::new(next));
     }

@@ -21,7 +21,9 @@ mod keys;
 mod m365;
 mod notice;
 mod org;
+mod privacy;
 mod quarantine;
+mod recogniser;
 mod retention;
 mod rules;
 mod serve;
@@ -118,12 +120,18 @@ enum Command {
     /// How long data is kept, purging, legal holds
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
+    /// One person's data: export, erase
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
     /// Read documents for the gateway, which starts this by itself
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
+    /// Recognise text in an image for the gateway, which starts this by itself
+    #[command(hide = true)]
+    Recogniser(recogniser::RecogniserArgs),
 }
 
 /// Runs the program with this process's arguments and streams.
@@ -150,6 +158,7 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
         Command::Serve => serve::run(globals, io),
         Command::Demo(args) => demo::run(&args, io),
         Command::Worker(args) => worker::run(args),
+        Command::Recogniser(args) => recogniser::run(&args),
         command => runtime()?.block_on(execute(globals, command, io)),
     }
 }
@@ -165,7 +174,8 @@ pub(crate) async fn run_within<'a>(
 ) -> Result<(), Failure> {
     let mut cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
     cli.globals.without_environment = true;
-    execute(&cli.globals, cli.command, io).await
+    // All commands are in this one future: too much for the caller's.
+    Box::pin(execute(&cli.globals, cli.command, io)).await
 }
 
 async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
@@ -177,6 +187,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Rules(args) => rules::run(globals, &args, io),
         Command::Keys(command) => keys::run(globals, command, io).await,
         Command::Retention(command) => retention::run(globals, command, io).await,
+        Command::Privacy(command) => privacy::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
@@ -186,8 +197,8 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Eval(args) => eval::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
-        Command::Serve | Command::Demo(_) | Command::Worker(_) => {
-            Err(Failure::usage("serve, demo and worker make a runtime of their own, or none"))
+        Command::Serve | Command::Demo(_) | Command::Worker(_) | Command::Recogniser(_) => {
+            Err(Failure::usage("serve, demo, worker and recogniser make a runtime of their own, or none"))
         }
     }
 }

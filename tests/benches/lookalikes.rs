@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     reason = "a measuring program may fail loudly"
@@ -66,7 +67,7 @@ fn main() {
     type Made = fn(&str) -> String;
     let made: [(&str, Made); 7] = [
         ("known", |name| format!("{name}.com")),
-        ("letters swapped", |name| format!("{}{}{}.com", &name[..2], &name[3..4], &name[2..3]) + &name[4..]),
+        ("letters swapped", |name| format!("{}{}{}{}.com", &name[..2], &name[3..4], &name[2..3], &name[4..])),
         ("one letter left out", |name| format!("{}{}.net", &name[..3], &name[4..])),
         ("word added", |name| format!("{name}-invoices.com")),
         ("sub-domain", |name| format!("{name}.co.uk.evil.example")),

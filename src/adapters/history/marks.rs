@@ -21,7 +21,9 @@ pub(super) mod kind {
     pub(in crate::adapters::history) const ACCOUNT: &str = "account";
     /// Party → currency and step on the log scale (`GBP:61`); invoice → fingerprint of the amount.
     pub(in crate::adapters::history) const AMOUNT: &str = "amount";
-    /// Account → a letter for the kind of party (`s` supplier, `o` other) and its fingerprint.
+    /// Account → fingerprint of a party that is a supplier on record.
+    pub(in crate::adapters::history) const SUPPLIER: &str = "supplier";
+    /// Account → fingerprint of a party that is not. Bare, so that the erasure of a person finds it.
     pub(in crate::adapters::history) const HOLDER: &str = "holder";
     /// Party → day of the month.
     pub(in crate::adapters::history) const DAY: &str = "day";
@@ -32,7 +34,7 @@ pub(super) mod kind {
 }
 
 /// Every kind, for whoever goes through them all.
-pub(in crate::adapters) const KINDS: [&str; 11] = [
+pub(in crate::adapters) const KINDS: [&str; 12] = [
     kind::SEEN,
     kind::THREAD,
     kind::AUTHOR,
@@ -40,6 +42,7 @@ pub(in crate::adapters) const KINDS: [&str; 11] = [
     kind::PLATFORM,
     kind::ACCOUNT,
     kind::AMOUNT,
+    kind::SUPPLIER,
     kind::HOLDER,
     kind::DAY,
     kind::WEEKDAY,
@@ -107,6 +110,26 @@ impl Names<'_> {
     }
 }
 
+/// The fingerprints under which marks of an address stand: as author, as Reply-To, as a party of its own; under every key
+/// that may still be on record. (Invoice numbers of such a party are fingerprinted together with it: without the
+/// number nobody finds them, and they tell of nobody.)
+///
+/// # Errors
+/// [`PortError`] when the organisation's keys are not loaded.
+pub(in crate::adapters) fn prints_of_address(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    address: &EmailAddress,
+) -> Result<Vec<String>, PortError> {
+    let (folded, party) = (address.folded(), spelled(&Party::Address(address.clone())));
+    let named = [("history.address", &folded), ("history.reply_to", &folded), ("history.party", &party)];
+    let mut prints = Vec::new();
+    for (kind, text) in named {
+        prints.extend(keyring.fingerprints_text(org, kind, text)?.iter().map(|print| print.to_hex()));
+    }
+    Ok(prints)
+}
+
 /// The kind in front, so that a supplier named like a domain is none.
 fn spelled(party: &Party) -> String {
     match party {
@@ -153,10 +176,10 @@ fn of_party(names: &Names<'_>, party: &Party, lesson: &Lesson, marks: &mut Marks
     }
     let accounts = lesson.accounts.iter().take(limits::HISTORY_ACCOUNTS);
     let accounts = accounts.map(|key| names.account(key)).collect::<Result<Vec<_>, _>>()?;
-    let letter = if matches!(party, Party::Supplier(_)) { 's' } else { 'o' };
+    let holder = if matches!(party, Party::Supplier(_)) { kind::SUPPLIER } else { kind::HOLDER };
     for account in &accounts {
         marks.add(&subject, kind::ACCOUNT, account);
-        marks.add(account, kind::HOLDER, &format!("{letter}{subject}"));
+        marks.add(account, holder, &subject);
     }
     for money in lesson.amounts.iter().take(limits::HISTORY_CURRENCIES) {
         marks.add(&subject, kind::AMOUNT, &format!("{}:{}", money.currency, log_step(money.minor)));

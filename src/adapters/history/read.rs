@@ -16,8 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Kinds of a party of which all details are read: each has few.
-const WHOLE: [&str; 7] =
-    [kind::SEEN, kind::ACCOUNT, kind::HOLDER, kind::AMOUNT, kind::DAY, kind::WEEKDAY, kind::DELAY];
+const WHOLE: [&str; 8] = [
+    kind::SEEN,
+    kind::ACCOUNT,
+    kind::SUPPLIER,
+    kind::HOLDER,
+    kind::AMOUNT,
+    kind::DAY,
+    kind::WEEKDAY,
+    kind::DELAY,
+];
 
 /// What a subject stands for.
 #[derive(Clone)]
@@ -183,12 +191,15 @@ impl Asked {
 
     /// A party that is none of those the message leads to.
     fn take_of_account(&self, row: &Row, key: &AccountKey, answer: &mut HistoryAnswer) {
-        let Some((letter, party)) = row.detail.split_at_checked(1) else { return };
-        if row.kind != kind::HOLDER || self.subjects.contains_key(party) {
+        if self.subjects.contains_key(&row.detail) {
             return;
         }
         let holders = answer.elsewhere.entry(key.clone()).or_default();
-        let count = if letter == "s" { &mut holders.suppliers } else { &mut holders.others };
+        let count = match row.kind.as_str() {
+            kind::SUPPLIER => &mut holders.suppliers,
+            kind::HOLDER => &mut holders.others,
+            _ => return,
+        };
         *count = count.saturating_add(1);
     }
 

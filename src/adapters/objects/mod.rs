@@ -141,6 +141,26 @@ impl Objects {
         }
     }
 
+    /// Removes the objects directly below `folder`. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store: what is gone is gone.
+    pub async fn clear(&self, folder: &Key) -> Result<u64, PortError> {
+        let mut gone = 0_u64;
+        loop {
+            // A listing need not tell of what was deleted behind it: it is read anew until it is empty.
+            let before = gone;
+            let mut listing = self.list(folder);
+            while let Some(entry) = listing.next().await? {
+                self.delete(&entry.key).await?;
+                gone = gone.saturating_add(1);
+            }
+            if gone == before {
+                return Ok(gone);
+            }
+        }
+    }
+
     /// The objects directly below `folder`, in no promised order, fetched page by page as they are asked for.
     #[must_use]
     pub fn list(&self, folder: &Key) -> Listing {

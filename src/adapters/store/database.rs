@@ -288,7 +288,7 @@ mod tests {
             for (pragma, value) in [
                 ("PRAGMA synchronous", synchronous),
                 ("PRAGMA foreign_keys", 1),
-                ("PRAGMA busy_timeout", 5_000),
+                ("PRAGMA busy_timeout", 10_000),
             ] {
                 let found: i64 = sqlx::query_scalar(pragma).fetch_one(&mut *write).await.unwrap();
                 assert_eq!(found, value, "{pragma} {durability:?}");

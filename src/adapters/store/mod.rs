@@ -12,7 +12,9 @@ mod companions;
 mod database;
 mod decisions;
 mod dump;
+mod erase;
 mod error;
+pub mod inventory;
 mod journal;
 mod keys;
 mod members;
@@ -22,6 +24,7 @@ mod postgres;
 mod postgres_checks;
 mod postgres_owner;
 mod postgres_reach;
+mod privacy;
 mod quarantine;
 mod record;
 mod retention;
@@ -33,13 +36,18 @@ mod users;
 
 pub use arc::ArcKey;
 pub use audit::{
-    Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
+    Anchoring, AuditEntry, AuditQuery, ChainCheck, Event, ExportFrame, Pruned, SigningKey,
     append as append_audit,
 };
 pub use book::Book;
 pub use database::{Database, Durability};
 pub use decisions::ReleaseOrder;
-pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
+#[doc(hidden)]
+pub use dump::row_values;
+pub use dump::{
+    Arrival, DatedKey, Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable, arrival_detail,
+};
+pub use erase::{Left, OrganisationErasure};
 pub use error::StoreError;
 pub use journal::{JournalWriter, OpenIntent};
 pub use keys::{
@@ -52,6 +60,7 @@ pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
 pub(in crate::adapters) use postgres_owner::open_to_fill;
+pub use privacy::{Erasure, HeldAbout, Place as PrivacyPlace, Planned, Stays, Subject};
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use record::RecordedVerdict;
 pub use retention::{LegalHold, Purged, RetentionRun, RunState};

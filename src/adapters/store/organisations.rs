@@ -109,7 +109,8 @@ impl Store {
         Ok(self.organisations().await?.into_iter().find(|org| org.name == name))
     }
 
-    /// Everything in one consistent read; loads the keys.
+    /// Everything in one consistent read; loads the keys. An organisation without keys is none: it is being erased, or its
+    /// import has not ended.
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
         let mut read = self.database.system(SystemRead::Organisations).await?;
         let generation = generation(&mut read).await?;
@@ -119,7 +120,8 @@ impl Store {
         let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
         let rows = sqlx::query(
             "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
-             client_certificate, client_key, subject_prefix, directory_generation FROM organisations ORDER BY name",
+             client_certificate, client_key, subject_prefix, directory_generation FROM organisations o \
+             WHERE EXISTS (SELECT 1 FROM org_keys k WHERE k.org_id = o.id) ORDER BY name",
         );
         for row in rows.fetch_all(&mut *read).await? {
             loaded.organisations.push(organisation(&row)?);

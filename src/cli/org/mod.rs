@@ -2,7 +2,9 @@
 
 mod args;
 mod banner;
+mod erase;
 mod settings;
+mod transfer;
 
 pub(super) use args::{OrgCommand, Profile};
 pub(super) use settings::next_hop;
@@ -102,7 +104,26 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
         OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
             rotate(&at, globals, return_token, io).await
         }
+        OrgCommand::Export(args) => transfer::export(&at, globals, &args, io).await,
+        OrgCommand::Import(args) => Box::pin(transfer::import(&at, globals, &args, io)).await,
+        OrgCommand::Erase(args) => Box::pin(erase::run(&at, globals, &args, io)).await,
+        OrgCommand::Certificate { file } => erase::check(&at, &file, globals, io),
     }
+}
+
+/// The organisation of this name or id.
+async fn named(at: &Installation, name: &str) -> Result<Organisation, Failure> {
+    let all = at.store.organisations().await?;
+    let names = all.iter().map(|org| org.name.clone()).collect::<Vec<_>>().join(", ");
+    let found = all.into_iter().find(|org| org.name == name || org.id.to_string() == name);
+    found.ok_or_else(|| {
+        Failure::new(format!("there is no organisation {name:?}")).help(format!("there are: {names}"))
+    })
+}
+
+/// RFC 3339, UTC.
+fn when(ms: i64) -> String {
+    super::audit::when(ms)
 }
 
 async fn mailbox(
