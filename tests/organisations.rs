@@ -335,6 +335,11 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     let held =
         client.send("billing@x.example", &["pay@fabrikam.example"], &changed_invoice("1@t")).await.unwrap();
     assert_eq!(held.code, 250);
+    // The record of an erased person, which goes with the organisation.
+    let person = ["--org", "Fabrikam", "--subject", "jane@person.test", "--reason", "request 1", "--yes"];
+    world.run(&[&["privacy", "erase"], &person[..]].concat());
+    let records = world.dir().join("data/objects/erasures").join(org.to_string());
+    assert_eq!(std::fs::read_dir(&records).unwrap().count(), 1);
     let plan = world.json(&["org", "erase", "Fabrikam"]);
     assert_eq!(plan[0]["dry_run"], true);
     assert!(plan[0]["would_erase"]["rows"]["history"].as_u64().unwrap() >= 60_000);
@@ -371,6 +376,7 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     assert_eq!(world.json(&["org", "list"]).len(), 1);
     let done = world.json(&command);
     assert_eq!(done[0]["certificate"]["certificate"]["resumed"], true);
+    assert_eq!(std::fs::read_dir(&records).into_iter().flatten().count(), 0);
     let mut sql = world.sql().await;
     let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM history WHERE org_id = $1")
         .bind(org.to_string())
