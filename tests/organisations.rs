@@ -108,8 +108,10 @@ async fn it_goes_from_sqlite_to_postgresql_and_back() {
     let before = first.all_rows(org).await;
     let filled: Vec<&String> =
         before.iter().filter(|(_, rows)| rows.is_empty()).map(|(name, _)| name).collect();
-    // What a fresh organisation does not have.
-    assert!(filled.iter().all(|name| ["audit_checkpoints", "cases", "retention_runs", "org_pins"].contains(&name.as_str())), "{filled:?}");
+    // What `fill` does not make.
+    let empty =
+        ["audit_checkpoints", "cases", "org_pins", "privacy_erasures", "retention_runs", "supplier_changes"];
+    assert!(filled.iter().all(|name| empty.contains(&name.as_str())), "{filled:?}");
     let held = first.store.held(org, &WITH_BODY, None).await.unwrap();
     let subjects: Vec<String> = held.iter().map(|entry| entry.subject.clone()).collect();
     assert_eq!(subjects.len(), 3);
@@ -145,7 +147,7 @@ async fn what_is_no_whole_export_changes_nothing() {
     let whole = std::fs::read(&file).unwrap();
     let target = Kept::empty(Backend::Sqlite, [7; 32]).await;
     let path = target.folder.path().join("a.sentra");
-    let newer = String::from_utf8_lossy(&whole[..200]).find("\"form\":1").unwrap() + 7;
+    let newer = whole.windows(8).position(|part| part == b"\"form\":1").unwrap() + 7;
     let changed = |at: usize, to: u8| {
         let mut octets = whole.clone();
         octets[at] = to;
@@ -333,6 +335,11 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     let held =
         client.send("billing@x.example", &["pay@fabrikam.example"], &changed_invoice("1@t")).await.unwrap();
     assert_eq!(held.code, 250);
+    // The record of an erased person, which goes with the organisation.
+    let person = ["--org", "Fabrikam", "--subject", "jane@person.test", "--reason", "request 1", "--yes"];
+    world.run(&[&["privacy", "erase"], &person[..]].concat());
+    let records = world.dir().join("data/objects/erasures").join(org.to_string());
+    assert_eq!(std::fs::read_dir(&records).unwrap().count(), 1);
     let plan = world.json(&["org", "erase", "Fabrikam"]);
     assert_eq!(plan[0]["dry_run"], true);
     assert!(plan[0]["would_erase"]["rows"]["history"].as_u64().unwrap() >= 60_000);
@@ -369,6 +376,7 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     assert_eq!(world.json(&["org", "list"]).len(), 1);
     let done = world.json(&command);
     assert_eq!(done[0]["certificate"]["certificate"]["resumed"], true);
+    assert_eq!(std::fs::read_dir(&records).into_iter().flatten().count(), 0);
     let mut sql = world.sql().await;
     let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM history WHERE org_id = $1")
         .bind(org.to_string())

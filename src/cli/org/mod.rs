@@ -80,26 +80,8 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
         OrgCommand::Domain(DomainCommand::Remove { domain }) => {
             member_command(&at, globals, Membership::Domain(domain), false, io).await
         }
-        OrgCommand::Executive(ExecutiveCommand::Add { name, addresses }) => {
-            let member = Membership::Executive(Executive { name, addresses });
-            member_command(&at, globals, member, true, io).await
-        }
-        OrgCommand::Executive(ExecutiveCommand::Remove { name }) => {
-            let member = Membership::Executive(Executive { name, addresses: Vec::new() });
-            member_command(&at, globals, member, false, io).await
-        }
-        OrgCommand::Admin(AdminCommand::Add { email, password_stdin: true }) => {
-            let org = at.organisation(globals).await?;
-            let password = read_password(io)?;
-            at.store.set_admin_password(org.id, &email, password, OPERATOR).await?;
-            done(&org, globals, io)
-        }
-        OrgCommand::Admin(AdminCommand::Add { email, password_stdin: false }) => {
-            member_command(&at, globals, Membership::Admin(email), true, io).await
-        }
-        OrgCommand::Admin(AdminCommand::Remove { email }) => {
-            member_command(&at, globals, Membership::Admin(email), false, io).await
-        }
+        OrgCommand::Executive(command) => executive(&at, globals, command, io).await,
+        OrgCommand::Admin(command) => admin(&at, globals, command, io).await,
         OrgCommand::Account(command) => own_account(&at, globals, command, io).await,
         OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
             rotate(&at, globals, return_token, io).await
@@ -124,6 +106,41 @@ async fn named(at: &Installation, name: &str) -> Result<Organisation, Failure> {
 /// RFC 3339, UTC.
 fn when(ms: i64) -> String {
     super::audit::when(ms)
+}
+
+async fn executive(
+    at: &Installation,
+    globals: &Globals,
+    command: ExecutiveCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    let (name, addresses, add) = match command {
+        ExecutiveCommand::Add { name, addresses } => (name, addresses, true),
+        ExecutiveCommand::Remove { name } => (name, Vec::new(), false),
+    };
+    member_command(at, globals, Membership::Executive(Executive { name, addresses }), add, io).await
+}
+
+async fn admin(
+    at: &Installation,
+    globals: &Globals,
+    command: AdminCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    match command {
+        AdminCommand::Add { email, password_stdin: true } => {
+            let org = at.organisation(globals).await?;
+            let password = read_password(io)?;
+            at.store.set_admin_password(org.id, &email, password, OPERATOR).await?;
+            done(&org, globals, io)
+        }
+        AdminCommand::Add { email, password_stdin: false } => {
+            member_command(at, globals, Membership::Admin(email), true, io).await
+        }
+        AdminCommand::Remove { email } => {
+            member_command(at, globals, Membership::Admin(email), false, io).await
+        }
+    }
 }
 
 async fn mailbox(

@@ -55,17 +55,19 @@ impl From<TransferError> for Failure {
     }
 }
 
+/// Makes a secret of a file's text.
+type Make = fn(&str) -> Result<Secret, String>;
+
 impl SecretArgs {
     fn read(&self) -> Result<Secret, Failure> {
-        let (path, make): (&Path, fn(&str) -> Result<Secret, String>) =
-            match (&self.passphrase_file, &self.key_file) {
-                (Some(path), _) => (path, Secret::passphrase),
-                (None, Some(path)) => (path, Secret::key),
-                (None, None) => {
-                    return Err(Failure::usage("the export has no secret")
-                        .help("give --passphrase-file FILE or --key-file FILE"));
-                }
-            };
+        let (path, make): (&Path, Make) = match (&self.passphrase_file, &self.key_file) {
+            (Some(path), _) => (path, Secret::passphrase),
+            (None, Some(path)) => (path, Secret::key),
+            (None, None) => {
+                return Err(Failure::usage("the export has no secret")
+                    .help("give --passphrase-file FILE or --key-file FILE"));
+            }
+        };
         let text = config::read_bounded(path, limits::MAX_PASSPHRASE_FILE);
         let text = text.map_err(|error| {
             Failure::new(format!("the secret cannot be read: {error}"))
