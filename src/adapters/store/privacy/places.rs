@@ -126,7 +126,7 @@ pub(super) fn walks() -> impl Iterator<Item = Walk> {
     mail.into_iter().chain(sealed).chain(PLAIN.iter().map(Walk::Plain)).chain([Walk::Persons])
 }
 
-/// The place of a sealed text in which an address is looked for; `None`: see [`ELSEWHERE`].
+/// The place of a sealed text in which an address is looked for; `None`: see `ELSEWHERE`.
 fn place_of(column: &SealedColumn) -> Option<Place> {
     match (column.table, column.column) {
         ("suppliers" | "supplier_values" | "supplier_changes", _) | ("supplier_accounts", "sealed_name") => {
