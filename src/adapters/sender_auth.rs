@@ -112,7 +112,11 @@ impl SenderAuth for SenderAuthentication {
         let results = match self.mode {
             Mode::Exchange => self.stamped(mail, message),
             Mode::Verify => self.checked(mail, message, deadline).await,
-            Mode::Both => together(self.stamped(mail, message), self.checked(mail, message, deadline).await),
+            Mode::Both => match self.stamped(mail, message) {
+                // Decided: asking would cost time, and tell the sender's name servers when the message was read.
+                stamped if stamped.authenticated || stamped.failed => stamped,
+                stamped => together(stamped, self.checked(mail, message, deadline).await),
+            },
             Mode::None => return AuthResults::default(),
         };
         metrics::counter!("sentra_sender_auth_total", "result" => results.outcome()).increment(1);
@@ -121,8 +125,8 @@ impl SenderAuth for SenderAuthentication {
 }
 
 /// Exchange saw the message before any rule of the organisation changed it, and knows whence it came: its word stands
-/// where it has one. Our own check fills in what it did not say, and a failure that we see counts where Exchange vouches
-/// for nothing.
+/// where it has one. Our own check fills in what it did not say, and what we find counts where Exchange neither vouches nor
+/// refuses.
 fn together(stamped: AuthResults, checked: AuthResults) -> AuthResults {
     if !stamped.known {
         return checked;

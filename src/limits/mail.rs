@@ -127,8 +127,9 @@ pub const DNS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DNS_CACHE_TTL: Duration = Duration::from_secs(3_600);
 /// That a name has no such record is kept for so long at most.
 pub const DNS_CACHE_NEGATIVE_TTL: Duration = Duration::from_secs(300);
-/// Answers that the shared resolver keeps.
-pub const DNS_CACHE_ENTRIES: u64 = 20_000;
+/// Answers that the shared resolver keeps. Few, because a sender chooses how long they are: 64 KB cut into the smallest
+/// strings take a megabyte and a half of memory. What is asked often is kept by the name server beside us too.
+pub const DNS_CACHE_ENTRIES: u64 = 256;
 /// Sender authentication of one message: every question to DNS together. Less than [`GATHER_DEADLINE`], so that what was
 /// found out until then still counts.
 pub const SENDER_AUTH_DEADLINE: Duration = Duration::from_millis(2_000);
