@@ -3,7 +3,7 @@
 use crate::arc::{Signer, values};
 use crate::support::dns::NameServer;
 use crate::support::sink::{Behaviour, Sink};
-use crate::support::world::{Setup, World, mail};
+use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
 use sentra::limits;
 use std::process::Command;
 
@@ -22,6 +22,20 @@ impl Asking {
             .env("SENTRA_IDENTITY__AUTHENTICATION", authentication)
             .env("SENTRA_SMTP__TRUST_AUTH_RESULTS", "true");
         Self { world: World::start(setup), sink, dns }
+    }
+
+    /// Hands a message in that is to be held; gives the codes that hold it.
+    async fn hold(&self, octets: &[u8]) -> String {
+        let (delivered, held) = (self.sink.messages().len(), self.held().len());
+        let mut client = self.world.hello().await;
+        let sent = client.send("accounts@acme-supplies.example", &["accounts@contoso.example"], octets).await;
+        assert_eq!(sent.unwrap().code, 250);
+        assert_eq!((self.sink.messages().len(), self.held().len()), (delivered, held + 1));
+        self.held().iter().map(|entry| entry["codes"].to_string()).collect()
+    }
+
+    fn held(&self) -> Vec<serde_json::Value> {
+        self.world.json(&["quarantine", "list"])
     }
 
     /// Hands a message in as the relay would that took it from `address`; gives our results, and whether AUTH_FAILED
@@ -74,6 +88,7 @@ async fn senders_are_checked_over_dns() {
     dns.fail("failing.test");
     let supplier = Signer::new(dns, "signed.test");
     let esp = Signer::new(dns, "esp.test");
+    let slow = Signer::new(dns, "keys.silent.test");
     let lost = Signer { pem: supplier.pem.clone(), domain: "lost.test" };
     let signed = supplier.dkim(dns, &from("signed.test"));
     let altered = String::from_utf8(signed.clone()).unwrap().replace("on Monday", "on Friday").into_bytes();
@@ -133,6 +148,20 @@ async fn senders_are_checked_over_dns() {
             "dkim=permerror header.d=lost.test; dmarc=fail",
             true,
         ),
+        (
+            "forged, with a signature whose key never comes",
+            "esp.test",
+            slow.dkim(dns, &from("forged.test")),
+            "spf=pass smtp.mailfrom=esp.test; dkim=temperror; dmarc=fail",
+            true,
+        ),
+        (
+            "forged, by an envelope whose record never comes",
+            "silent.test",
+            from("forged.test"),
+            "spf=temperror smtp.mailfrom=silent.test; dkim=none; dmarc=fail",
+            true,
+        ),
         ("no answer", "silent.test", from("silent.test"), "; none", false),
         ("the server fails", "failing.test", from("failing.test"), "; none", false),
         ("aliases in a circle", "cname.test", from("cname.test"), "dmarc=none", false),
@@ -165,7 +194,7 @@ async fn senders_are_checked_over_dns() {
     let metrics = String::from_utf8(metrics.stdout).unwrap();
     for line in [
         r#"sentra_sender_auth_total{result="pass"} 4"#,
-        r#"sentra_sender_auth_total{result="fail"} 7"#,
+        r#"sentra_sender_auth_total{result="fail"} 9"#,
         r#"sentra_sender_auth_total{result="none"} 2"#,
         r#"sentra_sender_auth_total{result="unavailable"} 2"#,
         "sentra_sender_auth_lookups_total",
@@ -193,4 +222,27 @@ async fn exchanges_word_comes_first_and_a_forged_one_never_counts() {
     let forged = [stamped.as_bytes(), &plain].concat();
     let (results, failed) = asking.judge("ann@acme.test", "203.0.113.9", &forged).await;
     assert!(results.contains("spf=fail") && results.contains("dmarc=fail") && failed, "{results}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_pass_nor_silence_lets_a_changed_account_through() {
+    let asking = Asking::start("verify").await;
+    let dns = &asking.dns;
+    let supplier = Signer::new(dns, "acme-supplies.example");
+    dns.publish("acme-supplies.example", "v=spf1 ip4:203.0.113.0/24 -all");
+    dns.publish("_dmarc.acme-supplies.example", "v=DMARC1; p=reject");
+    let genuine = supplier.dkim(dns, &clean_invoice("1@t"));
+    let (results, _) = asking.judge("accounts@acme-supplies.example", "203.0.113.9", &genuine).await;
+    assert!(results.contains("spf=pass") && results.contains("dmarc=pass"), "{results}");
+    let taken_over = supplier.dkim(dns, &changed_invoice("2@t"));
+    assert!(asking.hold(&taken_over).await.contains("BANK_DETAILS_CHANGED"));
+    // No answer: mail is neither refused nor deferred, and what the account says stands.
+    dns.silence("");
+    let (results, failed) = asking.judge("ann@new.test", "203.0.113.9", &from("new.test")).await;
+    assert!(results.contains("; none") && !failed, "{results}");
+    assert!(asking.hold(&changed_invoice("3@t")).await.contains("BANK_DETAILS_CHANGED"));
+    dns.stop();
+    let (results, failed) = asking.judge("ann@newer.test", "203.0.113.9", &from("newer.test")).await;
+    assert!(results.contains("; none") && !failed, "{results}");
+    assert!(asking.hold(&changed_invoice("4@t")).await.contains("BANK_DETAILS_CHANGED"));
 }

@@ -253,10 +253,12 @@ async fn world() -> (World, Sink, OrgId) {
         "none",
     ]);
     let org = fabrikam[0]["id"].as_str().unwrap().to_owned();
+    // Seen just now: what is older than its time is purged by the server meanwhile.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let many = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) \
          INSERT INTO history (org_id, subject, kind, detail, first_seen, last_seen, times) \
-         SELECT '{org}', 'subject ' || i, 'seen', '', 1, 1, 1 FROM n"
+         SELECT '{org}', 'subject ' || i, 'seen', '', {now}, {now}, 1 FROM n"
     );
     sqlx::query(sqlx::AssertSqlSafe(many)).execute(&mut world.sql().await).await.unwrap();
     (world, sink, org.parse().unwrap())

@@ -2,6 +2,7 @@
 
 use crate::limits::MAX_MISLEADING_LINKS;
 use crate::model::{Domain, EmailAddress, MisleadingLink, PaymentClaims};
+use std::net::Ipv4Addr;
 
 /// Compares what a link shows with where it leads, and takes up what differs by its registrable domain.
 pub(super) fn read(anchors: &[(String, String)], claims: &mut PaymentClaims) {
@@ -37,14 +38,22 @@ fn target_domain(target: &str) -> Option<Domain> {
         let address = address.split('?').next()?;
         return EmailAddress::parse(address).ok().and_then(|address| dotted(address.domain().clone()));
     }
-    host(lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))?)
+    let rest = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://"))?;
+    // A bare address is nobody's, and nobody who is shown.
+    match name(rest)?.parse::<Ipv4Addr>() {
+        Ok(address) => Domain::parse(&format!("[{address}]")).ok(),
+        Err(_) => host(rest),
+    }
+}
+
+fn name(rest: &str) -> Option<&str> {
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    // `https://acme.example@evil.example` leads to the second.
+    authority.rsplit('@').next()?.split(':').next()
 }
 
 fn host(rest: &str) -> Option<Domain> {
-    let authority = rest.split(['/', '?', '#', '\\']).next()?;
-    // `https://acme.example@evil.example` leads to the second.
-    let host = authority.rsplit('@').next()?.split(':').next()?;
-    Domain::parse(host).ok().and_then(dotted)
+    Domain::parse(name(rest)?).ok().and_then(dotted)
 }
 
 /// Without single labels and numbers.
@@ -65,6 +74,7 @@ mod tests {
             ("another domain, no scheme", "www.acme.example", "http://evil.example", true),
             ("before the at sign", "https://acme.example", "https://acme.example@evil.example/", true),
             ("a mail address", "accounts@acme.example", "mailto:accounts@evil.example?subject=x", true),
+            ("a bare address", "https://acme.example", "http://203.0.113.9/pay", true),
             ("the same", "https://acme.example/pay", "https://acme.example/pay?id=1", false),
             ("below the same", "www.acme.example", "https://click.acme.example/1", false),
             ("words", "Pay now", "https://evil.example", false),

@@ -133,7 +133,8 @@ pub const DNS_CACHE_ENTRIES: u64 = 256;
 /// Sender authentication of one message: every question to DNS together. Less than [`GATHER_DEADLINE`], so that what was
 /// found out until then still counts.
 pub const SENDER_AUTH_DEADLINE: Duration = Duration::from_millis(2_000);
-/// Keys that are looked up for the DKIM signatures of one message, and again for its ARC chain.
+/// Keys that are looked up for the DKIM signatures of the author's domain, again for those of others, and again for the ARC
+/// chain.
 pub const SIGNATURE_LOOKUPS: usize = 24;
 /// Look-ups for SPF of one message. RFC 7208 section 4.6.4 allows ten terms, each `mx` of which may lead to ten more.
 pub const SPF_LOOKUPS: usize = 40;

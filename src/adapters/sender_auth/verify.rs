@@ -4,7 +4,8 @@
 //! last seal is of a trusted sealer who says that the author passed. A missing or broken signature alone says nothing bad.
 //! Only DMARC can fail, and only where everything that it asks was answered: the policy, every signature's key, and SPF for
 //! the address from which the message entered. The checks run side by side, each with questions of its own, so that one
-//! that hangs takes nothing from the others; what is not done at the deadline is a `temperror`.
+//! that hangs takes nothing from the others; what is not done at the deadline is a `temperror`. What strangers publish never
+//! keeps a failure from being found: only what may speak for the author counts as missing.
 
 use super::budget::{Budget, within};
 use super::dmarc::{self, Published};
@@ -107,36 +108,63 @@ async fn check(authenticator: &MessageAuthenticator, subject: &Subject) -> AuthR
     let budgets = [
         Budget::new(limits::SIGNATURE_LOOKUPS),
         Budget::new(limits::SIGNATURE_LOOKUPS),
+        Budget::new(limits::SIGNATURE_LOOKUPS),
         Budget::new(limits::SPF_LOOKUPS),
         Budget::new(limits::DMARC_LOOKUPS),
     ];
-    let [keys, seals, terms, policies] = &budgets;
-    let (signatures, (arc, chain_vouches), spf, published) = tokio::join!(
-        signatures(authenticator, &message, subject, keys),
+    let [own_keys, other_keys, seals, terms, policies] = &budgets;
+    let author = subject.author.as_ref();
+    let (own, others) = divided(&message, author);
+    let ((own, others), (arc, chain_vouches), spf, published) = tokio::join!(
+        async {
+            if subject.flooded {
+                return (vec![word("permerror")], Vec::new());
+            }
+            tokio::join!(
+                signatures(authenticator, &own, subject, author, own_keys),
+                signatures(authenticator, &others, subject, None, other_keys),
+            )
+        },
         chain(authenticator, &message, subject, seals),
         spf(authenticator, subject, terms),
         policy(authenticator, subject, policies),
     );
+    let signatures = [own, others].concat();
     let used = budgets.iter().fold(0, |sum: usize, budget| sum.saturating_add(budget.used()));
     metrics::counter!("sentra_sender_auth_lookups_total").increment(u64::try_from(used).unwrap_or_default());
     let seen = Seen { signatures, arc, chain_vouches, spf };
     conclude(seen, &published, subject.author.as_ref(), &subject.sealers)
 }
 
-/// The result of each DKIM signature.
+/// The signatures of a message, those of the author's domain apart from the others: keys are asked for one after the
+/// other, and a stranger's name server that answers slowly must not keep the author's from being asked.
+fn divided<'m>(
+    message: &AuthenticatedMessage<'m>,
+    author: Option<&Domain>,
+) -> (AuthenticatedMessage<'m>, AuthenticatedMessage<'m>) {
+    let is_own = |domain: &str| {
+        Domain::parse(domain).ok().zip(author).is_some_and(|(domain, author)| is_aligned(author, &domain))
+    };
+    let (mut own, mut others) = (message.clone(), message.clone());
+    own.dkim_headers.retain(|signature| is_own(&signature.header.d));
+    others.dkim_headers.retain(|signature| !is_own(&signature.header.d));
+    // Broken ones are told once.
+    own.errors.clear();
+    (own, others)
+}
+
+/// The result of each DKIM signature; `domain`: whose they are, if they are somebody's.
 async fn signatures(
     authenticator: &MessageAuthenticator,
     message: &AuthenticatedMessage<'_>,
     subject: &Subject,
+    domain: Option<&Domain>,
     budget: &Budget,
 ) -> Vec<PolicyResult> {
-    if subject.flooded {
-        return vec![word("permerror")];
-    }
     let asked = authenticator.verify_dkim(within(budget, message));
     match timeout_at(subject.deadline, asked).await {
         Ok(outputs) => outputs.iter().map(signature).collect(),
-        Err(_) => vec![word("temperror")],
+        Err(_) => vec![PolicyResult { domain: domain.cloned(), ..word("temperror") }],
     }
 }
 
@@ -161,11 +189,15 @@ async fn chain(
         return (PolicyResult::default(), false);
     }
     let asked = authenticator.verify_arc(within(budget, message));
-    let Ok(chain) = timeout_at(subject.deadline, asked).await else { return (word("temperror"), false) };
+    let newest = message.as_headers.iter().max_by_key(|seal| seal.header.i);
+    let claimed = newest.and_then(|seal| Domain::parse(&seal.header.d).ok());
+    let Ok(chain) = timeout_at(subject.deadline, asked).await else {
+        return (PolicyResult { domain: claimed, ..word("temperror") }, false);
+    };
     let last = chain.sets().last();
     let arc = PolicyResult {
         result: result_word(chain.result()).to_owned(),
-        domain: last.and_then(|set| Domain::parse(&set.seal.header.d).ok()),
+        domain: last.map_or(claimed, |set| Domain::parse(&set.seal.header.d).ok()),
     };
     let vouched = last
         .filter(|set| arc.result == "pass" && covers_from(&set.signature.header.h))
@@ -225,9 +257,7 @@ fn dmarc_word(seen: &Seen, published: &Published, author: Option<&Domain>) -> &'
             seen.signatures.iter().any(|one| one.result == result && aligned(one, wanted.strict_dkim));
         by_key || (seen.spf.result == result && aligned(&seen.spf, wanted.strict_spf))
     };
-    // A signature whose domain is not known, because nothing of it was answered in time.
-    let unanswered = seen.signatures.iter().any(|one| one.result == "temperror" && one.domain.is_none());
-    match (says("pass"), says("temperror") || unanswered, seen.spf.result.is_empty()) {
+    match (says("pass"), says("temperror"), seen.spf.result.is_empty()) {
         (true, ..) => "pass",
         (_, true, _) => "temperror",
         (_, _, true) => "",
@@ -253,8 +283,11 @@ fn conclude(seen: Seen, published: &Published, author: Option<&Domain>, sealers:
     } else {
         AuthMethod::None
     };
-    let unanswered = [dmarc, &seen.arc.result, &seen.spf.result].contains(&"temperror")
-        || seen.signatures.iter().any(|s| s.result == "temperror");
+    // Only questions that could have spoken for the author: a stranger's silence says nothing.
+    let silent = |result: &&PolicyResult| result.result == "temperror";
+    let unanswered = dmarc == "temperror"
+        || seen.signatures.iter().chain([&seen.spf]).filter(aligned).any(|result| silent(&result))
+        || (silent(&&seen.arc) && sealed_by_trusted);
     let shown = seen.signatures.iter().filter(aligned).find(pass);
     let shown = shown.or_else(|| seen.signatures.iter().find(aligned)).or_else(|| seen.signatures.first());
     let dkim = shown.cloned().unwrap_or_else(|| word("none"));

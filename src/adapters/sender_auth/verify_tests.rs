@@ -86,7 +86,7 @@ fn dmarc_fails_only_where_everything_was_answered() {
     let unknown = PolicyResult::default;
     let theirs = "supplier.example";
     type Row<'a> = (&'a str, Published, Vec<PolicyResult>, PolicyResult, &'a str, AuthMethod, bool, bool);
-    let rows: [Row<'_>; 14] = [
+    let rows: [Row<'_>; 16] = [
         ("aligned key", reject(false), key("pass"), unknown(), "pass", AuthMethod::Dmarc, true, false),
         (
             "aligned key, strict",
@@ -167,6 +167,26 @@ fn dmarc_fails_only_where_everything_was_answered() {
             AuthMethod::None,
             false,
             false,
+        ),
+        (
+            "a stranger's key without an answer",
+            reject(false),
+            vec![signature("temperror", ""), signature("temperror", "slow.example")],
+            spf("fail", theirs),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "a stranger's SPF without an answer",
+            reject(false),
+            vec![],
+            spf("temperror", "slow.example"),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
         ),
         (
             "SPF without an answer",
