@@ -23,7 +23,7 @@ use crate::adapters::history::{DatabaseHistory, NoHistory};
 use crate::adapters::keyring::{LocalKeyring, MasterKeySources};
 use crate::adapters::next_hop::{self, SmtpNextHop};
 use crate::adapters::objects::{Bodies, Objects};
-use crate::adapters::sender_auth::{self, SenderAuthentication};
+use crate::adapters::sender_auth::SenderAuthentication;
 use crate::adapters::store::{Book, Database, JournalWriter, Store};
 use crate::adapters::workers::Workers;
 use crate::config::{self, Config};
@@ -302,14 +302,9 @@ fn sources(
     history: Arc<dyn History>,
     dns: Arc<Dns>,
 ) -> Sources {
-    let options = sender_auth::Options {
-        mode: sender_auth::Mode::Upstream,
-        trust_auth_results: config.smtp.trust_auth_results,
-        ..sender_auth::Options::default()
-    };
     let keyring = Arc::clone(store.keyring());
     Sources {
-        auth: Arc::new(SenderAuthentication::new(options, dns)),
+        auth: Arc::new(SenderAuthentication::new(config.identity.clone(), dns)),
         directory: Arc::new(Directory::new(store.database().clone(), keyring, redis)),
         history,
     }

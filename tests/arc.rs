@@ -29,13 +29,13 @@ fn dkimpy(asked: &Value) -> Value {
 }
 
 /// A key made by openssl, with its record published.
-struct Signer {
-    pem: String,
-    domain: &'static str,
+pub struct Signer {
+    pub pem: String,
+    pub domain: &'static str,
 }
 
 impl Signer {
-    fn new(dns: &NameServer, domain: &'static str) -> Self {
+    pub fn new(dns: &NameServer, domain: &'static str) -> Self {
         let openssl = |arguments: &[&str], input: &str| {
             let mut child = Command::new("openssl")
                 .args(arguments)
@@ -62,7 +62,7 @@ impl Signer {
         STANDARD.decode(answer["message"].as_str().unwrap()).unwrap()
     }
 
-    fn dkim(&self, dns: &NameServer, octets: &[u8]) -> Vec<u8> {
+    pub fn dkim(&self, dns: &NameServer, octets: &[u8]) -> Vec<u8> {
         self.ask(dns, "dkim_sign", octets)
     }
 
@@ -125,7 +125,7 @@ fn text(octets: &[u8]) -> String {
 }
 
 /// The unfolded values of a field, top down.
-fn values(octets: &[u8], name: &str) -> Vec<String> {
+pub fn values(octets: &[u8], name: &str) -> Vec<String> {
     let head = text(octets).split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     lines

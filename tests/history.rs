@@ -106,6 +106,24 @@ async fn an_invoice_sent_again_with_another_account_is_held(on: Backend) {
     assert_eq!(sink.copies("copy@t"), 0);
 }
 
+async fn one_unknown_account_in_several_names_is_seen(on: Backend) {
+    let sink = Sink::start(Behaviour::default()).await;
+    let world = World::start(Setup::new(sink.address()).on(on));
+    let of = |who: &str, id: &str| {
+        let body = format!("Please find our invoice.\nAmount due: £960.00\nIBAN: {ONE}\n");
+        mail(&format!("Office <office@{who}>"), "Invoice", id, &body)
+    };
+    hand_in(&world, &of("northgate.example", "one@t")).await;
+    assert!(!codes(&world, &sink, "one@t").contains("ELSEWHERE"));
+    learned(&world, 1).await;
+    hand_in(&world, &of("northgate.example", "again@t")).await;
+    assert!(!codes(&world, &sink, "again@t").contains("ELSEWHERE"), "the same sender");
+    learned(&world, 2).await;
+    hand_in(&world, &of("southgate.example", "two@t")).await;
+    let two = codes(&world, &sink, "two@t");
+    assert!(two.contains("ACCOUNT_SEEN_ELSEWHERE") && !two.contains("ACCOUNT_SPREADS"), "{two}");
+}
+
 async fn the_history_names_nobody(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
     let world = World::start(Setup::new(sink.address()).on(on));
@@ -182,6 +200,7 @@ async fn without_a_history_mail_flows_and_nothing_is_concluded(on: Backend) {
 on_each_database! {
     a_first_contact_is_one_until_something_of_it_was_delivered,
     an_invoice_sent_again_with_another_account_is_held,
+    one_unknown_account_in_several_names_is_seen,
     the_history_names_nobody,
     a_killed_server_leaves_whole_lessons,
     without_a_history_mail_flows_and_nothing_is_concluded,

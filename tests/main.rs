@@ -33,6 +33,7 @@ mod detection;
 mod documents;
 mod fuzzing;
 mod history;
+mod identity;
 mod inventory;
 mod isolation;
 mod journey;

@@ -253,10 +253,12 @@ async fn world() -> (World, Sink, OrgId) {
         "none",
     ]);
     let org = fabrikam[0]["id"].as_str().unwrap().to_owned();
+    // Seen just now: what is older than its time is purged by the server meanwhile.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let many = format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) \
          INSERT INTO history (org_id, subject, kind, detail, first_seen, last_seen, times) \
-         SELECT '{org}', 'subject ' || i, 'seen', '', 1, 1, 1 FROM n"
+         SELECT '{org}', 'subject ' || i, 'seen', '', {now}, {now}, 1 FROM n"
     );
     sqlx::query(sqlx::AssertSqlSafe(many)).execute(&mut world.sql().await).await.unwrap();
     (world, sink, org.parse().unwrap())
@@ -335,6 +337,11 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     let held =
         client.send("billing@x.example", &["pay@fabrikam.example"], &changed_invoice("1@t")).await.unwrap();
     assert_eq!(held.code, 250);
+    // The record of an erased person, which goes with the organisation.
+    let person = ["--org", "Fabrikam", "--subject", "jane@person.test", "--reason", "request 1", "--yes"];
+    world.run(&[&["privacy", "erase"], &person[..]].concat());
+    let records = world.dir().join("data/objects/erasures").join(org.to_string());
+    assert_eq!(std::fs::read_dir(&records).unwrap().count(), 1);
     let plan = world.json(&["org", "erase", "Fabrikam"]);
     assert_eq!(plan[0]["dry_run"], true);
     assert!(plan[0]["would_erase"]["rows"]["history"].as_u64().unwrap() >= 60_000);
@@ -371,6 +378,7 @@ async fn a_killed_erasure_is_finished_and_running_servers_drop_it() {
     assert_eq!(world.json(&["org", "list"]).len(), 1);
     let done = world.json(&command);
     assert_eq!(done[0]["certificate"]["certificate"]["resumed"], true);
+    assert_eq!(std::fs::read_dir(&records).into_iter().flatten().count(), 0);
     let mut sql = world.sql().await;
     let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM history WHERE org_id = $1")
         .bind(org.to_string())

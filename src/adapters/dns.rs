@@ -163,6 +163,9 @@ fn build(options: &Options) -> Result<TokioResolver, DnsError> {
     settings.timeout = options.query_timeout;
     settings.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
     settings.try_tcp_on_error = true;
+    settings.cache_size = limits::DNS_CACHE_ENTRIES;
+    settings.positive_max_ttl = Some(limits::DNS_CACHE_TTL);
+    settings.negative_max_ttl = Some(limits::DNS_CACHE_NEGATIVE_TTL);
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         .with_options(settings)
         .with_tls_config(without_roots()?)

@@ -88,8 +88,10 @@ pub enum AuthSource {
     /// The Authentication-Results that Exchange Online stamped
     #[default]
     Exchange,
-    /// DKIM and ARC checked over DNS
+    /// SPF, DKIM, ARC and DMARC checked over DNS
     Verify,
+    /// Exchange's word, and our own check where it has none
+    Both,
     /// Nobody's: unknown
     None,
 }

@@ -59,6 +59,7 @@ impl Checker<'_> {
         let objects = self.objects();
         let backup = self.backup();
         let documents = self.documents();
+        let identity = self.identity();
         let rules = self.rules(&settings.rules.folder);
         let hours = self.number("retention.interval_hours", settings.retention.interval_hours, 0, 744);
         let drain = self.number("limits.drain_seconds", settings.limits.drain_seconds, 0, 30);
@@ -88,6 +89,7 @@ impl Checker<'_> {
             metrics,
             log: log?,
             documents,
+            identity,
             rules,
             history: settings.history.enabled,
             retention: (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600))),

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::tls::ServerTls;
 use crate::adapters::directory::redis::Options as RedisOptions;
 use crate::adapters::keyring::MasterKeySources;
-use crate::adapters::{backup, objects, workers};
+use crate::adapters::{backup, objects, sender_auth, workers};
 use crate::model::Domain;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -47,6 +47,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How attached documents are read.
     pub documents: workers::Options,
+    /// Whose word counts on who sent a message.
+    pub identity: sender_auth::Options,
     /// Folder of own rules.
     pub rules: Option<PathBuf>,
     /// Whether the history of delivered mail is kept.

@@ -9,6 +9,7 @@ mod checked;
 mod checker;
 mod documents;
 mod error;
+mod identity;
 mod read;
 mod settings;
 mod show;

@@ -425,6 +425,16 @@ settings! {
         ocr_timeout_seconds: u64 = limits::RECOGNITION_WALL.as_secs();
     }
 
+    /// Who really sent a message.
+    identity: Identity {
+        /// Whose word counts. `exchange`: the `Authentication-Results` that Exchange Online stamped. `verify`: SPF, DKIM, ARC
+        /// and DMARC checked over DNS (`next_hop.dns_servers`), SPF for the address that Exchange's own trace names.
+        /// `both`: Exchange's word, and our own check where it has none. `none`: nobody's.
+        authentication: String = "exchange".into();
+        /// Domains whose ARC seal is believed about what they saw, for `verify` and `both`.
+        trusted_sealers: Vec<String> = vec!["microsoft.com".into()];
+    }
+
     /// The rules that judge.
     rules: Rules {
         /// Folder with rules of your own, which add to or override those built in. Empty: none.

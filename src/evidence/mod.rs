@@ -69,7 +69,7 @@ async fn gather_until(
         received_at_ms: mail.received_at_ms,
         message,
         claims,
-        auth: auth.unwrap_or_else(|_| AuthResults::default()),
+        auth: auth.unwrap_or_else(|_| AuthResults { unavailable: true, ..AuthResults::default() }),
         directory,
         history,
     }

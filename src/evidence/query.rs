@@ -32,6 +32,9 @@ pub fn directory_query(mail: &ReceivedMail, message: &Message, claims: &PaymentC
     if let Some(address) = &mail.envelope.reverse_path.0 {
         query.add_address(address);
     }
+    for name in &claims.names {
+        query.add_name(&name.value);
+    }
     for number in &claims.tax_numbers {
         query.add(DirectoryKey::TaxNumber(number.clone()));
     }

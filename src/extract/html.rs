@@ -4,11 +4,13 @@
 //! separated by line ends and cells by tabs, so that numbers of neighbouring cells never join; a hidden element
 //! contributes nothing to the visible text, so digits around it join as they do on the screen.
 
+mod elements;
 mod entities;
 mod style;
 
+use self::elements::{BLOCKS, has_content, separator, turns};
 use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
-use crate::limits::{HTML_MEMORY, MAX_HTML, MAX_LINK_TEXT};
+use crate::limits::{HTML_MEMORY, MAX_ANCHOR_TEXT, MAX_ANCHORS, MAX_HTML, MAX_LINK_TEXT};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
 use lol_html::{
     DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings,
@@ -27,6 +29,8 @@ pub(super) struct HtmlText {
     pub(super) hidden: String,
     /// Where its links lead, one a line, up to `limits::MAX_LINK_TEXT` octets.
     pub(super) links: String,
+    /// Text and target of each link, at most `limits::MAX_ANCHORS`.
+    pub(super) anchors: Vec<(String, String)>,
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
@@ -46,52 +50,6 @@ impl HtmlText {
 /// Hidden elements open at once that are tracked; deeper ones stay hidden with their ancestor.
 const MAX_HIDDEN_DEPTH: usize = 64;
 
-const BLOCKS: &[&str] = &[
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "body",
-    "br",
-    "center",
-    "dd",
-    "details",
-    "dialog",
-    "div",
-    "dl",
-    "dt",
-    "fieldset",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hr",
-    "li",
-    "main",
-    "nav",
-    "ol",
-    "option",
-    "p",
-    "pre",
-    "section",
-    "select",
-    "summary",
-    "table",
-    "tbody",
-    "textarea",
-    "tfoot",
-    "thead",
-    "tr",
-    "ul",
-];
-const CELLS: &[&str] = &["td", "th", "caption"];
-
 #[derive(Default)]
 struct Reader {
     out: HtmlText,
@@ -105,6 +63,8 @@ struct Reader {
     rules: style::Rules,
     /// What the style sheets say of the element that is being opened.
     by_sheet: Shown,
+    /// The link that is open: where it leads, and the length of the visible text before it.
+    anchor: Option<(String, usize)>,
     /// Some text was hidden, or perhaps hidden.
     differs: (bool, bool),
 }
@@ -167,8 +127,13 @@ impl Reader {
             && let Some(target) = element.get_attribute("href")
             && self.out.links.len() + target.len() < MAX_LINK_TEXT
         {
-            self.out.links.push_str(&entities::decode(&target));
+            let target = entities::decode(&target);
+            self.out.links.push_str(&target);
             self.out.links.push('\n');
+            if tag == "a" {
+                self.end_anchor();
+                self.anchor = Some((target.into(), self.out.visible.len()));
+            }
         }
         let attribute = match tag.as_str() {
             "input" | "button" => element.get_attribute("value"),
@@ -198,8 +163,21 @@ impl Reader {
         }
         self.in_title &= tag != "title";
         self.in_style &= tag != "style";
+        if tag == "a" {
+            self.end_anchor();
+        }
         if let Some(separator) = separator(tag) {
             self.separate(separator);
+        }
+    }
+
+    /// A link ends with its end tag, where the next begins, or with the page.
+    fn end_anchor(&mut self) {
+        let Some((target, from)) = self.anchor.take() else { return };
+        let text = self.out.visible.get(from..).filter(|text| text.len() <= MAX_ANCHOR_TEXT);
+        if let Some(text) = text.filter(|_| self.out.anchors.len() < MAX_ANCHORS) {
+            let text = text.trim().to_owned();
+            self.out.anchors.push((text, target));
         }
     }
 
@@ -226,57 +204,19 @@ impl Reader {
     }
 }
 
-fn separator(tag: &str) -> Option<char> {
-    if CELLS.contains(&tag) {
-        Some('\t')
-    } else if BLOCKS.contains(&tag) {
-        Some('\n')
-    } else {
-        None
-    }
-}
-
-/// Void elements (HTML 13.1.2) have no end tag.
-fn has_content(tag: &str) -> bool {
-    !matches!(
-        tag,
-        "area"
-            | "base"
-            | "br"
-            | "col"
-            | "embed"
-            | "hr"
-            | "img"
-            | "input"
-            | "link"
-            | "meta"
-            | "source"
-            | "track"
-            | "wbr"
-    )
-}
-
-/// Whether an element shows its text turned around (`<bdo dir=rtl>` or its style).
-fn turns(element: &Element<'_, '_>, tag: &str) -> bool {
-    let style = element.get_attribute("style").unwrap_or_default().to_ascii_lowercase();
-    let right_to_left =
-        element.get_attribute("dir").is_some_and(|dir| dir.trim().eq_ignore_ascii_case("rtl"))
-            || style.contains("rtl");
-    right_to_left && (tag == "bdo" || style.contains("override"))
-}
-
 /// Reads the text of HTML. Linear in its length; at most `limits::MAX_HTML` octets are read.
 pub(super) fn read(html: &str) -> HtmlText {
     let cut = super::floor(html, MAX_HTML);
     let head = html.get(..cut).unwrap_or_default();
     let mut rules = style::Rules::default();
-    rules.read(&style_sheets(head));
+    rules.read(&style::sheets(head));
     let selectors = std::mem::take(&mut rules.selectors);
     let reader = Rc::new(RefCell::new(Reader { rules, ..Reader::default() }));
     let failed = walk(head, selectors, &reader).is_none();
     let mut reader = reader.borrow_mut();
     let rest = std::mem::take(&mut reader.pending);
     reader.push(&entities::decode(&rest));
+    reader.end_anchor();
     let (some_hidden, some_perhaps) = reader.differs;
     let mut out = std::mem::take(&mut reader.out);
     let [everything, certain] = &mut out.readings;
@@ -295,27 +235,6 @@ pub(super) fn read(html: &str) -> HtmlText {
     out
 }
 
-/// All style sheets of a page: one that stands at the end holds for the text before it too.
-fn style_sheets(html: &str) -> String {
-    let mut sheets = String::new();
-    let mut rest = html;
-    while let Some(at) = find_ignoring_case(rest, "<style") {
-        let sheet = rest.get(at..).and_then(|tag| tag.split_once('>')).map_or("", |(_, sheet)| sheet);
-        let end = find_ignoring_case(sheet, "</style").unwrap_or(sheet.len());
-        let left = style::MAX_SHEET.saturating_sub(sheets.len());
-        sheets.push_str(sheet.get(..super::floor(sheet, end.min(left))).unwrap_or_default());
-        sheets.push('\n');
-        rest = sheet.get(end..).unwrap_or_default();
-    }
-    sheets
-}
-
-/// Where an ASCII word that begins with `<` stands, in capitals or small letters.
-fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
-    memchr::memchr_iter(b'<', text.as_bytes())
-        .find(|at| text.get(*at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
-}
-
 /// Streams the page through the reader; `None` when the memory limit ended it.
 fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reader>>) -> Option<()> {
     let (elements, texts, comments) = (Rc::clone(reader), Rc::clone(reader), Rc::clone(reader));
@@ -331,8 +250,10 @@ fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reade
             }
             (reader.next_id > before).then_some(reader.next_id)
         };
-        let watched =
-            id.is_some() || turned || separator(&tag).is_some() || matches!(tag.as_str(), "style" | "title");
+        let watched = id.is_some()
+            || turned
+            || separator(&tag).is_some()
+            || matches!(tag.as_str(), "a" | "style" | "title");
         if watched && let Some(handlers) = element.end_tag_handlers() {
             let reader = Rc::clone(&elements);
             handlers.push(Box::new(move |_: &mut EndTag<'_>| {

@@ -4,12 +4,14 @@
 //! Three seams take additions of one file and one line: document formats (`formats`), finders of values (`fields`),
 //! and words (`rules/lexicons`).
 
+mod anchors;
 mod category;
 pub mod documents;
 mod fields;
 mod formats;
 mod html;
 mod lexicon;
+mod names;
 mod normalise;
 pub mod pdf;
 mod quote;
@@ -206,6 +208,7 @@ impl Reader<'_> {
         let visible = self.text(&reading.visible, place(false), Some(zone));
         let hidden = self.text(&reading.hidden, place(true), None);
         fields::read_links(&reading.links, &place(false), &mut self.claims);
+        anchors::read(&reading.anchors, &mut self.claims);
         visible && hidden
     }
 
@@ -285,10 +288,16 @@ impl Reader<'_> {
         match zone {
             Some(Zone::Written) => {
                 let (written, quoted) = quote::split(&view.text);
+                names::read(&written, &view.place, &mut self.claims);
                 self.phrases(&written, &view.place, Some(Zone::Written));
                 self.phrases(&quoted, &view.place, Some(Zone::Quoted));
             }
-            zone => self.phrases(&view.text, &view.place, zone),
+            zone => {
+                if zone == Some(Zone::Document) {
+                    names::read(&view.text, &view.place, &mut self.claims);
+                }
+                self.phrases(&view.text, &view.place, zone);
+            }
         }
         complete && !view.is_truncated()
     }

@@ -40,6 +40,8 @@ fn fact(
         invalid: claim.valid == Some(false) && !on_record,
         new_payee: available && !on_record,
         seen_before: false,
+        elsewhere_suppliers: 0,
+        elsewhere_senders: 0,
         hidden: places(claim).all(|place| place.hidden),
         disguised: claim.disguised,
         part: part_name(claim.place.part).to_owned(),

@@ -5,7 +5,7 @@
 //! head is read, as words: nothing here interprets markup beyond leaving it out.
 
 use super::identity::{Senders, domain_on_record, is_own};
-use super::lookalike::replaces;
+use super::lookalike::replaced;
 use crate::limits;
 use crate::model::{
     ConversationFacts, DirectoryAnswer, Domain, EmailAddress, Evidence, Message, PartContent, is_free_mail,
@@ -85,11 +85,11 @@ pub(super) fn conversation(
     let strange = |domain: &Domain| {
         !is_own(&evidence.organisation, domain) && !domain_on_record(answer, domain) && !is_free_mail(domain)
     };
-    let replaced = live(evidence, senders)
+    let other = live(evidence, senders)
         .iter()
         .filter(|domain| strange(domain) && !quoted.domains.contains(domain))
-        .find_map(|domain| quoted.domains.iter().find(|other| replaces(domain, other)).cloned());
-    if let Some(domain) = replaced {
+        .find_map(|domain| replaced(domain, &quoted.domains).cloned());
+    if let Some(domain) = other {
         facts.replaced = true;
         facts.replaced_domain = domain.to_string();
     }

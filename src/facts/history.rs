@@ -18,7 +18,7 @@ const CALENDAR: i64 = 12;
 const FAR: i64 = 8;
 const DAY_MS: i64 = 86_400_000;
 
-/// Establishes the history facts, and sets `seen_before` of each account.
+/// Establishes the history facts, and sets what is known of each account.
 pub(super) fn history(
     evidence: &Evidence,
     senders: &Senders,
@@ -35,8 +35,12 @@ pub(super) fn history(
     let known = party.as_ref().and_then(|party| answer.parties.get(party)).unwrap_or(&nothing);
     let now = evidence.received_at_ms;
     for (fact, claim) in accounts.iter_mut().zip(&evidence.claims.accounts) {
-        fact.seen_before =
-            known.accounts.get(&claim.account.comparison_key()).is_some_and(|seen| seen.ever());
+        let key = claim.account.comparison_key();
+        fact.seen_before = known.accounts.get(&key).is_some_and(|seen| seen.ever());
+        if let Some(holders) = answer.elsewhere.get(&key) {
+            fact.elsewhere_suppliers = holders.suppliers;
+            fact.elsewhere_senders = holders.others;
+        }
     }
     let sender = answer.author.and(answer.domain);
     let foreign = accounts.iter().filter(|fact| fact.status != AccountStatus::Own).count();

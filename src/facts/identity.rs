@@ -2,7 +2,7 @@
 
 use crate::model::{
     DirectoryAnswer, DirectoryKey, DisplayNameFacts, Domain, EmailAddress, Evidence, Mailbox, Organisation,
-    ReplyToFacts, SenderFacts, fold_name, is_free_mail,
+    PolicyResult, ReplyToFacts, SenderFacts, fold_name, is_free_mail,
 };
 
 use super::supplier::Suppliers;
@@ -101,6 +101,12 @@ pub(super) fn sender(evidence: &Evidence, senders: &Senders) -> SenderFacts {
         authenticated: auth.known && auth.authenticated,
         auth_known: auth.known,
         auth_failed: auth.known && auth.failed && !auth.authenticated,
+        auth_unavailable: auth.unavailable && !auth.known,
+        spf: result(&auth.spf),
+        dkim: result(&auth.dkim),
+        dmarc: result(&auth.dmarc),
+        arc: result(&auth.arc),
+        policy: auth.policy.clone(),
         method: auth.method,
         display_name: shown_name(evidence).map(bounded).unwrap_or_default(),
         ..SenderFacts::default()
@@ -114,6 +120,11 @@ pub(super) fn sender(evidence: &Evidence, senders: &Senders) -> SenderFacts {
         facts.own_domain = is_own(&evidence.organisation, author.domain());
     }
     facts
+}
+
+/// A result's word, which an upstream wrote: letters only, a few.
+fn result(policy: &PolicyResult) -> String {
+    policy.result.chars().filter(char::is_ascii_alphabetic).take(16).collect()
 }
 
 fn shown_name(evidence: &Evidence) -> Option<&str> {
@@ -147,7 +158,13 @@ pub(super) fn reply_to(evidence: &Evidence, senders: &Senders, answer: &Director
         differs: differing.is_some(),
         free_mail: is_free_mail(address.domain()),
         on_record: on_record(answer, address) || is_own(&evidence.organisation, address.domain()),
-        lookalike: super::lookalike::imitates(evidence, address.domain(), answer).is_some(),
+        lookalike: super::lookalike::imitates(
+            evidence,
+            &super::lookalike::own(evidence),
+            address.domain(),
+            answer,
+        )
+        .is_some(),
     }
 }
 

@@ -1,18 +1,22 @@
 //! The message as a whole, and the families of phrases in it.
 
-use crate::model::{Category, Evidence, MailFacts, Message, PaymentClaims, PhraseFacts};
+use super::identity::Senders;
+use crate::limits;
+use crate::model::{Category, EmailAddress, Evidence, MailFacts, Message, PaymentClaims, PhraseFacts};
 
 /// What programs and languages put before the subject of an answer.
 const REPLY_PREFIXES: &[&str] = &[
     "re", "aw", "antw", "antwort", "sv", "vs", "rif", "res", "odp", "fw", "fwd", "wg", "tr", "rv", "doorst",
 ];
 
-pub(super) fn mail(evidence: &Evidence) -> MailFacts {
+pub(super) fn mail(evidence: &Evidence, senders: &Senders) -> MailFacts {
     let message = &evidence.message;
     let has_field = |names: &[&str]| {
         message.headers.iter().any(|field| names.iter().any(|name| field.name.eq_ignore_ascii_case(name)))
     };
     let (signed, encrypted) = protection(message);
+    let to = message.to.iter().take(limits::QUOTED_ADDRESSES);
+    let named: Vec<EmailAddress> = to.filter_map(|to| EmailAddress::parse(&to.address).ok()).collect();
     MailFacts {
         category: evidence.claims.category,
         category_because: evidence.claims.category_because.clone(),
@@ -26,7 +30,24 @@ pub(super) fn mail(evidence: &Evidence) -> MailFacts {
         subject_is_reply: is_reply(&message.subject),
         recipients: i64::try_from(evidence.recipients.len()).unwrap_or(i64::MAX),
         authors: i64::try_from(message.from.len()).unwrap_or(i64::MAX),
+        hidden_recipients: hidden_recipients(evidence, &named),
+        to_sender: !named.is_empty() && named.iter().all(|to| senders.author() == Some(to)),
     }
+}
+
+/// Whether no accepted recipient, under any of its addresses, is among those that the fields name.
+fn hidden_recipients(evidence: &Evidence, named: &[EmailAddress]) -> bool {
+    let organisation = &evidence.organisation;
+    let addresses = |accepted: &EmailAddress| {
+        let mailbox = organisation.mailboxes.iter().find(|mailbox| mailbox.goes_by(accepted));
+        mailbox.map_or_else(
+            || vec![accepted.clone()],
+            |mailbox| std::iter::once(&mailbox.address).chain(&mailbox.aliases).cloned().collect(),
+        )
+    };
+    let accepted: Vec<EmailAddress> =
+        evidence.recipients.iter().flat_map(|recipient| addresses(&recipient.address)).collect();
+    !accepted.is_empty() && !named.iter().any(|to| accepted.contains(to))
 }
 
 fn has_payment_content(claims: &PaymentClaims) -> bool {

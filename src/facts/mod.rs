@@ -5,14 +5,15 @@
 //! file here, one struct in `model::facts` and one rule.
 
 mod accounts;
+mod claimed;
 mod conversation;
 mod documents;
 mod history;
 mod identity;
+mod links;
 mod lookalike;
 mod mail;
 mod methods;
-mod skeleton;
 mod supplier;
 
 pub use history::lesson;
@@ -40,7 +41,9 @@ pub fn establish(evidence: &Evidence) -> Facts {
         conversation: conversation::conversation(evidence, &senders, answer),
         claims: accounts::claims(&evidence.claims, &accounts, &suppliers),
         payment_methods: methods::methods(&evidence.claims, &suppliers, &senders),
-        mail: mail::mail(evidence),
+        claimed: claimed::claimed(evidence, &senders, &suppliers, answer),
+        links: links::links(evidence, &senders, answer),
+        mail: mail::mail(evidence, &senders),
         phrases: mail::phrases(&evidence.claims),
         sender: identity::sender(evidence, &senders),
         documents: documents::documents(evidence),

@@ -99,6 +99,8 @@ impl Transaction {
                 score: verdict.score,
                 codes: &codes(&verdict.findings),
                 category: inspection.evidence.claims.category,
+                sender_auth: inspection.evidence.auth.outcome(),
+                sender_auth_method: inspection.evidence.auth.method.as_str(),
                 outcome,
                 reply_code,
                 next_hop_code: match disposition {
@@ -147,6 +149,8 @@ impl Transaction {
             score: 0,
             codes: "",
             category: Category::Other,
+            sender_auth: "",
+            sender_auth_method: "",
             outcome: "",
             reply_code: 0,
             next_hop_code: None,

@@ -123,6 +123,25 @@ pub const SIZE_MARGIN: u64 = 64 * 1_024;
 pub const DNS_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// One host name: all name servers, retries and mail exchangers.
 pub const DNS_LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// An answer of DNS is kept for so long at most, whatever its time to live says.
+pub const DNS_CACHE_TTL: Duration = Duration::from_secs(3_600);
+/// That a name has no such record is kept for so long at most.
+pub const DNS_CACHE_NEGATIVE_TTL: Duration = Duration::from_secs(300);
+/// Answers that the shared resolver keeps. Few, because a sender chooses how long they are: 64 KB cut into the smallest
+/// strings take a megabyte and a half of memory. What is asked often is kept by the name server beside us too.
+pub const DNS_CACHE_ENTRIES: u64 = 256;
+/// Sender authentication of one message: every question to DNS together. Less than [`GATHER_DEADLINE`], so that what was
+/// found out until then still counts.
+pub const SENDER_AUTH_DEADLINE: Duration = Duration::from_millis(2_000);
+/// Keys that are looked up for the DKIM signatures of the author's domain, again for those of others, and again for the ARC
+/// chain.
+pub const SIGNATURE_LOOKUPS: usize = 24;
+/// Look-ups for SPF of one message. RFC 7208 section 4.6.4 allows ten terms, each `mx` of which may lead to ten more.
+pub const SPF_LOOKUPS: usize = 40;
+/// Look-ups for the DMARC policy of one message: the author's domain and its organisational domain.
+pub const DMARC_LOOKUPS: usize = 2;
+/// Hops inside a trusted network between the host that hands a message in and the one that took it from outside.
+pub const TRUSTED_HOPS: usize = 5;
 /// DKIM and ARC signatures of one message that are verified; more count as an error of the sender (RFC 6376 6.1).
 pub const MAX_SIGNATURES: usize = 12;
 

@@ -164,3 +164,16 @@ pub const PDF_EMBEDDED_FILES: usize = 50;
 pub const PDF_EMBEDDED_OCTETS: usize = 32 * 1_024 * 1_024;
 /// Octets of text given back per PDF.
 pub const PDF_TEXT_OCTETS: usize = 4 * 1_024 * 1_024;
+
+// ── whom a message claims to come from ─────────────────────────────────────────────────────────────────────────────────
+
+/// Names of companies that are taken out of letterheads and signatures of one message and looked up.
+pub const MAX_NAME_CLAIMS: usize = 8;
+/// Lines at the head of a document, or at the end of a body, in which such a name is looked for.
+pub const NAME_LINES: usize = 14;
+/// Links of one message that show another address than theirs; one is enough for a rule.
+pub const MAX_MISLEADING_LINKS: usize = 16;
+/// Links of one part whose text is compared with their target.
+pub const MAX_ANCHORS: usize = 500;
+/// Octets of a link's text that are kept: what is longer shows no address.
+pub const MAX_ANCHOR_TEXT: usize = 400;

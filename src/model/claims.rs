@@ -2,7 +2,7 @@
 
 use super::account_check::CheckDigits;
 use super::uk_modulus::ModulusTable;
-use super::{Account, Category, Gap, Scheme, SpanKind};
+use super::{Account, Category, Domain, Gap, Scheme, SpanKind};
 use serde::{Deserialize, Serialize};
 
 /// Where a statement stood.
@@ -210,6 +210,15 @@ pub struct DocumentReport {
     pub error: Option<String>,
 }
 
+/// A link whose text shows another address than the one it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MisleadingLink {
+    /// What the reader sees.
+    pub shown: Domain,
+    /// Where it leads.
+    pub target: Domain,
+}
+
 /// Alias that reads well in the claims: something unread.
 pub type Unchecked = Gap;
 
@@ -228,6 +237,10 @@ pub struct PaymentClaims {
     pub bics: Vec<Sourced<String>>,
     /// In whose name the account is said to be held.
     pub payees: Vec<String>,
+    /// Companies in whose name it presents itself: letterheads of documents, signatures of bodies.
+    pub names: Vec<Sourced<String>>,
+    /// Links that show another address than theirs.
+    pub links: Vec<MisleadingLink>,
     /// What the payer is to write beside the payment.
     pub references: Vec<String>,
     /// Phone numbers: `+` and digits, or the digits of a national number.

@@ -1,6 +1,6 @@
 //! Question and answer between a message and the verified supplier records.
 
-use super::{AccountKey, AccountState, Domain, EmailAddress, MatchedBy, SupplierId};
+use super::{AccountKey, AccountState, Domain, EmailAddress, KnownDomains, MatchedBy, SupplierId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,5 +71,5 @@ pub struct DirectoryAnswer {
     /// Per account key: the records it stands on. Keys without a hit are absent.
     pub accounts: BTreeMap<AccountKey, Vec<AccountHit>>,
     /// Every domain on any supplier's record of this organisation, for lookalikes; shared, not copied.
-    pub known_domains: Arc<Vec<(Domain, SupplierId)>>,
+    pub known_domains: Arc<KnownDomains>,
 }

@@ -72,8 +72,29 @@ pub struct AuthResults {
     pub authenticated: bool,
     /// By which mechanism.
     pub method: AuthMethod,
-    /// The upstream's explicit failure for the author's domain (DMARC fail, compauth fail).
+    /// An explicit failure for the author's domain (DMARC fail, compauth fail).
     pub failed: bool,
+    /// What the owner of the author's domain wants done with mail that fails DMARC: `none`, `quarantine`, `reject`; empty
+    /// when it is not known or nothing is published.
+    #[serde(default)]
+    pub policy: String,
+    /// It was to be found out and could not be: DNS did not answer in time. Nothing follows from a missing pass then.
+    #[serde(default)]
+    pub unavailable: bool,
+}
+
+impl AuthResults {
+    /// One word for counting and logging.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match (self.failed, self.authenticated, self.unavailable, self.known) {
+            (true, ..) => "fail",
+            (_, true, ..) => "pass",
+            (_, _, true, _) => "unavailable",
+            (.., true) => "none",
+            _ => "unknown",
+        }
+    }
 }
 
 /// Input of the pure stages: the message, its claims and the answers from outside.

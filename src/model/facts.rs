@@ -5,6 +5,7 @@
 //! rule never has to ask whether it exists; numbers are signed because CEL's integers are. Facts are recorded with
 //! the message, so that a changed rule set can be replayed over past traffic.
 
+use super::facts_claimed::{ClaimedFacts, LinkFacts};
 use super::facts_past::{ConversationFacts, HistoryFacts};
 use super::facts_payment::{AccountFact, ClaimFacts, MethodFact};
 use super::{AuthMethod, Category, MatchedBy, PaymentClaims, Place};
@@ -25,6 +26,10 @@ pub struct Facts {
     pub lookalike: LookalikeFacts,
     /// The name shown beside the sender's address.
     pub display_name: DisplayNameFacts,
+    /// Whom it claims to come from by other means than its address.
+    pub claimed: ClaimedFacts,
+    /// Links that show another address than theirs.
+    pub links: LinkFacts,
     /// The supplier that the message belongs to.
     pub supplier: SupplierFacts,
     /// One entry per account that the message names; `account` in a rule with `each = "accounts"`.
@@ -74,6 +79,10 @@ pub struct MailFacts {
     pub recipients: i64,
     /// How many mailboxes its From field holds: more than one is legal and very rare.
     pub authors: i64,
+    /// None of its protected recipients stands in To or Cc: it came by Bcc or through a list.
+    pub hidden_recipients: bool,
+    /// To names nobody but the sender: everybody else got it by Bcc.
+    pub to_sender: bool,
 }
 
 /// Who wrote it.
@@ -94,6 +103,19 @@ pub struct SenderFacts {
     pub auth_known: bool,
     /// Somebody who may be believed says that the From domain is forged.
     pub auth_failed: bool,
+    /// It was to be found out who sent it, and DNS did not answer in time. Then `auth_known` is false.
+    pub auth_unavailable: bool,
+    /// SPF in a word of RFC 8601: `"pass"`, `"fail"`, `"softfail"`, `"none"`, `"temperror"` …; empty when nobody looked.
+    pub spf: String,
+    /// DKIM: the signature of the sender's domain, else the first.
+    pub dkim: String,
+    /// DMARC; `"bestguesspass"` is Exchange's word for no record published.
+    pub dmarc: String,
+    /// The ARC chain.
+    pub arc: String,
+    /// What the owner of the domain wants done with mail that fails DMARC: `"none"`, `"quarantine"`, `"reject"`; empty when
+    /// not known.
+    pub policy: String,
     /// By which mechanism: `"dmarc"`, `"dkim"`, `"spf"`, `"arc"`, `"upstream"`, `"none"`.
     pub method: AuthMethod,
     /// The domain belongs to a free mail provider: it says nothing about who writes.
@@ -141,7 +163,7 @@ pub struct LookalikeFacts {
     pub of_supplier: bool,
     /// It imitates one of the organisation's own domains.
     pub of_own: bool,
-    /// How: `"homoglyph"`, `"edit"`, `"tld"`, `"affix"`, `"hyphen"`, `"subdomain"`, or empty.
+    /// How: `"homoglyph"`, `"subdomain"`, `"hyphen"`, `"keyboard"`, `"edit"`, `"affix"`, `"tld"`, or empty.
     pub kind: String,
 }
 

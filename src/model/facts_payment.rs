@@ -23,6 +23,10 @@ pub struct AccountFact {
     /// Delivered mail of the same supplier (without one: of the same sender domain) named it before. A habit, never a
     /// proof: only the record makes an account right.
     pub seen_before: bool,
+    /// Other suppliers on record whose delivered mail named it. Counted since the history is kept by account.
+    pub elsewhere_suppliers: i64,
+    /// Other senders, of no record, whose delivered mail named it.
+    pub elsewhere_senders: i64,
     /// It stands only in text that the reader does not see.
     pub hidden: bool,
     /// It was written so that programs miss it: invisible characters inside, letters of another script, circled digits.
@@ -45,6 +49,8 @@ impl Default for AccountFact {
             invalid: false,
             new_payee: false,
             seen_before: false,
+            elsewhere_suppliers: 0,
+            elsewhere_senders: 0,
             hidden: false,
             disguised: false,
             part: String::new(),

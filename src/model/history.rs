@@ -178,6 +178,17 @@ pub struct HistoryAnswer {
     pub known_references: i64,
     /// Per party of the query.
     pub parties: BTreeMap<Party, PartyHistory>,
+    /// Per account of the query: parties besides those of the query whose delivered mail named it.
+    pub elsewhere: BTreeMap<AccountKey, Holders>,
+}
+
+/// How many parties named an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Suppliers on record.
+    pub suppliers: i64,
+    /// Senders of no record: domains and free mailboxes.
+    pub others: i64,
 }
 
 /// What one delivered message adds.

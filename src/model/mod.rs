@@ -15,20 +15,24 @@ mod document;
 mod envelope;
 mod evidence;
 mod facts;
+mod facts_claimed;
 mod facts_past;
 mod facts_payment;
 mod finding;
 mod free_mail;
 mod history;
 mod ids;
+mod known_domains;
 mod message;
 mod organisation;
 mod own_rules;
 mod preferences;
 mod quarantine;
+mod resemblance;
 mod retention;
 mod script;
 mod sentence;
+mod skeleton;
 mod supplier;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -41,8 +45,8 @@ pub use account::{Account, AccountError, AccountKey, Fingerprint, Scheme};
 pub use address::{AddressError, Domain, EmailAddress};
 pub use check_digits::{abn_holds, acn_holds, is_country, luhn_holds, vat_holds, with_check_digits};
 pub use claims::{
-    AccountClaim, DocumentReport, Means, MethodClaim, MethodKind, Money, PartKind, PaymentClaims, Place,
-    Sourced, Unchecked,
+    AccountClaim, DocumentReport, Means, MethodClaim, MethodKind, MisleadingLink, Money, PartKind,
+    PaymentClaims, Place, Sourced, Unchecked,
 };
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
@@ -56,15 +60,17 @@ pub use facts::{
     DirectoryFacts, DisplayNameFacts, DocumentFacts, Facts, LookalikeFacts, MailFacts, PhraseFacts, Places,
     ReplyToFacts, SenderFacts, SupplierFacts,
 };
+pub use facts_claimed::{ClaimedFacts, LinkFacts};
 pub use facts_past::{ConversationFacts, HistoryFacts};
 pub use facts_payment::{AccountFact, ClaimFacts, MethodFact};
 pub use finding::{Class, Family, Finding, FindingCode, Severity};
 pub use free_mail::is_free_mail;
 pub use history::{
-    Histogram, HistoryAnswer, HistoryQuery, InvoiceHistory, Lesson, Party, PartyHistory, Seen,
+    Histogram, HistoryAnswer, HistoryQuery, Holders, InvoiceHistory, Lesson, Party, PartyHistory, Seen,
     fold_invoice_number, log_step, platform_of,
 };
 pub use ids::{MailId, OrgId, QuarantineId, SupplierId};
+pub use known_domains::KnownDomains;
 pub use message::{
     ContentDisposition, Gap, HeaderField, Mailbox, Message, Part, PartContent, TransferEncoding,
 };
@@ -74,6 +80,7 @@ pub use organisation::{
 pub use own_rules::{OWN_RULE_PREFIX, OwnRules};
 pub use preferences::{FOREVER, LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
+pub use resemblance::Resemblance;
 pub use retention::{HoldScope, Retained};
 pub use script::{imitated, is_invisible, one_script};
 pub use sentence::{MAX_SENTENCE, PLACEHOLDERS, Sentence, Spoken};

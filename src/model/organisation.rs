@@ -73,6 +73,14 @@ pub struct ProtectedMailbox {
     pub aliases: Vec<EmailAddress>,
 }
 
+impl ProtectedMailbox {
+    /// Whether that is one of its addresses.
+    #[must_use]
+    pub fn goes_by(&self, address: &EmailAddress) -> bool {
+        self.address == *address || self.aliases.contains(address)
+    }
+}
+
 /// Somebody whose name is worth impersonating.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executive {

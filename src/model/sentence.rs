@@ -13,6 +13,7 @@ pub const PLACEHOLDERS: &[&str] = &[
     "reply_to.domain",
     "lookalike.domain",
     "display_name.of",
+    "claimed.supplier",
     "account.country",
 ];
 /// Characters of one placeholder's value: what the sender wrote must not push the reason out of sight.

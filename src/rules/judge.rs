@@ -29,6 +29,8 @@ pub(super) fn variables(facts: &Value) -> Vec<(&'static str, Value)> {
         "reply_to",
         "lookalike",
         "display_name",
+        "claimed",
+        "links",
         "supplier",
         "accounts",
         "payment_methods",

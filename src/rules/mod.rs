@@ -226,4 +226,6 @@ impl fmt::Debug for RuleSet {
 }
 
 #[cfg(test)]
+mod combination_tests;
+#[cfg(test)]
 mod tests;

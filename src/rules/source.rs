@@ -119,6 +119,33 @@ pub(super) struct TestSource {
 pub(super) struct PolicyFile {
     pub(super) row: Vec<Spanned<RowSource>>,
     pub(super) score: ScoreSource,
+    /// What must come out of facts.
+    #[serde(default)]
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the tests judge it"))]
+    pub(super) combination: Vec<CombinationSource>,
+}
+
+/// A test of rules and policy together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "an installation's own rules may change what comes out: only the tests judge it"
+    )
+)]
+pub(super) struct CombinationSource {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) facts: Facts,
+    /// What must be done.
+    pub(super) action: Action,
+    /// How loud it must be; absent: not tested.
+    pub(super) severity: Option<Severity>,
+    /// Codes that must be among the findings.
+    #[serde(default)]
+    pub(super) codes: Vec<String>,
 }
 
 /// One row of the combination table.

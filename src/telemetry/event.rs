@@ -40,6 +40,10 @@ pub struct MailEvent<'a> {
     pub codes: &'a str,
     /// Kind of business mail.
     pub category: Category,
+    /// What is known of the sender: `pass`, `fail`, `none`, `unavailable`, `unknown`.
+    pub sender_auth: &'static str,
+    /// By which mechanism it passed.
+    pub sender_auth_method: &'static str,
     /// `relayed`, `held`, `refused`, `deferred` …: the word of the journal.
     pub outcome: &'static str,
     /// Our reply.
@@ -81,6 +85,8 @@ pub fn mail_event(mail: &MailEvent<'_>) {
         score = mail.score,
         codes = mail.codes,
         category = mail.category.as_str(),
+        sender_auth = mail.sender_auth,
+        sender_auth_method = mail.sender_auth_method,
         outcome = mail.outcome,
         reply_code = mail.reply_code,
         next_hop_code = mail.next_hop_code,
@@ -266,6 +272,8 @@ mod tests {
             severity: Severity::Caution,
             score: 55,
             codes: "FIRST_CONTACT,SUPPLIER_UNKNOWN",
+            sender_auth: "pass",
+            sender_auth_method: "dmarc",
             category: Category::Invoice,
             outcome: "relayed",
             reply_code: 250,

@@ -151,6 +151,11 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_messages_total", "Messages judged, by what was done and the loudest finding."),
         ("sentra_cache_requests_total", "Questions to the supplier directory's caches."),
         ("sentra_history_lessons_total", "Delivered messages written to the history, or dropped."),
+        ("sentra_sender_auth_total", "Messages whose sender was looked at, by what came of it."),
+        (
+            "sentra_sender_auth_lookups_total",
+            "Questions for SPF, DKIM, ARC and DMARC, cached answers included.",
+        ),
         ("sentra_next_hop_replies_total", "Next hops' replies to messages, by SMTP code."),
         ("sentra_rule_errors_total", "Rules that could not be evaluated on a message, by code."),
         ("sentra_companion_notices_total", "Messages whose warning went into a notice beside them, by why."),

@@ -1,8 +1,8 @@
 //! A directory held in memory: the suppliers of one file, for offline checks and tests.
 
 use crate::model::{
-    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain,
-    Lookup, MatchedBy, Organisation, SupplierHit, SupplierId, SupplierRecord, fold_name, is_free_mail,
+    Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery,
+    KnownDomains, Lookup, MatchedBy, Organisation, SupplierHit, SupplierRecord, fold_name, is_free_mail,
 };
 use crate::ports::SupplierDirectory;
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 pub struct MemoryDirectory {
     suppliers: HashMap<DirectoryKey, Vec<SupplierHit>>,
     accounts: HashMap<AccountKey, Vec<AccountHit>>,
-    known_domains: Arc<Vec<(Domain, SupplierId)>>,
+    known_domains: Arc<KnownDomains>,
 }
 
 impl MemoryDirectory {
@@ -36,7 +36,7 @@ impl MemoryDirectory {
                 state: AccountState::Own,
             });
         }
-        directory.known_domains = Arc::new(known_domains);
+        directory.known_domains = Arc::new(KnownDomains::new(known_domains));
         directory
     }
 
@@ -104,7 +104,7 @@ impl SupplierDirectory for MemoryDirectory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::EmailAddress;
+    use crate::model::{Domain, EmailAddress, SupplierId};
 
     #[tokio::test]
     async fn answers_only_what_is_asked_and_on_record() {

@@ -21,6 +21,10 @@ pub(super) mod kind {
     pub(in crate::adapters::history) const ACCOUNT: &str = "account";
     /// Party → currency and step on the log scale (`GBP:61`); invoice → fingerprint of the amount.
     pub(in crate::adapters::history) const AMOUNT: &str = "amount";
+    /// Account → fingerprint of a party that is a supplier on record.
+    pub(in crate::adapters::history) const SUPPLIER: &str = "supplier";
+    /// Account → fingerprint of a party that is not. Bare, so that the erasure of a person finds it.
+    pub(in crate::adapters::history) const HOLDER: &str = "holder";
     /// Party → day of the month.
     pub(in crate::adapters::history) const DAY: &str = "day";
     /// Party → day of the week, 1 for Monday.
@@ -30,7 +34,7 @@ pub(super) mod kind {
 }
 
 /// Every kind, for whoever goes through them all.
-pub(in crate::adapters) const KINDS: [&str; 10] = [
+pub(in crate::adapters) const KINDS: [&str; 12] = [
     kind::SEEN,
     kind::THREAD,
     kind::AUTHOR,
@@ -38,6 +42,8 @@ pub(in crate::adapters) const KINDS: [&str; 10] = [
     kind::PLATFORM,
     kind::ACCOUNT,
     kind::AMOUNT,
+    kind::SUPPLIER,
+    kind::HOLDER,
     kind::DAY,
     kind::WEEKDAY,
     kind::DELAY,
@@ -170,8 +176,10 @@ fn of_party(names: &Names<'_>, party: &Party, lesson: &Lesson, marks: &mut Marks
     }
     let accounts = lesson.accounts.iter().take(limits::HISTORY_ACCOUNTS);
     let accounts = accounts.map(|key| names.account(key)).collect::<Result<Vec<_>, _>>()?;
+    let holder = if matches!(party, Party::Supplier(_)) { kind::SUPPLIER } else { kind::HOLDER };
     for account in &accounts {
         marks.add(&subject, kind::ACCOUNT, account);
+        marks.add(account, holder, &subject);
     }
     for money in lesson.amounts.iter().take(limits::HISTORY_CURRENCIES) {
         marks.add(&subject, kind::AMOUNT, &format!("{}:{}", money.currency, log_step(money.minor)));

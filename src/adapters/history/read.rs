@@ -16,7 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Kinds of a party of which all details are read: each has few.
-const WHOLE: [&str; 6] = [kind::SEEN, kind::ACCOUNT, kind::AMOUNT, kind::DAY, kind::WEEKDAY, kind::DELAY];
+const WHOLE: [&str; 8] = [
+    kind::SEEN,
+    kind::ACCOUNT,
+    kind::SUPPLIER,
+    kind::HOLDER,
+    kind::AMOUNT,
+    kind::DAY,
+    kind::WEEKDAY,
+    kind::DELAY,
+];
 
 /// What a subject stands for.
 #[derive(Clone)]
@@ -26,6 +35,7 @@ enum Subject {
     Domain,
     ReplyTo,
     Thread,
+    Account(AccountKey),
     Party(Party),
     Invoice(Party, String),
 }
@@ -71,7 +81,9 @@ impl Asked {
             asked.subjects.insert(names.thread(id)?, Subject::Thread);
         }
         for key in query.accounts.into_iter().take(limits::HISTORY_ACCOUNTS) {
-            asked.accounts.insert(names.account(&key)?, key);
+            let print = names.account(&key)?;
+            asked.subjects.insert(print.clone(), Subject::Account(key.clone()));
+            asked.accounts.insert(print, key);
         }
         asked.invoices = query.invoices.into_iter().take(limits::HISTORY_INVOICES).collect();
         for party in query.parties.into_iter().take(limits::HISTORY_PARTIES) {
@@ -157,6 +169,7 @@ impl Asked {
             Some(Subject::Domain) => answer.domain = seen,
             Some(Subject::ReplyTo) => answer.reply_to = seen,
             Some(Subject::Thread) => answer.known_references = answer.known_references.saturating_add(1),
+            Some(Subject::Account(key)) => self.take_of_account(&row, key, answer),
             Some(Subject::Party(party)) => {
                 let of = party.clone();
                 if let Some(party) = answer.parties.get_mut(party) {
@@ -174,6 +187,20 @@ impl Asked {
             None => {}
         }
         Ok(())
+    }
+
+    /// A party that is none of those the message leads to.
+    fn take_of_account(&self, row: &Row, key: &AccountKey, answer: &mut HistoryAnswer) {
+        if self.subjects.contains_key(&row.detail) {
+            return;
+        }
+        let holders = answer.elsewhere.entry(key.clone()).or_default();
+        let count = match row.kind.as_str() {
+            kind::SUPPLIER => &mut holders.suppliers,
+            kind::HOLDER => &mut holders.others,
+            _ => return,
+        };
+        *count = count.saturating_add(1);
     }
 
     fn take_of_party(&self, row: &Row, party: &mut PartyHistory) {

@@ -167,6 +167,13 @@ fn remaining(plan: &BTreeMap<PrivacyPlace, Planned>, backups: &BackupNote) -> Ve
               without the erased salts nobody can find the person from them."
             .to_owned(),
     });
+    remains.push(Remaining {
+        place: "engine".to_owned(),
+        rows: None,
+        why: "The database engine keeps what was deleted in free pages or dead rows and in its write-ahead log, until new \
+              rows take the place or VACUUM has run, and an archived log as long as it is kept; nothing of Sentra reads it."
+            .to_owned(),
+    });
     remains.push(Remaining { place: "backups".to_owned(), rows: None, why: of_backups(backups) });
     remains
 }
@@ -225,10 +232,11 @@ mod tests {
             ("quarantine", Some(1)),
             ("facts", Some(3)),
             ("audit_chain", None),
+            ("engine", None),
             ("backups", None),
         ];
         assert_eq!(rows, expected);
-        assert!(remains[4].why.contains("2027-11-28"));
+        assert!(remains[5].why.contains("2027-11-28"));
         assert!(of_backups(&BackupNote::default()).starts_with("No store"));
     }
 }

@@ -113,6 +113,19 @@ impl Erasures {
         Ok(count)
     }
 
+    /// Removes the records of an organisation that is erased whole: they name people, and nothing of it is left to erase.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the object stores: a next run goes on.
+    pub async fn forget(&self, org: OrgId) -> Result<(), StoreError> {
+        for place in self.places(org) {
+            for id in ids(&place, org).await? {
+                place.delete(&key(org, &id)).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// All records that open, oldest first, and the number of those that do not.
     async fn records(&self, org: OrgId) -> Result<(BTreeMap<String, Record>, u64), StoreError> {
         let (mut records, mut closed) = (BTreeMap::new(), BTreeSet::new());

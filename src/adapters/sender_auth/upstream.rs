@@ -9,6 +9,7 @@
 use super::{author_domain, is_aligned};
 use crate::limits;
 use crate::model::{AuthMethod, AuthResults, Domain, Message, PolicyResult};
+use std::net::IpAddr;
 
 /// Results of one message by position alone: the caller has made sure that Exchange (or a file's owner) vouches for
 /// the message as a whole.
@@ -22,7 +23,7 @@ pub fn upstream_results(message: &Message, octets: &[u8]) -> AuthResults {
 }
 
 /// The unfolded value of the field that Exchange stamped.
-fn stamped(message: &Message, octets: &[u8]) -> Option<String> {
+pub(super) fn stamped(message: &Message, octets: &[u8]) -> Option<String> {
     for field in message.headers.iter().take(limits::MAX_HEADER_FIELDS) {
         let value = octets.get(field.value.clone())?;
         let name = field.name.trim();
@@ -39,7 +40,7 @@ fn stamped(message: &Message, octets: &[u8]) -> Option<String> {
 }
 
 /// Bounded, without line ends, lossy: only ASCII words of it are looked at.
-fn unfold(value: &[u8]) -> String {
+pub(super) fn unfold(value: &[u8]) -> String {
     let value = value.get(..limits::MAX_HEADER_FIELD).unwrap_or(value);
     let text: String = String::from_utf8_lossy(value).chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     text.trim().to_owned()
@@ -53,23 +54,61 @@ fn is_exchange_form(value: &str) -> bool {
 
 /// A hop inside Microsoft's network: what stands below it may still be Microsoft's. The entering hop, by
 /// `….mail.protection.outlook.com`, or any hop from or by another host is the border.
-fn is_inner_hop(received: &str) -> bool {
-    let mut words = received.split_ascii_whitespace();
-    let (mut from, mut by) = (None, None);
+pub(super) fn is_inner_hop(received: &str) -> bool {
+    let hop = hop(received);
+    let by = hop.by.to_ascii_lowercase();
+    is_microsoft(&by) && !by.contains(".mail.protection.") && (hop.from.is_empty() || is_microsoft(hop.from))
+}
+
+/// One `Received` field (RFC 5321 section 4.4), as far as it is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Hop<'a> {
+    /// What the client called itself.
+    pub(super) from: &'a str,
+    /// What the server says of the client, behind that name.
+    said: Vec<&'a str>,
+    /// The server.
+    by: &'a str,
+}
+
+impl Hop<'_> {
+    /// The hop by which a message entered Exchange Online.
+    pub(super) fn entered_exchange(&self) -> bool {
+        let by = self.by.to_ascii_lowercase();
+        is_microsoft(&by) && by.contains(".mail.protection.")
+    }
+
+    /// The client's address: the last one that stands in a comment, because the server's own comments stand behind
+    /// whatever the client put into its name.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        let words = self.said.iter().rev().take(MAX_ITEMS);
+        words
+            .filter_map(|word| {
+                word.trim_matches(['(', ')', '[', ']']).trim_start_matches("IPv6:").parse().ok()
+            })
+            .next()
+    }
+}
+
+/// Takes a `Received` field apart. `by` inside a comment is the sender's HELO or host name talking.
+pub(super) fn hop(received: &str) -> Hop<'_> {
+    let mut found = Hop::default();
     let mut depth = 0_usize;
+    let mut words = received.split_ascii_whitespace();
     while let Some(word) = words.next() {
-        // `by` inside a comment is the sender's HELO or host name talking.
-        if depth == 0 && word.eq_ignore_ascii_case("from") && from.is_none() {
-            from = words.next();
-        } else if depth == 0 && word.eq_ignore_ascii_case("by") {
-            by = words.next();
+        if depth == 0 && word.eq_ignore_ascii_case("from") && found.from.is_empty() {
+            found.from = words.next().unwrap_or_default();
+            continue;
+        }
+        if depth == 0 && word.eq_ignore_ascii_case("by") {
+            found.by = words.next().unwrap_or_default();
             break;
         }
-        depth += word.matches('(').count();
+        depth = depth.saturating_add(word.matches('(').count());
         depth = depth.saturating_sub(word.matches(')').count());
+        found.said.push(word);
     }
-    let by = by.unwrap_or("").to_ascii_lowercase();
-    is_microsoft(&by) && !by.contains(".mail.protection.") && from.is_none_or(is_microsoft)
+    found
 }
 
 /// Host names of Exchange Online's own hops, the national clouds included.
@@ -150,6 +189,7 @@ pub fn parse_results(value: &str, author: Option<&Domain>) -> AuthResults {
         _ => AuthMethod::None,
     };
     results.authenticated = results.method != AuthMethod::None;
+    results.policy = dmarc.map(|item| wanted_by_owner(item).to_owned()).unwrap_or_default();
     // Exchange's combined result outranks DMARC alone: reason 130 is a trusted ARC chain that explains the failure.
     results.failed = results.compauth == "fail" || (results.dmarc.result == "fail" && !passes(compauth));
     if results.failed {
@@ -157,6 +197,16 @@ pub fn parse_results(value: &str, author: Option<&Domain>) -> AuthResults {
         results.method = AuthMethod::None;
     }
     results
+}
+
+/// What the domain's owner wants done with mail that fails; Exchange tells it only of mail that fails.
+fn wanted_by_owner(dmarc: &Item) -> &'static str {
+    match dmarc.property("action") {
+        Some("none") if dmarc.result == "fail" => "none",
+        Some("quarantine") => "quarantine",
+        Some("reject" | "oreject" | "pct.reject") => "reject",
+        _ => "",
+    }
 }
 
 fn policy(item: Option<&Item>, property: &str) -> PolicyResult {

@@ -63,13 +63,197 @@ fn conclusions() {
             AuthMethod::None,
         ),
     ] {
-        let got = conclude(signatures, arc, vouches, Some(&author), &sealers);
+        let seen = Seen { signatures, arc, chain_vouches: vouches, spf: PolicyResult::default() };
+        let got = conclude(seen, &Published::Nothing, Some(&author), &sealers);
         assert_eq!(
             (got.known, got.method, got.authenticated),
             (known, method, method != AuthMethod::None),
             "{name}"
         );
     }
+}
+
+#[test]
+fn dmarc_fails_only_where_everything_was_answered() {
+    let author = Domain::parse("supplier.example").expect("valid");
+    let sealers = microsoft();
+    let reject = |strict| {
+        let policy = "reject";
+        Published::Record(dmarc::Wanted { policy, strict_dkim: strict, strict_spf: strict })
+    };
+    let key = |result| vec![signature(result, "mail.supplier.example")];
+    let spf = |result, domain| signature(result, domain);
+    let unknown = PolicyResult::default;
+    let theirs = "supplier.example";
+    type Row<'a> = (&'a str, Published, Vec<PolicyResult>, PolicyResult, &'a str, AuthMethod, bool, bool);
+    let rows: [Row<'_>; 16] = [
+        ("aligned key", reject(false), key("pass"), unknown(), "pass", AuthMethod::Dmarc, true, false),
+        (
+            "aligned key, strict",
+            reject(true),
+            key("pass"),
+            spf("none", theirs),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "aligned SPF",
+            reject(false),
+            vec![],
+            spf("pass", "bounce.supplier.example"),
+            "pass",
+            AuthMethod::Dmarc,
+            true,
+            false,
+        ),
+        (
+            "aligned SPF, strict",
+            reject(true),
+            vec![],
+            spf("pass", "bounce.supplier.example"),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "foreign SPF",
+            reject(false),
+            vec![],
+            spf("pass", "esp.example"),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "foreign key",
+            reject(false),
+            vec![signature("pass", "esp.example")],
+            spf("fail", theirs),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "nothing passes",
+            reject(false),
+            key("fail"),
+            spf("softfail", theirs),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "whence it came is not known",
+            reject(false),
+            key("fail"),
+            unknown(),
+            "",
+            AuthMethod::None,
+            true,
+            false,
+        ),
+        (
+            "a key without an answer",
+            reject(false),
+            key("temperror"),
+            spf("fail", theirs),
+            "temperror",
+            AuthMethod::None,
+            false,
+            false,
+        ),
+        (
+            "a stranger's key without an answer",
+            reject(false),
+            vec![signature("temperror", ""), signature("temperror", "slow.example")],
+            spf("fail", theirs),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "a stranger's SPF without an answer",
+            reject(false),
+            vec![],
+            spf("temperror", "slow.example"),
+            "fail",
+            AuthMethod::None,
+            true,
+            true,
+        ),
+        (
+            "SPF without an answer",
+            reject(false),
+            vec![],
+            spf("temperror", theirs),
+            "temperror",
+            AuthMethod::None,
+            false,
+            false,
+        ),
+        (
+            "no policy published",
+            Published::Nothing,
+            key("fail"),
+            spf("fail", theirs),
+            "none",
+            AuthMethod::None,
+            true,
+            false,
+        ),
+        (
+            "no policy, SPF passes",
+            Published::Nothing,
+            vec![],
+            spf("pass", theirs),
+            "none",
+            AuthMethod::Spf,
+            true,
+            false,
+        ),
+        (
+            "the policy without an answer",
+            Published::Unknown,
+            key("fail"),
+            spf("fail", theirs),
+            "temperror",
+            AuthMethod::None,
+            false,
+            false,
+        ),
+        (
+            "the policy without an answer, a key",
+            Published::Unknown,
+            key("pass"),
+            unknown(),
+            "temperror",
+            AuthMethod::Dkim,
+            true,
+            false,
+        ),
+    ];
+    for (name, published, signatures, spf, dmarc, method, known, failed) in rows {
+        let seen = Seen { signatures, spf, arc: signature("none", ""), chain_vouches: false };
+        let got = conclude(seen, &published, Some(&author), &sealers);
+        let found = (got.dmarc.result.as_str(), got.method, got.known, got.failed, got.unavailable);
+        assert_eq!(found, (dmarc, method, known, failed, !known), "{name}");
+    }
+    // A trusted chain explains the failure (a list, a forwarder).
+    let seen = Seen {
+        arc: signature("pass", "microsoft.com"),
+        chain_vouches: true,
+        spf: spf("fail", theirs),
+        ..Seen::default()
+    };
+    let got = conclude(seen, &reject(false), Some(&author), &sealers);
+    assert_eq!((got.dmarc.result.as_str(), got.failed, got.method), ("fail", false, AuthMethod::Arc));
 }
 
 #[test]
@@ -126,7 +310,7 @@ async fn verified(dns: &Arc<Dns>, text: &str) -> AuthResults {
     let message = message_with(&["DKIM-Signature", "From", "Subject"]);
     let verifier = Verifier::new(Arc::clone(dns), microsoft());
     let deadline = Instant::now() + Duration::from_secs(20);
-    verifier.verify(Bytes::from(text.to_owned()), &message, deadline).await
+    verifier.verify(Bytes::from(text.to_owned()), &message, None, None, deadline).await
 }
 
 #[tokio::test]
@@ -177,9 +361,11 @@ async fn without_an_answer_nothing_is_known() {
     let text = signed(&key().0, "supplier.example", &["From"]);
     let verifier = Verifier::new(dns, Vec::new());
     let deadline = Instant::now() + Duration::from_millis(300);
-    let got = verifier.verify(Bytes::from(text), &message_with(&["From", "DKIM-Signature"]), deadline).await;
-    assert_eq!((got.known, got.authenticated), (false, false), "{got:?}");
+    let got = verifier
+        .verify(Bytes::from(text), &message_with(&["From", "DKIM-Signature"]), None, None, deadline)
+        .await;
+    assert_eq!((got.known, got.authenticated, got.unavailable), (false, false, true), "{got:?}");
     let many = message_with(&["DKIM-Signature"; limits::MAX_SIGNATURES + 1]);
-    let got = verifier.verify(Bytes::from_static(b"From: x\r\n\r\n"), &many, deadline).await;
-    assert_eq!((got.known, got.dkim.result.as_str()), (true, "permerror"));
+    let got = verifier.verify(Bytes::from_static(b"From: x\r\n\r\n"), &many, None, None, deadline).await;
+    assert_eq!((got.authenticated, got.dkim.result.as_str()), (false, "permerror"));
 }

@@ -2,6 +2,7 @@
 
 use crate::adapters::directory::Directory;
 use crate::adapters::directory::memory::MemoryDirectory;
+use crate::adapters::dns;
 use crate::adapters::workers;
 use crate::cli::{Failure, Globals, open};
 use crate::model::{DirectoryAnswer, DirectoryQuery, Lookup, Organisation, OwnRules};
@@ -17,6 +18,8 @@ pub struct Installed {
     pub(super) organisation: Organisation,
     /// Its suppliers and own accounts, as the mail path asks for them.
     pub(super) directory: Arc<dyn SupplierDirectory>,
+    /// Whom to ask for names.
+    pub(super) dns: dns::Options,
     /// How documents are read.
     pub(super) documents: workers::Options,
     /// Folder of own rules.
@@ -31,7 +34,9 @@ impl Installed {
         // Without Redis: one run asks too little to gain from a cache.
         let keyring = Arc::clone(at.store.keyring());
         let directory = Arc::new(Directory::new(at.store.database().clone(), keyring, None));
-        Ok(Self { organisation, directory, documents: at.config.documents, rules: at.config.rules })
+        let dns = dns::Options { servers: at.config.next_hop.dns_servers, ..dns::Options::default() };
+        let (documents, rules) = (at.config.documents, at.config.rules);
+        Ok(Self { organisation, directory, dns, documents, rules })
     }
 
     /// What the organisation changes about the rules.

@@ -60,6 +60,7 @@ impl Setup {
         let workers = installed.as_ref().map(|installed| installed.documents.clone());
         let workers =
             workers.unwrap_or(workers::Options { sandbox_required: false, ..workers::Options::default() });
+        let dns = installed.as_ref().map(|installed| installed.dns.clone()).unwrap_or_default();
         let ids = UlidSource::new();
         let (mut organisation, directory) = match installed {
             Some(Installed { organisation, directory, .. }) if own.is_empty() => (organisation, directory),
@@ -80,7 +81,7 @@ impl Setup {
         organisation.mode = args.mode.into();
         protect(&mut organisation, mailboxes);
         let inspector = Inspector {
-            sources: Sources { auth: sender_auth(args.auth), directory, history: Arc::new(NoHistory) },
+            sources: Sources { auth: sender_auth(args.auth, dns), directory, history: Arc::new(NoHistory) },
             documents: Arc::new(Workers::new(workers)),
             rules: Arc::new(RunningRules::new(rules)),
             blocking: Arc::new(Semaphore::new(1)),
@@ -147,14 +148,15 @@ fn reverse_path(octets: &[u8], message: &Message) -> ReversePath {
 }
 
 /// Who vouches for senders. Whoever hands a file to the command vouches for what is stamped on it.
-fn sender_auth(source: AuthSource) -> Arc<dyn SenderAuth> {
+fn sender_auth(source: AuthSource, dns: dns::Options) -> Arc<dyn SenderAuth> {
     let mode = match source {
-        AuthSource::Exchange => sender_auth::Mode::Upstream,
+        AuthSource::Exchange => sender_auth::Mode::Exchange,
         AuthSource::Verify => sender_auth::Mode::Verify,
+        AuthSource::Both => sender_auth::Mode::Both,
         AuthSource::None => sender_auth::Mode::None,
     };
     let options = sender_auth::Options { mode, trust_auth_results: true, ..sender_auth::Options::default() };
-    Arc::new(SenderAuthentication::new(options, Arc::new(Dns::new(dns::Options::default()))))
+    Arc::new(SenderAuthentication::new(options, Arc::new(Dns::new(dns))))
 }
 
 /// Makes mailboxes protected ones; their domains count as the organisation's own.

@@ -152,6 +152,7 @@ async fn finish(
     let passed = std::time::Duration::from_millis(u64::try_from(passed).unwrap_or(0));
     tokio::time::sleep(limits::KEY_SETTLE.saturating_sub(passed)).await;
     at.store.remove_everything(org, &mut |_| {}).await?;
+    crate::cli::privacy::erasures(at)?.forget(org).await?;
     let mut remains = Vec::new();
     let anchors = match erase_anchors(at.store.bodies(), org).await {
         Ok(count) => count,

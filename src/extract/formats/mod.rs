@@ -19,6 +19,8 @@ pub(super) struct Reading<'a> {
     pub(super) hidden: String,
     /// Where links lead, one a line: nobody sees it and everybody follows it.
     pub(super) links: String,
+    /// Text and target of each link.
+    pub(super) anchors: Vec<(String, String)>,
     /// Why the part was not read in full, in the words of [`crate::model::Gap::why`].
     pub(super) error: Option<&'static str>,
 }

@@ -47,14 +47,15 @@ impl DocumentFormat for PlainText {
 pub(in crate::extract) fn read_text(text: Cow<'_, str>, plain: bool) -> Reading<'_> {
     let error = holds_uuencoded_file(&text).then_some("unsupported");
     if plain || !text.contains("</") {
-        return Reading { visible: text, hidden: String::new(), links: String::new(), error };
+        return Reading { visible: text, error, ..Reading::default() };
     }
     // Markup of some kind: the names of elements are labels ("<IBAN>"), and the text may be cut by them.
     let read = html::read(&text);
     let error = error.or(read.incomplete.then_some("limit"));
     let hidden = read.not_shown();
     // Links stand in the text itself, too.
-    Reading { visible: Cow::Owned(format!("{text}\n{}", read.visible)), hidden, links: String::new(), error }
+    let visible = Cow::Owned(format!("{text}\n{}", read.visible));
+    Reading { visible, hidden, error, ..Reading::default() }
 }
 
 /// Whether a file stands in the text as `uuencode` writes it, which some mail clients still show as an attachment.

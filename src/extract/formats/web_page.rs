@@ -32,5 +32,5 @@ pub(in crate::extract) fn read_page<'a>(page: &str) -> Reading<'a> {
     let text = html::read(page);
     let error = text.incomplete.then_some("limit");
     let hidden = text.not_shown();
-    Reading { visible: Cow::Owned(text.visible), hidden, links: text.links, error }
+    Reading { visible: Cow::Owned(text.visible), hidden, links: text.links, anchors: text.anchors, error }
 }

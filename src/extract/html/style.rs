@@ -8,7 +8,7 @@ use lol_html::html_content::Element;
 use std::collections::BTreeSet;
 
 /// Octets of style sheets that are read.
-pub(super) const MAX_SHEET: usize = 64 * 1_024;
+const MAX_SHEET: usize = 64 * 1_024;
 /// Selectors that are kept.
 const MAX_SELECTORS: usize = 200;
 /// Background colours that are kept.
@@ -253,4 +253,25 @@ fn size(value: &str) -> Option<f32> {
     // "1em" and "50%" are not small.
     let relative = matches!(unit, "em" | "rem" | "%" | "vw" | "vh");
     Some(if relative && unit != "%" { number * 16.0 } else { number })
+}
+
+/// All style sheets of a page: one that stands at the end holds for the text before it too.
+pub(super) fn sheets(html: &str) -> String {
+    let mut sheets = String::new();
+    let mut rest = html;
+    while let Some(at) = find_ignoring_case(rest, "<style") {
+        let sheet = rest.get(at..).and_then(|tag| tag.split_once('>')).map_or("", |(_, sheet)| sheet);
+        let end = find_ignoring_case(sheet, "</style").unwrap_or(sheet.len());
+        let left = MAX_SHEET.saturating_sub(sheets.len());
+        sheets.push_str(sheet.get(..crate::extract::floor(sheet, end.min(left))).unwrap_or_default());
+        sheets.push('\n');
+        rest = sheet.get(end..).unwrap_or_default();
+    }
+    sheets
+}
+
+/// Where an ASCII word that begins with `<` stands, in capitals or small letters.
+fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+    memchr::memchr_iter(b'<', text.as_bytes())
+        .find(|at| text.get(*at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
 }

@@ -130,3 +130,20 @@ fn text_behind_too_much_nesting_is_read_all_the_same() {
     let text = read(&format!("{}<p>IBAN GB29</p>", "<div>".repeat(100_000)));
     assert!(text.incomplete && text.visible.contains("IBAN GB29"));
 }
+
+#[test]
+fn links_show_one_thing_and_lead_to_another() {
+    let anchor = |text: &str, target: &str| (text.to_owned(), target.to_owned());
+    for (html, expected) in [
+        ("<p>x <a href='https://e.example/?a&amp;b'>acme.example</a> y", "acme.example"),
+        ("<a href='https://e.example/?a&amp;b'>acme.example", "acme.example"),
+        ("<a href='https://e.example/?a&amp;b'>acme.example<a name=x>", "acme.example"),
+        ("<a href='https://e.example/?a&amp;b'><b>acme</b>.<i hidden>x</i>example</a>", "acme.example"),
+    ] {
+        assert_eq!(read(html).anchors.first(), Some(&anchor(expected, "https://e.example/?a&b")), "{html}");
+    }
+    let many = "<a href=b>c</a>".repeat(crate::limits::MAX_ANCHORS + 50);
+    assert_eq!(read(&many).anchors.len(), crate::limits::MAX_ANCHORS);
+    let long = format!("<a href=b>{}</a>", "c".repeat(crate::limits::MAX_ANCHOR_TEXT + 1));
+    assert!(read(&long).anchors.is_empty());
+}

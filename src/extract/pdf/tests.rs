@@ -359,28 +359,3 @@ proptest! {
         prop_assert!(reading.texts.iter().map(|text| text.text.len()).sum::<usize>() <= PDF_TEXT_OCTETS);
     }
 }
-
-/// By hand over a folder: `SENTRA_PDF_FOLDER=… cargo test --lib pdf::tests::a_folder -- --ignored --nocapture`.
-#[test]
-#[ignore = "reads a folder that the caller names"]
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "run by hand")]
-fn a_folder() {
-    let folder = std::env::var("SENTRA_PDF_FOLDER").expect("SENTRA_PDF_FOLDER names a folder of PDFs");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "pdf") {
-            continue;
-        }
-        let octets = std::fs::read(&path).unwrap();
-        let start = std::time::Instant::now();
-        let reading = read(&octets);
-        let seconds = start.elapsed().as_secs_f64();
-        let texts: Vec<_> = reading.texts.iter().map(|t| (t.hidden, t.recognised, &t.text)).collect();
-        let line = serde_json::json!({
-            "file": path.file_name().unwrap().to_string_lossy(), "seconds": seconds, "gaps": reading.gaps,
-            "pages": reading.pages, "links": reading.links, "updates": reading.updates, "texts": texts,
-            "attached": reading.attached.iter().map(|a| &a.name).collect::<Vec<_>>(),
-        });
-        println!("{line}");
-    }
-}

@@ -102,7 +102,7 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         "wrapped by the master key",
     )
     .personal()
-    .kept(Lifetime::Until("31 days longer than the longest tier of backups (docs/privacy.md)")),
+    .kept(Lifetime::Until("31 days longer than the longest tier of backups, or until the organisation is erased (docs/privacy.md)")),
     at(Where::Backups, "keys/ID", "the key of the backups", "wrapped").kept(INSTALLATION),
     at(
         Where::Backups,
