@@ -46,7 +46,8 @@ const KEY: usize = 32;
 
 /// The organisations and the generation of the configuration they were read under.
 struct Ring {
-    generation: i64,
+    /// By the number of the database they were read from.
+    generations: BTreeMap<u64, i64>,
     organisations: BTreeMap<OrgId, Arc<OrgKeys>>,
 }
 
@@ -56,6 +57,8 @@ pub struct LocalKeyring {
     ring: ArcSwap<Ring>,
     /// When the database last said that these are the keys.
     confirmed: ArcSwap<Instant>,
+    /// The same of organisations whose keys are in a database of their own.
+    pinned: ArcSwap<BTreeMap<OrgId, Instant>>,
     /// Serialises changes; never held by readers.
     writing: Mutex<()>,
 }
@@ -80,11 +83,12 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::new`].
     pub fn with(current: &MasterKey, previous: &[MasterKey]) -> Result<Self, PortError> {
-        let ring = Ring { generation: i64::MIN, organisations: BTreeMap::new() };
+        let ring = Ring { generations: BTreeMap::new(), organisations: BTreeMap::new() };
         Ok(Self {
             masters: ArcSwap::from_pointee(Masters::new(current, previous)?),
             ring: ArcSwap::from_pointee(ring),
             confirmed: ArcSwap::from_pointee(Instant::now()),
+            pinned: ArcSwap::default(),
             writing: Mutex::new(()),
         })
     }
@@ -127,8 +131,22 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
     pub fn take_up(&self, generation: i64, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Result<(), PortError> {
+        self.take_up_from(0, generation, all)
+    }
+
+    /// The same for one of several databases, by its number: the main one is 0.
+    ///
+    /// # Errors
+    /// As [`LocalKeyring::take_up`].
+    pub fn take_up_from(
+        &self,
+        database: u64,
+        generation: i64,
+        all: &BTreeMap<OrgId, Vec<WrappedKey>>,
+    ) -> Result<(), PortError> {
         let ring = self.ring.load();
-        if generation < ring.generation {
+        let is_older = |ring: &Ring| ring.generations.get(&database).is_some_and(|known| generation < *known);
+        if is_older(&ring) {
             return Ok(());
         }
         let masters = self.masters.load();
@@ -140,18 +158,32 @@ impl LocalKeyring {
         };
         let new = all.iter().filter(differs).map(one).collect::<Result<Vec<_>, PortError>>()?;
         self.change(|ring| {
-            if generation >= ring.generation {
-                ring.generation = generation;
+            if !is_older(ring) {
+                ring.generations.insert(database, generation);
                 ring.organisations.extend(new);
             }
         });
-        self.confirm();
+        match database {
+            0 => self.confirm(),
+            _ => self.confirm_pinned(all.keys().copied()),
+        }
         Ok(())
     }
 
     /// Notes that the database still has the generation that was taken up last.
     pub fn confirm(&self) {
         self.confirmed.store(Arc::new(Instant::now()));
+    }
+
+    /// [`LocalKeyring::confirm`] of a database that these organisations are pinned to: the main one's word is not for
+    /// their keys.
+    pub fn confirm_pinned(&self, organisations: impl Iterator<Item = OrgId> + Clone) {
+        let now = Instant::now();
+        self.pinned.rcu(|known| {
+            let mut next = BTreeMap::clone(known);
+            next.extend(organisations.clone().map(|org| (org, now)));
+            next
+        });
     }
 
     /// Forgets an organisation that was erased.
@@ -164,7 +196,8 @@ impl LocalKeyring {
     fn change(&self, change: impl FnOnce(&mut Ring)) {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = self.ring.load();
-        let mut next = Ring { generation: ring.generation, organisations: ring.organisations.clone() };
+        let mut next =
+            Ring { generations: ring.generations.clone(), organisations: ring.organisations.clone() };
         change(&mut next);
         self.ring.store(Arc::new(next));
     }
@@ -177,8 +210,9 @@ impl LocalKeyring {
     }
 
     /// Whether it is known that the active key is still the active one.
-    fn is_current(&self) -> Result<(), PortError> {
-        if self.confirmed.load().elapsed() < limits::KEY_VIEW {
+    fn is_current(&self, org: OrgId) -> Result<(), PortError> {
+        let pinned = self.pinned.load().get(&org).copied();
+        if pinned.unwrap_or_else(|| **self.confirmed.load()).elapsed() < limits::KEY_VIEW {
             return Ok(());
         }
         Err(PortError::Transient {
@@ -224,7 +258,7 @@ impl Keyring for LocalKeyring {
     }
 
     fn seal(&self, org: OrgId, context: &str, plain: &[u8]) -> Result<Vec<u8>, PortError> {
-        self.is_current()?;
+        self.is_current(org)?;
         let keys = self.keys(org)?;
         let id = keys.data.active;
         let key = keys.data.get(id).ok_or_else(|| permanent("no data key"))?;

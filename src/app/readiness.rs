@@ -35,7 +35,13 @@ impl Readiness for Dependent {
         // Side by side: each may take as long as the page waits.
         let (database, objects) =
             tokio::join!(self.store.database().answers(), self.store.bodies().common().probe());
+        let state = |away| if away { DependencyState::Degraded } else { DependencyState::Ok };
+        let pinned = self.store.database().pinned().into_iter().flat_map(|part| {
+            let state = state(part.is_away());
+            part.organisations.into_iter().map(move |org| (org.to_string(), state))
+        });
         Dependencies {
+            pinned: pinned.collect(),
             database: failed_unless(database),
             // Clean mail needs no object store: taking every node away would only hold that up too.
             objects: if objects.is_ok() { DependencyState::Ok } else { DependencyState::Degraded },

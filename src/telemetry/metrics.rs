@@ -168,6 +168,10 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_outbox_pending", "Mails in the outbox that the next hop has not taken."),
         ("sentra_documents_waiting", "Documents waiting for a worker."),
         ("sentra_smtp_sessions", "SMTP sessions open now."),
+        (
+            "sentra_pinned_database_up",
+            "Whether the database that an organisation is pinned to answers, by org.",
+        ),
         ("sentra_backup_age_seconds", "Age of the newest backup; NaN without one."),
         ("sentra_backup_drill_age_seconds", "Since a restore was last tried out; NaN if never."),
     ];

@@ -41,6 +41,12 @@ impl Bodies {
         self.pinned.load().get(&org).unwrap_or(&self.common).clone()
     }
 
+    /// Whether an organisation has a store of its own.
+    #[must_use]
+    pub fn is_pinned(&self, org: OrgId) -> bool {
+        self.pinned.load().contains_key(&org)
+    }
+
     /// Sets which organisations have a store of their own; those not named use the common one.
     pub fn pin(&self, pinned: BTreeMap<OrgId, Objects>) {
         self.pinned.store(Arc::new(pinned));

@@ -12,12 +12,16 @@ mod companions;
 mod database;
 mod decisions;
 mod dump;
+mod engine;
 mod error;
 mod journal;
 mod keys;
 mod members;
+mod open_intents;
 mod organisations;
 mod outbox;
+mod pinned;
+mod pins;
 mod postgres;
 mod postgres_checks;
 mod postgres_owner;
@@ -37,17 +41,19 @@ pub use audit::{
     append as append_audit,
 };
 pub use book::Book;
-pub use database::{Database, Durability};
+pub use database::{Database, Durability, PinnedPart};
 pub use decisions::ReleaseOrder;
 pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
 pub use error::StoreError;
-pub use journal::{JournalWriter, OpenIntent};
+pub use journal::JournalWriter;
 pub use keys::{
     KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED,
 };
 pub use members::{Membership, scheme_from_name};
-pub use organisations::{CreatedOrganisation, NewOrganisation};
+pub use open_intents::OpenIntent;
+pub use organisations::{Away, CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
+pub use pins::Pin;
 pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;

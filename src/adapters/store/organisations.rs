@@ -2,23 +2,29 @@
 
 use super::error::{StoreError, damaged};
 use super::members::token_context;
+use super::pins::Pins;
 use super::settings::{
     BANNER_WORDING, MAILBOX_LANGUAGE, checked_name, checked_tenant, from_word, taken, word,
 };
-use super::{Store, SystemRead, audit, config_changed, keys, placed};
+use super::{PinnedPart, Store, SystemRead, audit, config_changed, keys, placed};
+use crate::adapters::arc::SealingKey;
 use crate::adapters::audit::AuditAction;
+use crate::adapters::keyring::WrappedKey;
+use crate::limits;
 use crate::model::{
     Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
     ProtectedMailbox, Wording,
 };
 use crate::ports::Keyring as _;
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// What a new organisation starts with; everything can be changed later.
 #[derive(Clone, Debug)]
@@ -59,38 +65,61 @@ impl Store {
         actor: &str,
     ) -> Result<CreatedOrganisation, StoreError> {
         let id = OrgId(self.ids.ulid());
-        let now = self.clock.now_ms();
         let keys = self.keyring.generate(id)?;
         self.keyring.load(id, &keys)?;
         let mut write = self.database.scope(id).write().await?;
-        let name = checked_name(&new.name)?;
-        insert(&mut write, id, &name, &new, now).await?;
-        for key in &keys {
-            keys::insert(&mut write, id, key, now).await?;
-        }
-        audit::start(&mut write, id).await?;
-        for mailbox in &new.mailboxes {
-            self.put_mailbox(&mut write, id, mailbox).await?;
-        }
-        for email in &new.admin_emails {
-            self.put_admin(&mut write, id, email, None).await?;
-        }
-        let ingress_token = self.put_token(&mut write, id, "ingress").await?;
-        let return_token = self.put_token(&mut write, id, "return").await?;
-        self.note(&mut write, id, actor, AuditAction::OrgCreate, &name, json!({ "mode": new.mode.as_str() }))
-            .await?;
-        config_changed(&mut write).await?;
+        let (ingress_token, return_token) = self.put_whole(&mut write, id, &new, &keys, actor).await?;
         write.commit().await?;
         let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;
         Ok(CreatedOrganisation { organisation, ingress_token, return_token })
     }
 
-    /// All organisations, by name. Their keys are loaded on the way.
+    /// An organisation with its keys, members and tokens (ingress, return), audited, in the caller's transaction.
+    pub(super) async fn put_whole(
+        &self,
+        write: &mut AnyConnection,
+        id: OrgId,
+        new: &NewOrganisation,
+        keys: &[WrappedKey],
+        actor: &str,
+    ) -> Result<(SecretString, SecretString), StoreError> {
+        let now = self.clock.now_ms();
+        let name = checked_name(&new.name)?;
+        insert(&mut *write, id, &name, new, now).await?;
+        for key in keys {
+            keys::insert(&mut *write, id, key, now).await?;
+        }
+        audit::start(&mut *write, id).await?;
+        for mailbox in &new.mailboxes {
+            self.put_mailbox(&mut *write, id, mailbox).await?;
+        }
+        for email in &new.admin_emails {
+            self.put_admin(&mut *write, id, email, None).await?;
+        }
+        let ingress_token = self.put_token(&mut *write, id, "ingress").await?;
+        let return_token = self.put_token(&mut *write, id, "return").await?;
+        let detail = json!({ "mode": new.mode.as_str() });
+        self.note(&mut *write, id, actor, AuditAction::OrgCreate, &name, detail).await?;
+        config_changed(&mut *write).await?;
+        Ok((ingress_token, return_token))
+    }
+
+    /// All organisations whose database answers, by name. Their keys are loaded on the way.
     ///
     /// # Errors
     /// [`StoreError`]; of the keys when the master key is not this installation's.
     pub async fn organisations(&self) -> Result<Vec<Organisation>, StoreError> {
         Ok(self.load().await?.organisations)
+    }
+
+    /// Those that are in the main database itself: what its backup holds.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisations_here(&self) -> Result<Vec<Organisation>, StoreError> {
+        let mut all = self.organisations().await?;
+        all.retain(|org| !self.database.is_pinned(org.id));
+        Ok(all)
     }
 
     /// One organisation by its id.
@@ -109,26 +138,106 @@ impl Store {
         Ok(self.organisations().await?.into_iter().find(|org| org.name == name))
     }
 
-    /// Everything in one consistent read; loads the keys.
+    /// The organisations whose database does not answer, as far as the main one knows them, and why.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisations_away(&self) -> Result<Vec<Away>, StoreError> {
+        Ok(self.load().await?.away)
+    }
+
+    /// Everything of the main database in one consistent read, and of each pinned one; loads the keys. A pinned database
+    /// that is away, or lacks what it should have, takes nobody else with it.
     pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
         let mut read = self.database.system(SystemRead::Organisations).await?;
-        let generation = generation(&mut read).await?;
-        let keys = keys::of_all(&mut read).await?;
-        self.keyring.take_up(generation, &keys)?;
-        self.load_arc_keys(&mut read).await?;
-        let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
+        let pins = self.read_pins(&mut read).await?;
+        let main = self.load_part(0, &mut read).await?;
+        drop(read);
+        let (stubs, here): (Vec<Organisation>, Vec<Organisation>) =
+            main.organisations.into_iter().partition(|org| pins.elsewhere.contains_key(&org.id));
+        let mut loaded = Loaded {
+            generations: BTreeMap::from([(0, main.generation)]),
+            stale_at: main.stale_at,
+            organisations: here,
+            away: Vec::new(),
+        };
+        let mut arc = main.arc;
+        if self.database.follows_pins() {
+            self.follow(&pins)?;
+            self.load_pinned(&pins, stubs, &mut loaded, &mut arc).await;
+        }
+        self.arc.replace(arc);
+        Ok(loaded)
+    }
+
+    async fn load_pinned(
+        &self,
+        pins: &Pins,
+        stubs: Vec<Organisation>,
+        loaded: &mut Loaded,
+        arc: &mut BTreeMap<OrgId, Arc<SealingKey>>,
+    ) {
+        let parts = self.database.pinned();
+        let views = join_all(parts.iter().map(|part| self.view_of(part))).await;
+        let mut reasons = BTreeMap::new();
+        for (part, view) in parts.iter().zip(views) {
+            match view {
+                Ok(mut view) => {
+                    let counts = |id: &OrgId| part.organisations.contains(id) && pins.is_ready(*id);
+                    loaded.generations.insert(part.id, view.generation);
+                    loaded.stale_at = [loaded.stale_at, view.stale_at].into_iter().flatten().min();
+                    arc.extend(view.arc.into_iter().filter(|(id, _)| counts(id)));
+                    view.organisations.retain(|org| counts(&org.id));
+                    loaded.organisations.append(&mut view.organisations);
+                }
+                Err(error) => {
+                    // Its mail goes on being sealed under the key that was known.
+                    let known = part.organisations.iter().filter_map(|id| Some((*id, self.arc.active(*id)?)));
+                    arc.extend(known);
+                    reasons.extend(part.organisations.iter().map(|id| (*id, error.to_string())));
+                }
+            }
+        }
+        let found: BTreeSet<OrgId> = loaded.organisations.iter().map(|org| org.id).collect();
+        for stub in stubs.into_iter().filter(|stub| !found.contains(&stub.id) && pins.is_ready(stub.id)) {
+            let missing = || "its pinned database does not have it: restore it from a backup".to_owned();
+            let reason = reasons.remove(&stub.id).unwrap_or_else(missing);
+            loaded.away.push(Away { organisation: stub, reason });
+        }
+        loaded.organisations.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+
+    async fn view_of(&self, part: &PinnedPart) -> Result<PartView, StoreError> {
+        let view = async {
+            let mut read = part.database.system(SystemRead::Organisations).await?;
+            self.load_part(part.id, &mut read).await
+        };
+        let view = match timeout(limits::PINNED_LOAD_TIMEOUT, view).await {
+            Ok(view) => view,
+            Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+        };
+        part.note(view.is_err());
+        view
+    }
+
+    /// One database as it is; takes up its keys.
+    async fn load_part(&self, number: u64, read: &mut AnyConnection) -> Result<PartView, StoreError> {
+        let generation = generation(&mut *read).await?;
+        self.keyring.take_up_from(number, generation, &keys::of_all(&mut *read).await?)?;
+        let arc = self.read_arc_keys(&mut *read).await?;
+        let mut organisations = Vec::new();
         let rows = sqlx::query(
             "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
              client_certificate, client_key, subject_prefix, directory_generation FROM organisations ORDER BY name",
         );
         for row in rows.fetch_all(&mut *read).await? {
-            loaded.organisations.push(organisation(&row)?);
+            organisations.push(organisation(&row)?);
         }
         let mut by_id: BTreeMap<OrgId, &mut Organisation> =
-            loaded.organisations.iter_mut().map(|org| (org.id, org)).collect();
-        load_members(&mut read, &mut by_id).await?;
-        loaded.stale_at = self.load_tokens(&mut read, &mut by_id).await?;
-        Ok(loaded)
+            organisations.iter_mut().map(|org| (org.id, org)).collect();
+        load_members(&mut *read, &mut by_id).await?;
+        let stale_at = self.load_tokens(&mut *read, &mut by_id).await?;
+        Ok(PartView { generation, stale_at, organisations, arc })
     }
 
     async fn load_tokens(
@@ -163,12 +272,31 @@ impl Store {
 
 /// The organisations as read, and when to read again.
 pub(super) struct Loaded {
-    /// Of the configuration.
-    pub(super) generation: i64,
+    /// Of the configuration, by the number of the database; one that is away has none.
+    pub(super) generations: BTreeMap<u64, i64>,
     /// When the first token expires, Unix milliseconds.
     pub(super) stale_at: Option<i64>,
     /// By name.
     pub(super) organisations: Vec<Organisation>,
+    /// Those whose own database did not answer.
+    pub(super) away: Vec<Away>,
+}
+
+/// An organisation whose own database does not answer.
+#[derive(Clone, Debug)]
+pub struct Away {
+    /// What routes its mail: id, name, mailboxes, domains. Everything else is as nobody set it.
+    pub organisation: Organisation,
+    /// Why, for the operator.
+    pub reason: String,
+}
+
+/// One database's organisations.
+struct PartView {
+    generation: i64,
+    stale_at: Option<i64>,
+    organisations: Vec<Organisation>,
+    arc: BTreeMap<OrgId, Arc<SealingKey>>,
 }
 
 /// Current generation of the configuration.
@@ -177,7 +305,7 @@ pub(super) async fn generation(read: &mut AnyConnection) -> Result<i64, StoreErr
     Ok(sqlx::query_scalar(sql).fetch_one(read).await?)
 }
 
-async fn insert(
+pub(super) async fn insert(
     write: &mut AnyConnection,
     id: OrgId,
     name: &str,

@@ -3,7 +3,7 @@
 //! SQLite has one writer at a time. Writers of this process line up at a fair semaphore instead of polling the file's
 //! lock; those of other processes (the command line beside the server) wait by `busy_timeout`.
 
-use super::database::Durability;
+use super::engine::Durability;
 use super::error::StoreError;
 use super::scope::{ReadTransaction, WriteTransaction};
 use crate::limits;
@@ -95,10 +95,6 @@ impl Sqlite {
         MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
-    pub(super) fn reader(&self) -> &AnyPool {
-        &self.reader
-    }
-
     pub(super) async fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
         Ok(ReadTransaction::new(self.reader.begin().await?, false))
     }
@@ -155,7 +151,7 @@ async fn prepare(connection: &mut AnyConnection, pragmas: &'static str) -> Resul
     Ok(())
 }
 
-fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     let path = path.filter(|path| !path.is_empty() && !path.contains(":memory:"));
     let Some(path) = path else {

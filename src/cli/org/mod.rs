@@ -2,6 +2,7 @@
 
 mod args;
 mod banner;
+mod pinned;
 mod settings;
 
 pub(super) use args::{OrgCommand, Profile};
@@ -17,6 +18,7 @@ use crate::model::{
 use args::{
     AccountCommand, AdminCommand, CreateArgs, DomainCommand, ExecutiveCommand, MailboxCommand, TokenCommand,
 };
+pub(super) use pinned::read as read_url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use settings::parse_settings;
@@ -66,7 +68,11 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
             let org = at.organisation(globals).await?;
             let (action, subject) = (AuditAction::OrgShow, org.id.to_string());
             at.store.note_read(org.id, OPERATOR, action, &subject, json!({})).await?;
-            show(&org, globals, io)
+            if globals.json {
+                return io.json(&pinned::described(&at, &org));
+            }
+            show(&org, globals, io)?;
+            pinned::show(&at, &org, io)
         }
         OrgCommand::Create(args) => create(&at, globals, *args, io).await,
         OrgCommand::Set { settings } => set(&at, globals, &settings, io).await,
@@ -128,8 +134,10 @@ async fn mailbox(
 
 async fn list(at: &Installation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
     let all = at.store.organisations().await?;
+    let away = at.store.organisations_away().await?;
     if globals.json {
-        return all.iter().try_for_each(|org| io.json(&described(org)));
+        all.iter().try_for_each(|org| io.json(&described(org)))?;
+        return away.iter().try_for_each(|away| io.json(&pinned::described_away(away)));
     }
     let row = |org: &Organisation| {
         let next_hop = org.next_hop.as_ref().map_or_else(|| "-".to_owned(), hop_text);
@@ -141,7 +149,8 @@ async fn list(at: &Installation, globals: &Globals, io: &mut Io<'_>) -> Result<(
             next_hop,
         ]
     };
-    io.table(&["NAME", "ID", "MODE", "MAILBOXES", "NEXT HOP"], all.iter().map(row).collect())
+    let rows = all.iter().map(row).chain(away.iter().map(pinned::row_away)).collect();
+    io.table(&["NAME", "ID", "MODE", "MAILBOXES", "NEXT HOP"], rows)
 }
 
 fn hop_text(hop: &NextHopAddress) -> String {
@@ -223,7 +232,7 @@ async fn create(
     io: &mut Io<'_>,
 ) -> Result<(), Failure> {
     let password = args.profile.admin_password_stdin.then(|| read_password(io)).transpose()?;
-    let created = at.store.create_organisation(args.profile.organisation(&args.name)?, OPERATOR).await?;
+    let created = pinned::create(at, &args).await?;
     if let (Some(password), Some(email)) = (password, &args.profile.admin_email) {
         at.store.set_admin_password(created.organisation.id, email, password, OPERATOR).await?;
     }
