@@ -113,7 +113,11 @@ fn database() -> TestDatabase {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_table_of_the_catalogue_keeps_organisations_apart() {
-    let database = database();
+    keeps_organisations_apart(&database()).await;
+}
+
+/// The probe, over a database with this program's schema.
+pub async fn keeps_organisations_apart(database: &TestDatabase) {
     let mut admin = connect(&database.admin_url()).await;
     let tables = filled(&mut admin).await;
     assert!(tables.len() >= 19, "only {} tables were found", tables.len());

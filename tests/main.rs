@@ -42,6 +42,7 @@ mod next_hop;
 mod objects;
 mod operator;
 mod outages;
+mod pinned;
 mod plaintext;
 mod postgres;
 mod redis;
