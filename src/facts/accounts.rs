@@ -1,6 +1,7 @@
 //! Compares every account in the message with the records.
 //!
-//! A blocked or own account is that whatever else holds. Then the identified suppliers' records decide: an account on
+//! A blocked or own account is that whatever else holds; so is, as an own one, what an electronic invoice names only as
+//! the payer's. Then the identified suppliers' records decide: an account on
 //! one of them is `match` (verified), `retired` or `pending`. An account that none of them has but somebody else has is
 //! `other_supplier`; on nobody's record it is `mismatch`, or `first` when the record is still empty. Without an
 //! identified supplier there is no record to compare with: `unknown`, except that an account of supplier A in a mail
@@ -29,7 +30,7 @@ fn fact(
     available: bool,
 ) -> AccountFact {
     let hits = answer.accounts.get(&claim.account.comparison_key()).map(Vec::as_slice).unwrap_or_default();
-    let status = if available { status(hits, suppliers) } else { AccountStatus::Unavailable };
+    let status = if available { status(claim, hits, suppliers) } else { AccountStatus::Unavailable };
     let on_record = !hits.is_empty();
     AccountFact {
         status,
@@ -47,12 +48,14 @@ fn fact(
     }
 }
 
-fn status(hits: &[AccountHit], suppliers: &Suppliers) -> AccountStatus {
+fn status(claim: &AccountClaim, hits: &[AccountHit], suppliers: &Suppliers) -> AccountStatus {
     let any = |state: AccountState| hits.iter().any(|hit| hit.state == state);
     if any(AccountState::Blocked) {
         return AccountStatus::Blocked;
     }
-    if any(AccountState::Own) {
+    // Nobody is asked to pay to an account that stands only where an electronic invoice names the payer's.
+    let payers = || places(claim).all(|place| place.means == Some(Means::Payer));
+    if any(AccountState::Own) || payers() {
         return AccountStatus::Own;
     }
     let held_by = |hit: &AccountHit, of: &dyn Fn(&crate::model::SupplierId) -> bool| {

@@ -318,6 +318,18 @@ fn body_and_document_conflict_only_when_neither_holds_the_other() {
         let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
         assert_eq!(facts.claims.printed_conflict, conflict, "{name}");
     }
+    // The payer's account of an electronic invoice is no place to pay to, unless it is blocked or also printed.
+    let mut printed = coded(NOBODYS, Means::Payer);
+    printed.also_at.push(place(document, false));
+    for (claim, status) in [
+        (coded(NOBODYS, Means::Payer), AccountStatus::Own),
+        (coded(FRAUD, Means::Payer), AccountStatus::Blocked),
+        (printed, AccountStatus::Mismatch),
+    ] {
+        let claims = PaymentClaims { accounts: vec![claim], ..Default::default() };
+        let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
+        assert_eq!(facts.accounts[0].status, status);
+    }
     let accounts = vec![claim(ACME, body, false), claim(NOBODYS, html, true)];
     let claims = PaymentClaims { accounts, ..Default::default() };
     let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));

@@ -23,6 +23,8 @@ pub enum PartKind {
 pub enum Means {
     /// Fields for programs: an electronic invoice, a field code, a custom property.
     Machine,
+    /// The payer's fields of an electronic invoice: nobody is asked to pay there.
+    Payer,
     /// A QR code.
     Qr,
     /// Recognition of an image.
@@ -66,6 +68,7 @@ impl Place {
         self.means = match kind {
             SpanKind::Visible | SpanKind::Hidden => None,
             SpanKind::Machine => Some(Means::Machine),
+            SpanKind::Payer => Some(Means::Payer),
             SpanKind::Qr => Some(Means::Qr),
             SpanKind::Ocr => Some(Means::Ocr),
         };

@@ -14,6 +14,8 @@ pub enum SpanKind {
     Hidden,
     /// Written for programs: the fields of an electronic invoice, field codes, custom properties.
     Machine,
+    /// What an electronic invoice says of the payer: the account that it will be taken from.
+    Payer,
     /// Decoded from a QR code.
     Qr,
     /// Recognised in an image.

@@ -1,7 +1,7 @@
 //! Electronic invoices: UBL 2 (Peppol, XRechnung), UN/CEFACT CII (XRechnung, Factur-X, ZUGFeRD), FatturaPA.
 //!
 //! What the payee claims comes out as lines with labels (`IBAN: …`), which the finders of plain text read; all other text
-//! follows without its labels, except the payer's own data. Files inside the invoice are handed on.
+//! follows without its labels, except the payer's own data, of which only the account is told, as the payer's. Files inside the invoice are handed on.
 
 use super::reading::Reading;
 use super::xml::{self, Tag, Visitor};
@@ -31,6 +31,8 @@ const PAYER: &[&str] = &[
     "BuyerTradeParty",
     "CessionarioCommittente",
 ];
+/// The payer's accounts among them.
+const PAYER_ACCOUNTS: &[&str] = &["PayerFinancialAccount", "PayerPartyDebtorFinancialAccount"];
 /// Elements that hold a file in base64.
 const FILES: &[&str] = &["EmbeddedDocumentBinaryObject", "AttachmentBinaryObject", "Attachment"];
 /// Elements at whose end an account is complete.
@@ -57,6 +59,7 @@ impl Format for Invoice {
         }
         reading.say(SpanKind::Machine, None, &invoice.labelled);
         reading.say(SpanKind::Machine, None, &invoice.rest);
+        reading.say(SpanKind::Payer, None, &invoice.payer);
         for (name, media_type, text) in invoice.files {
             let octets: Vec<u8> =
                 text.into_bytes().into_iter().filter(|octet| !octet.is_ascii_whitespace()).collect();
@@ -79,6 +82,8 @@ pub(in crate::extract) fn is_invoice(octets: &[u8]) -> bool {
 struct Fields {
     labelled: String,
     rest: String,
+    /// Accounts that the payer is said to pay from.
+    payer: String,
     files: Vec<(String, String, String)>,
     path: Vec<String>,
     text: String,
@@ -170,6 +175,11 @@ impl Fields {
             text.clone_into(&mut self.file_name);
         }
         if PAYER.iter().any(|payer| self.inside(payer)) {
+            if PAYER_ACCOUNTS.contains(&self.parent(1)) && matches!(name.as_str(), "ID" | "IBANID") {
+                self.payer.push_str("IBAN: ");
+                self.payer.push_str(text);
+                self.payer.push('\n');
+            }
             return;
         }
         self.rest.push_str(text);

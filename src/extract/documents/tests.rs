@@ -244,6 +244,8 @@ fn open_documents() {
     );
     assert_eq!(document.files[0].media_type, "application/vnd.oasis.opendocument.text");
     assert_eq!(document.files[0].links, ["https://a.example"]);
+    let mended = zipped(&[("mimetype", b"x"), ("content.xml", content.as_bytes())]);
+    assert_eq!(texts(&open("a.odt", &mended), SpanKind::Visible), "IBAN:  DE89\n07-00-93\t42\t\na\n");
     let locked = zipped(&[
         ("META-INF/manifest.xml", b"<manifest:manifest><manifest:encryption-data/></manifest:manifest>"),
         ("content.xml", b"\x01\x02"),
@@ -517,6 +519,7 @@ fn electronic_invoices() {
         );
         let machine = texts(&document, SpanKind::Machine);
         assert!(!machine.contains("PAYER") && !machine.contains("BUYER"), "{machine}");
+        assert_eq!(texts(&document, SpanKind::Payer).contains("IBAN: PAYER"), text.contains("PAYER"));
     }
     let with_type = format!("<!DOCTYPE x [<!ENTITY e \"DE89\">]>{CII}");
     assert!(open("a.xml", with_type.as_bytes()).files[0].gaps.contains(&Unread::Damaged));

@@ -22,10 +22,16 @@ impl Format for Zipped {
         let Some(mut package) = Package::open(file.octets, reading) else { return };
         if package.find("[Content_Types].xml").is_some() {
             office::read(&mut package, file, reading);
-        } else if package.find("META-INF/manifest.xml").is_some() && package.find("content.xml").is_some() {
+        } else if is_open_document(&package) {
             open_document::read(&mut package, reading);
         } else {
             archive::read(&mut package, reading);
         }
     }
+}
+
+/// Office programs offer to mend one that lacks its manifest, and show it.
+fn is_open_document(package: &Package<'_>) -> bool {
+    let has = |name: &str| package.find(name).is_some();
+    has("content.xml") && (has("META-INF/manifest.xml") || has("mimetype"))
 }

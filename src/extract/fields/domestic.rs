@@ -88,7 +88,8 @@ fn french(view: &View, hit: &Hit, claims: &mut PaymentClaims) -> bool {
         return false;
     }
     let mut rib = String::new();
-    for c in window.get(start..).unwrap_or_default().chars() {
+    let mut rest = window.get(start..).unwrap_or_default().chars();
+    for c in rest.by_ref() {
         match c {
             '0'..='9' | 'A'..='Z' if rib.len() < 23 => rib.push(c),
             ' ' | '\t' | '\n' | '-' | '.' | '|' | '/' => {}
@@ -98,7 +99,9 @@ fn french(view: &View, hit: &Hit, claims: &mut PaymentClaims) -> bool {
             break;
         }
     }
+    // A number that goes on is a longer one's beginning.
     let bounded = rib.len() == 23
+        && !rest.next().is_some_and(|c| c.is_ascii_digit())
         && rib.bytes().take(10).all(|b| b.is_ascii_digit())
         && rib.bytes().skip(21).all(|b| b.is_ascii_digit());
     if !bounded || !rib_holds(&rib) {

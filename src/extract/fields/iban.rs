@@ -141,8 +141,9 @@ fn judge(view: &View, candidate: &Candidate, claims: &mut PaymentClaims) -> Opti
     let digits = iban.bytes().filter(u8::is_ascii_digit).count();
     // Without a label: no short ones out of words ("no 12 …"), none that is mostly letters.
     let convincing = announced
-        || digits >= MANY_DIGITS
-        || (digits >= 8 && (candidate.strict || iban.len() >= 20 && is_upper(view, candidate)));
+        || !is_mixed(view, candidate)
+            && (digits >= MANY_DIGITS
+                || (digits >= 8 && (candidate.strict || iban.len() >= 20 && is_upper(view, candidate))));
     let directly_announced = label == Some(Label::Iban)
         && view
             .label_before(candidate.start, 24)
@@ -154,6 +155,13 @@ fn judge(view: &View, candidate: &Candidate, claims: &mut PaymentClaims) -> Opti
     }
     add_account(claims, &view.place, Scheme::Iban, candidate.country, &iban, Some(valid));
     Some(end)
+}
+
+/// A capital and a small letter for the country: how names begin, not how anybody writes an IBAN.
+fn is_mixed(view: &View, candidate: &Candidate) -> bool {
+    let mut letters = view.text.get(candidate.start..).unwrap_or_default().chars().filter(|c| c.is_alphabetic());
+    let small = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase());
+    small(letters.next()) != small(letters.next())
 }
 
 fn is_upper(view: &View, candidate: &Candidate) -> bool {
@@ -175,7 +183,9 @@ fn read_known(view: &View, candidate: &Candidate, classes: &[u8], iban: &mut Str
         at = next;
     }
     let next = view.text.get(at..).and_then(|rest| rest.chars().next());
-    let ends_in_digit = iban.ends_with(|c: char| c.is_ascii_digit());
+    // A digit as it is written: the "i" of the next word is none.
+    let last = view.text.get(..at).and_then(|text| text.chars().next_back());
+    let ends_in_digit = last.is_some_and(|c| !c.is_ascii_alphabetic()) && iban.ends_with(|c: char| c.is_ascii_digit());
     let bounded = next.is_none_or(|c| !c.is_alphanumeric() || ends_in_digit && c.is_alphabetic());
     bounded.then_some(at)
 }

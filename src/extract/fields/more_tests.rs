@@ -11,6 +11,12 @@ fn national_forms_become_ibans() {
     for (name, text, expected) in [
         ("polish", "Nr konta: 61 1090 1014 0000 0712 1981 2874", "PL61109010140000071219812874"),
         ("polish, wrong", "Nr konta: 61 1090 1014 0000 0712 1981 2875", ""),
+        // Its first 23 digits are a French number by chance.
+        (
+            "polish, french inside",
+            "Nr rachunku\n70 7402 5150 4737 7145 3931 2570",
+            "PL70740251504737714539312570",
+        ),
         ("polish, no label", "61 1090 1014 0000 0712 1981 2874", ""),
         ("spanish", "Número de cuenta: 2100 0418 45 0200051332", "ES9121000418450200051332"),
         ("spanish, hyphens", "CCC 2100-0418-45-0200051332", "ES9121000418450200051332"),
@@ -149,6 +155,14 @@ fn australian_numbers_tie_to_a_record() {
     assert!(!found.tax_number_invalid);
     assert!(claims("ABN 51 824 753 557").tax_number_invalid);
     assert!(claims("USt-IdNr. DE136695978").tax_number_invalid);
+}
+
+/// The check digits of these hold by chance once letters count as digits.
+#[test]
+fn names_that_look_like_an_iban_by_chance_are_none() {
+    for text in ["Test_EeISI_100\n380\n20181112\ninvoice note", "EeISI100 380 20181112 1"] {
+        assert_eq!(claims(text).accounts, [], "{text}");
+    }
 }
 
 #[test]

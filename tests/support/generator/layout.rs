@@ -1,6 +1,7 @@
 //! Mail as programs write it: where the bank details stand, in which character set and transfer encoding, by whom.
 
 use super::accounts::Account;
+use super::files;
 use super::words::Words;
 use base64::Engine as _;
 use std::fmt::Write as _;
@@ -23,6 +24,14 @@ pub enum Place {
     AttachedXml,
     AttachedHtml,
     Forwarded,
+    Pdf,
+    /// Labels above their values.
+    PdfColumns,
+    Docx,
+    Xlsx,
+    Odt,
+    Rtf,
+    ZippedPdf,
 }
 
 pub const PLACES: &[Place] = &[
@@ -37,6 +46,13 @@ pub const PLACES: &[Place] = &[
     Place::AttachedXml,
     Place::AttachedHtml,
     Place::Forwarded,
+    Place::Pdf,
+    Place::PdfColumns,
+    Place::Docx,
+    Place::Xlsx,
+    Place::Odt,
+    Place::Rtf,
+    Place::ZippedPdf,
 ];
 
 /// What a mail says.
@@ -117,7 +133,44 @@ impl Letter<'_> {
                 );
                 with(&[letter(None), Part { head, body }])
             }
+            file => with(&[letter(None), self.file(file)]),
         }
+    }
+
+    /// The invoice as a file.
+    fn file(&self, place: Place) -> Part {
+        let rows = self.cells(place == Place::PdfColumns);
+        let (octets, media_type, name) = match place {
+            Place::Docx => (files::docx(&rows), WORD, "invoice.docx"),
+            Place::Xlsx => (files::xlsx(&rows, self.form), EXCEL, "invoice.xlsx"),
+            Place::Odt => (files::odt(&rows), "application/vnd.oasis.opendocument.text", "invoice.odt"),
+            Place::Rtf => (files::rtf(&rows), "application/rtf", "invoice.rtf"),
+            Place::ZippedPdf => (files::zip(&rows, self.form), "application/zip", "invoice.zip"),
+            _ => (files::pdf(&rows, self.form), "application/pdf", "invoice.pdf"),
+        };
+        Part {
+            head: format!(
+                "Content-Type: {media_type}; name=\"{name}\"\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\
+                 Content-Transfer-Encoding: base64\r\n"
+            ),
+            body: format!("{}\r\n", wrapped(&base64::engine::general_purpose::STANDARD.encode(octets))),
+        }
+    }
+
+    /// What stands in the file: the supplier, the letter's lines, the account by rows or by columns.
+    fn cells(&self, columns: bool) -> files::Rows {
+        let mut rows = vec![vec![self.supplier.to_owned()], vec![self.subject.clone()]];
+        rows.extend(self.sentences.iter().flat_map(|text| text.lines()).map(|line| vec![line.to_owned()]));
+        let mut fields = vec![(self.words.holder.to_owned(), self.supplier.to_owned())];
+        fields.extend(self.fields());
+        if columns {
+            let (labels, values) = fields.into_iter().unzip();
+            rows.extend([vec![self.words.pay_to.to_owned()], labels, values]);
+        } else {
+            rows.push(vec![self.words.pay_to.to_owned()]);
+            rows.extend(fields.into_iter().map(|(label, value)| vec![label, value]));
+        }
+        rows
     }
 
     fn fields(&self) -> Vec<(String, String)> {
@@ -269,6 +322,9 @@ impl Letter<'_> {
         }
     }
 }
+
+const WORD: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+const EXCEL: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Fields that mail programs leave.
 const PRODUCERS: &[&str] = &[

@@ -4,6 +4,7 @@
 //! Deterministic: the same call writes the same files. No mail of real people is in it.
 
 pub mod accounts;
+pub mod files;
 pub mod layout;
 pub mod words;
 
