@@ -104,8 +104,12 @@ impl Inspector {
         let deadline = Instant::now() + limits::DOCUMENTS_DEADLINE;
         let wanted = extract::wanted(message);
         let reads = wanted.iter().map(|part| async move {
-            let request =
-                DocumentRequest { name: &part.name, media_type: part.media_type, octets: part.octets };
+            let request = DocumentRequest {
+                name: &part.name,
+                media_type: part.media_type,
+                octets: part.octets,
+                inline: part.inline,
+            };
             let read = self.documents.read(request, deadline).await;
             (part.index, read.unwrap_or_else(Document::unread))
         });

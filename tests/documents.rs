@@ -38,7 +38,7 @@ fn starts(folder: &Path) -> usize {
 
 async fn read(pool: &Workers, name: &str, octets: &[u8]) -> Result<Document, Unread> {
     let deadline = Instant::now() + Duration::from_secs(120);
-    pool.read(DocumentRequest { name, media_type: "", octets }, deadline).await
+    pool.read(DocumentRequest { name, media_type: "", octets, inline: false }, deadline).await
 }
 
 /// Limits that a loaded machine keeps.

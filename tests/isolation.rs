@@ -113,15 +113,16 @@ fn database() -> TestDatabase {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_table_of_the_catalogue_keeps_organisations_apart() {
-    keeps_organisations_apart(&database()).await;
+    let database = database();
+    keeps_organisations_apart(&database.admin_url(), &database.url()).await;
 }
 
-/// The probe, over a database with this program's schema.
-pub async fn keeps_organisations_apart(database: &TestDatabase) {
-    let mut admin = connect(&database.admin_url()).await;
+/// The probe, over a database with this program's schema, as superuser and as the role that the server has.
+pub async fn keeps_organisations_apart(admin_url: &str, role_url: &str) {
+    let mut admin = connect(admin_url).await;
     let tables = filled(&mut admin).await;
     assert!(tables.len() >= 19, "only {} tables were found", tables.len());
-    let mut role = connect(&database.url()).await;
+    let mut role = connect(role_url).await;
     for table in &tables {
         let (name, key, columns) = (&table.name, &table.key, &table.columns);
         let forced = format!(

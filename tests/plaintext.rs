@@ -1,7 +1,8 @@
 //! After a run of the whole product nothing of what is sensitive can be read from what it leaves behind: the database
 //! with its log, the bodies, Redis. The list of what stays readable is here, each with its reason.
 
-use crate::support::redis::{RedisServer, eventually};
+use crate::support::backend::{Backend, Place, on_each_backend};
+use crate::support::redis::{Redises, Topology, eventually};
 use crate::support::sink::{Behaviour, Sink};
 use crate::support::world::{Setup, World, changed_invoice, clean_invoice, mail};
 
@@ -40,13 +41,16 @@ const READABLE: &[(&str, &str, &str)] = &[
     ("administrator", "it@contoso.example", "notices go there without opening anything"),
 ];
 
-/// Everything under the data folder, and Redis, as octets.
-fn left_behind(world: &World, redis: &RedisServer) -> Vec<(String, Vec<u8>)> {
+/// Everything under the data folder, the dump of a database that lies elsewhere, and Redis, as octets.
+fn left_behind(world: &World, redis: &Redises) -> Vec<(String, Vec<u8>)> {
     let mut all: Vec<(String, Vec<u8>)> = world
         .data_files()
         .into_iter()
         .map(|file| (file.display().to_string(), std::fs::read(&file).unwrap()))
         .collect();
+    if let Place::Postgres(database) = world.database() {
+        all.push(("the dump".to_owned(), database.dump()));
+    }
     for (key, value) in redis.dump() {
         let mut octets = key.clone().into_bytes();
         octets.push(b'\n');
@@ -56,16 +60,21 @@ fn left_behind(world: &World, redis: &RedisServer) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Where a text stands, in any case of its letters, as UTF-8 or UTF-16.
+/// Where a text stands, in any case of its letters, as UTF-8 or UTF-16; and as written, in base64 or in hexadecimal, as
+/// a dump shows octets.
 fn places(all: &[(String, Vec<u8>)], text: &str) -> Vec<String> {
     let lower = text.to_ascii_lowercase();
     let wide: Vec<u8> = lower.bytes().flat_map(|octet| [octet, 0]).collect();
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let hexadecimal: String = text.bytes().map(|octet| format!("{octet:02x}")).collect();
     let holds = |octets: &[u8], needle: &[u8]| memchr::memmem::find(octets, needle).is_some();
     all.iter()
         .filter(|(_, octets)| {
             let lowered = octets.to_ascii_lowercase();
-            holds(&lowered, lower.as_bytes()) || holds(&lowered, &wide) || holds(octets, encoded.as_bytes())
+            holds(&lowered, lower.as_bytes())
+                || holds(&lowered, &wide)
+                || holds(&lowered, hexadecimal.as_bytes())
+                || holds(octets, encoded.as_bytes())
         })
         .map(|(name, _)| name.clone())
         .collect()
@@ -114,12 +123,17 @@ S3,Müller Stahl GmbH,mueller-stahl.example,,,DE89370400440532013000,,,
     world.run(&["keys", "rotate", "--purpose", "data", "--settle", "3"]);
 }
 
-#[tokio::test]
-async fn nothing_sensitive_can_be_read_from_what_is_left_behind() {
+async fn nothing_sensitive_can_be_read_from_what_is_left_behind(on: Backend) {
     let sink = Sink::start(Behaviour::default()).await;
-    let redis = RedisServer::start();
-    let mut world = World::start(Setup::new(sink.address()).arg("--redis").arg(&redis.url()));
+    let single = (on != Backend::PostgresAndRedisCluster).then(|| Redises::start(Topology::Single));
+    let mut setup = Setup::new(sink.address()).on(on);
+    if let Some(redis) = &single {
+        setup = setup.arg("--redis").arg(&redis.url());
+    }
+    let mut world = World::start(setup);
     whole_product(&mut world, &sink).await;
+    let cluster = world.redis.take();
+    let redis = single.or(cluster).unwrap();
     eventually("Redis holds answers", || !redis.dump().is_empty());
     // Once with the log beside the file, once folded into it.
     for _ in 0..2 {
@@ -141,3 +155,5 @@ async fn nothing_sensitive_can_be_read_from_what_is_left_behind() {
         }
     }
 }
+
+on_each_backend! { nothing_sensitive_can_be_read_from_what_is_left_behind }

@@ -1,12 +1,15 @@
 //! The directory's commands as the program runs them: a killed import, and a case from file to verified account.
 
+#![deny(dead_code)]
+
+use crate::support::backend::{Backend, on_each_backend};
 use crate::support::world::{Setup, World};
 use sqlx::Row as _;
 use std::process::Stdio;
 use std::time::Duration;
 
-fn prepared() -> World {
-    World::prepare(Setup::new(([127, 0, 0, 1], 9).into()))
+fn prepared(on: Backend) -> World {
+    World::prepare(Setup::new(([127, 0, 0, 1], 9).into()).on(on))
 }
 
 fn many(count: usize) -> String {
@@ -17,9 +20,8 @@ fn many(count: usize) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_killed_in_the_middle_leaves_nothing() {
-    let world = prepared();
+async fn an_import_killed_in_the_middle_leaves_nothing(on: Backend) {
+    let world = prepared(on);
     let file = world.folder.path().join("many.csv");
     std::fs::write(&file, many(3_000)).unwrap();
     let arguments = ["suppliers", "import", file.to_str().unwrap()];
@@ -52,9 +54,8 @@ async fn an_import_killed_in_the_middle_leaves_nothing() {
     assert_eq!(left.get::<i64, _>(0), 3, "nor does anything lie about");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_case_from_the_command_line() {
-    let world = prepared();
+async fn a_case_from_the_command_line(on: Backend) {
+    let world = prepared(on);
     let mut sql = world.sql().await;
     let add = "INSERT INTO users (org_id, folded, id, email, role, created_at) SELECT id, 'clerk@contoso.example', \
                '01JD3ZV8M2T5Y7Q9W1E3R5T7Y9', 'clerk@contoso.example', 'reviewer', 0 FROM organisations";
@@ -108,3 +109,5 @@ async fn a_case_from_the_command_line() {
         sqlx::query("SELECT COUNT(*) FROM outbox WHERE kind = 'notice'").fetch_one(&mut sql).await.unwrap();
     assert!(told.get::<i64, _>(0) >= 2, "the administrators are told of call and approval");
 }
+
+on_each_backend! { an_import_killed_in_the_middle_leaves_nothing, a_case_from_the_command_line }

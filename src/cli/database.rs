@@ -137,7 +137,7 @@ pub(super) async fn migrate(globals: &Globals, args: &MigrateArgs, io: &mut Io<'
     }
     let database = Database::open(url).await?;
     database.migrate().await?;
-    if globals.org.is_none() && database.pinned().is_empty() {
+    if globals.org.is_none() && !database.has_pins() {
         return Ok(());
     }
     let store = store(&config, database).await?;

@@ -22,6 +22,7 @@ mod m365;
 mod notice;
 mod org;
 mod quarantine;
+mod recogniser;
 mod retention;
 mod rules;
 mod serve;
@@ -124,6 +125,9 @@ enum Command {
     /// Read documents for the gateway, which starts this by itself
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
+    /// Recognise text in an image for the gateway, which starts this by itself
+    #[command(hide = true)]
+    Recogniser(recogniser::RecogniserArgs),
 }
 
 /// Runs the program with this process's arguments and streams.
@@ -150,6 +154,7 @@ fn dispatch(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), 
         Command::Serve => serve::run(globals, io),
         Command::Demo(args) => demo::run(&args, io),
         Command::Worker(args) => worker::run(args),
+        Command::Recogniser(args) => recogniser::run(&args),
         command => runtime()?.block_on(execute(globals, command, io)),
     }
 }
@@ -186,8 +191,8 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Eval(args) => eval::command(globals, args, io).await,
         Command::Cases(command) => cases::run(globals, command, io).await,
         Command::Suppliers(args) => suppliers::command(globals, &args.command, io).await,
-        Command::Serve | Command::Demo(_) | Command::Worker(_) => {
-            Err(Failure::usage("serve, demo and worker make a runtime of their own, or none"))
+        Command::Serve | Command::Demo(_) | Command::Worker(_) | Command::Recogniser(_) => {
+            Err(Failure::usage("serve, demo, worker and recogniser make a runtime of their own, or none"))
         }
     }
 }

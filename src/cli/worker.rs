@@ -1,8 +1,8 @@
 //! `sentra worker`: what the gateway starts to have documents read. Not for people; it talks in frames over its pipes.
 
 use super::Failure;
-use crate::adapters::workers::{self, InsideOptions};
-use crate::extract::documents::{self, File};
+use crate::adapters::workers::{self, InsideOptions, Job, Sight};
+use crate::extract::documents::{self, Effort, File};
 use crate::message;
 use clap::Args;
 use std::io;
@@ -21,8 +21,14 @@ pub(super) struct WorkerArgs {
 /// Reads documents from standard input until it ends.
 pub(super) fn run(args: WorkerArgs) -> Result<(), Failure> {
     let options = InsideOptions { memory_megabytes: args.memory_megabytes, cpu_seconds: args.cpu_seconds };
-    let read = |name: &str, media_type: &str, octets: &[u8]| {
-        documents::read(File { name, media_type, octets }, message::parse)
+    let read = |job: Job<'_>| {
+        let Job { name, media_type, octets, inline, sight } = job;
+        let effort = match sight {
+            Sight::No => Effort::Text,
+            Sight::Look => Effort::Sight { recognise: false },
+            Sight::Recognise => Effort::Sight { recognise: true },
+        };
+        documents::read(File { name, media_type, octets, inline }, effort, message::parse)
     };
     workers::serve(options, read, &mut io::stdin().lock(), &mut io::stdout().lock())
         .map_err(|error| Failure::new(format!("the worker ends: {error}")))

@@ -399,7 +399,7 @@ settings! {
         personal_data: bool = false;
     }
 
-    /// Attached documents (Office, archives, electronic invoices). They are opened in processes of their own, which can
+    /// Attached documents (PDF, Office, archives, electronic invoices, images). They are opened in processes of their own, which can
     /// reach neither network nor files and are ended when they take too long.
     documents: Documents {
         /// Processes. 0: one a core.
@@ -413,6 +413,16 @@ settings! {
         cpu_seconds: u64 = limits::WORKER_CPU;
         /// Address space of one process, in megabytes.
         memory_megabytes: u64 = limits::WORKER_MEMORY;
+        /// Text in images and scanned pages: `auto`: recognised where the program `tesseract` is installed (Debian:
+        /// `tesseract-ocr`); `off`: never, and pages that are images stay unread.
+        ocr: String = "auto".into();
+        /// Languages that are recognised, as tesseract names them, joined with `+`: `eng+deu+fra`. Each needs its package
+        /// (Debian: `tesseract-ocr-deu` and so on) and costs time.
+        ocr_languages: String = "eng".into();
+        /// The program. Empty: `/usr/local/bin/tesseract` or `/usr/bin/tesseract`.
+        ocr_program: String = String::new();
+        /// One page may take the program so long, in seconds. Above it, the page counts as unread.
+        ocr_timeout_seconds: u64 = limits::RECOGNITION_WALL.as_secs();
     }
 
     /// The rules that judge.

@@ -13,18 +13,19 @@ mod lexicon;
 mod normalise;
 pub mod pdf;
 mod quote;
+mod sight;
 
 #[cfg(test)]
 mod tests;
 
 use category::{Signs, Zone};
 
-use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
+use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, MAX_PICTURES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
-    ContentDisposition, Document, DocumentReport, Gap, Message, Part, PartContent, PartKind, PaymentClaims,
-    Place, Sourced, SpanKind, Unread,
+    AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part,
+    PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A part that a reader of documents shall read.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Wanted<'m> {
     pub media_type: &'m str,
     /// Its content.
     pub octets: &'m [u8],
+    /// The mail shows it inside its text, or it is too small to be a page.
+    pub inline: bool,
 }
 
 /// What became of the wanted parts, by index.
@@ -46,7 +49,7 @@ pub type Documents = BTreeMap<usize, Document>;
 /// `limits::MAX_DOCUMENTS`, and none for most mail.
 #[must_use]
 pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
-    let (mut wanted, mut opened) = (Vec::new(), 0);
+    let (mut wanted, mut opened) = (Vec::new(), Opened::default());
     for (index, part) in message.parts.iter().enumerate() {
         let format = formats::of(part, part.parent.and_then(|at| message.parts.get(at)));
         if is_opened(format, part, &mut opened) && format.wants_worker(part) {
@@ -56,22 +59,36 @@ pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
                 name,
                 media_type: &part.media_type,
                 octets: formats::octets_of(part),
+                inline: format.decorates(),
             });
         }
     }
     wanted
 }
 
-/// Whether a part is opened at all, within `limits::MAX_DOCUMENTS`.
-fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut usize) -> bool {
+/// Parts that were opened.
+#[derive(Default)]
+struct Opened {
+    documents: usize,
+    /// Those that decorate: a signature full of icons must not keep the invoice beside it from being read.
+    pictures: usize,
+}
+
+/// Whether a part is opened at all, within `limits::MAX_DOCUMENTS` and `limits::MAX_PICTURES`.
+fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut Opened) -> bool {
     if matches!(part.content, PartContent::Multipart | PartContent::AttachedMessage) {
         return false;
     }
     let costs = format.wants_worker(part) || (!is_body(part) && format.opens());
-    if costs && *opened >= MAX_DOCUMENTS {
+    let (count, most) = if format.decorates() {
+        (&mut opened.pictures, MAX_PICTURES)
+    } else {
+        (&mut opened.documents, MAX_DOCUMENTS)
+    };
+    if costs && *count >= most {
         return false;
     }
-    *opened += usize::from(costs);
+    *count += usize::from(costs);
     true
 }
 
@@ -87,7 +104,7 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
         signs: Signs::default(),
         documents,
         budget: TEXT_PER_MESSAGE,
-        opened: 0,
+        opened: Opened::default(),
     };
     reader.claims.unchecked.clone_from(&message.gaps);
     reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
@@ -113,7 +130,7 @@ struct Reader<'d> {
     /// Octets of text that may still be analysed.
     budget: usize,
     /// Attachments whose content was opened.
-    opened: usize,
+    opened: Opened,
 }
 
 impl Reader<'_> {
@@ -131,17 +148,19 @@ impl Reader<'_> {
                 let parent = part.parent.and_then(|at| message.parts.get(at));
                 let format = formats::of(part, parent);
                 if !is_opened(format, part, &mut self.opened) {
-                    Some("limit")
+                    // One more icon counts as read, as all that decorate do.
+                    (!format.decorates()).then_some("limit")
                 } else if let Some(document) =
                     self.documents.get(&index).filter(|document| says_something(document))
                 {
-                    self.document(message, index, &name, document);
+                    self.document(message, index, &name, document, format.decorates());
                     return;
                 } else {
                     let reading = format.read(part);
                     let read_in_full = self.reading(part, index, &name, body, &reading);
                     let failed =
                         self.documents.get(&index).and_then(|document| document.files.first()?.gaps.first());
+                    let failed = failed.filter(|_| !format.decorates());
                     failed.map(|why| why.as_str()).or(reading.error).or((!read_in_full).then_some("limit"))
                 }
             }
@@ -182,7 +201,14 @@ impl Reader<'_> {
     }
 
     /// Analyses what a reader of documents got out of a part, and of the files inside it.
-    fn document(&mut self, message: &Message, index: usize, name: &str, document: &Document) {
+    fn document(
+        &mut self,
+        message: &Message,
+        index: usize,
+        name: &str,
+        document: &Document,
+        decorates: bool,
+    ) {
         let declared = message.parts.get(index).map_or("", |part| part.media_type.as_str());
         for file in &document.files {
             let inside = !file.path.is_empty();
@@ -191,7 +217,8 @@ impl Reader<'_> {
             if inside {
                 self.text(&file.path, place.clone(), Some(Zone::FileName));
             }
-            let mut gaps = file.gaps.clone();
+            // A picture that the mail shows inside its text counts as read.
+            let mut gaps = if decorates { Vec::new() } else { file.gaps.clone() };
             if !inside && message.gaps.iter().any(|gap| gap.what == name) && gaps.is_empty() {
                 // What the parser could not decode was not read either.
                 gaps.push(Unread::Damaged);
@@ -204,6 +231,10 @@ impl Reader<'_> {
                     gaps.push(Unread::Limit);
                 }
             }
+            fields::read_links(&file.links.join("\n"), &place, &mut self.claims);
+            if self.asks_in_vain(file, &place) && !gaps.contains(&Unread::Unsupported) {
+                gaps.push(Unread::Unsupported);
+            }
             for why in &gaps {
                 self.unchecked(&name, why.as_str());
             }
@@ -215,6 +246,20 @@ impl Reader<'_> {
                 error: gaps.first().map(|why| why.as_str().to_owned()),
             });
         }
+    }
+
+    /// Whether text that was recognised in an image announces an account and none was found in it: recognition missed or
+    /// misread it, so the page is not read.
+    fn asks_in_vain(&self, file: &DocumentFile, place: &Place) -> bool {
+        let recognised = file.spans.iter().filter(|span| span.kind == SpanKind::Ocr);
+        let pages: BTreeSet<Option<u32>> = recognised.map(|span| span.page).collect();
+        pages.into_iter().any(|page| {
+            let here = place.clone().within(SpanKind::Ocr, page);
+            let at = |claim: &AccountClaim| claim.place == here || claim.also_at.contains(&here);
+            let spans = file.spans.iter().filter(|span| span.kind == SpanKind::Ocr && span.page == page);
+            let mut asks = spans.map(|span| fields::View::new(&span.text, here.clone()).asks_for_payment());
+            !self.claims.accounts.iter().any(at) && asks.any(|asks| asks)
+        })
     }
 
     /// Runs all finders over one text; false when a limit cut it. Without a zone it says nothing about the category.

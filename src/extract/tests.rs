@@ -3,7 +3,7 @@
 // Only these tests join two stages; the stage itself imports no other.
 use super::super::message::parse;
 use super::{Documents, payment_claims};
-use crate::model::{Category, PartKind, PaymentClaims};
+use crate::model::{Category, Document, DocumentFile, PartKind, PaymentClaims, Span, SpanKind};
 use proptest::prelude::*;
 
 fn read(octets: &str) -> PaymentClaims {
@@ -127,6 +127,38 @@ fn further_documents_are_named_but_not_opened() {
     assert_eq!(claims.documents.len(), crate::limits::MAX_DOCUMENTS + 1);
     assert_eq!(claims.documents.iter().filter(|d| !d.read).count(), 1);
     assert_eq!(claims.unchecked[0].why, "limit");
+}
+
+/// A mail whose only attachment is read as this text, recognised on its first page.
+fn recognised(text: &str) -> PaymentClaims {
+    let message = parse(
+        b"Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: application/pdf; name=a.pdf\r\n\
+          Content-Disposition: attachment\r\n\r\n%PDF-1.7\r\n--q--\r\n",
+    );
+    let span = Span { text: text.to_owned(), kind: SpanKind::Ocr, page: Some(1) };
+    let file = DocumentFile { spans: vec![span], ..DocumentFile::default() };
+    let document = Document { files: vec![file], images: Vec::new() };
+    payment_claims(&message, &Documents::from([(1, document)]))
+}
+
+#[test]
+fn text_that_was_recognised() {
+    for (name, text, account, read) in [
+        ("as it is", "IBAN: GB29 NWBK 6016 1331 9268 19", Some("GB29NWBK60161331926819"), true),
+        ("letters for digits", "IBAN: GB29 NWBK 6O16 I331 9268 19", Some("GB29NWBK60161331926819"), true),
+        ("check digits fail: misread", "IBAN: GB29 NWBK 6016 1331 9268 18", None, false),
+        ("a label alone", "IBAN: ~~ ||", None, false),
+        ("nothing about an account", "Floor plan of the second storey", None, true),
+        ("words that are labels elsewhere", "Sort the screws on account of their length", None, true),
+    ] {
+        let claims = recognised(text);
+        assert_eq!(accounts(&claims).first().copied(), account, "{name}");
+        assert_eq!(claims.documents[0].read, read, "{name}: {claims:?}");
+        assert!(
+            claims.accounts.iter().all(|claim| !claim.disguised && claim.place.page == Some(1)),
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -110,6 +110,7 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &
     ClaimFacts {
         body_document_conflict: body_document_conflict(&foreign),
         printed_conflict: printed_conflict(&foreign),
+        seen_conflict: seen_conflict(&foreign),
         hidden_conflict: foreign.iter().any(hidden) && !foreign.iter().all(hidden),
         bic_conflict: methods::bic_conflict(claims),
         payee_differs: methods::payee_differs(claims, suppliers),
@@ -130,11 +131,42 @@ fn body_document_conflict(claims: &[&AccountClaim]) -> bool {
 
 /// An account that only programs read (electronic invoice, QR code), beside another of its kind that only people read.
 fn printed_conflict(claims: &[&AccountClaim]) -> bool {
-    let printed = |claim: &AccountClaim| places(claim).any(Place::is_print);
+    let printed = |claim: &AccountClaim| places(claim).any(|place| place.is_print() || is_seen(place));
     let coded = |claim: &AccountClaim| {
         places(claim).any(|place| matches!(place.means, Some(Means::Machine | Means::Qr)))
     };
     conflict(claims, printed, coded)
+}
+
+/// Recognised in an image: people read it there too.
+fn is_seen(place: &Place) -> bool {
+    place.means == Some(Means::Ocr)
+}
+
+/// A page whose text names one account while recognition, with check digits that hold, sees only another.
+fn seen_conflict(claims: &[&AccountClaim]) -> bool {
+    let written = |claim: &AccountClaim| places(claim).any(|place| place.is_print() && place.page.is_some());
+    let seen = |claim: &AccountClaim| places(claim).any(is_seen);
+    let one_page = |one: &AccountClaim, other: &AccountClaim| {
+        let same = |a: &Place, b: &Place| {
+            (a.index, a.page, &a.name) == (b.index, b.page, &b.name) && a.page.is_some()
+        };
+        places(one).filter(|place| place.is_print()).any(|a| places(other).any(|b| is_seen(b) && same(a, b)))
+    };
+    let only_written = claims.iter().filter(|claim| written(claim) && !seen(claim));
+    let only_seen: Vec<_> =
+        claims.iter().filter(|claim| seen(claim) && !written(claim) && claim.valid == Some(true)).collect();
+    only_written
+        .flat_map(|one| only_seen.iter().map(move |other| (one, other)))
+        .any(|(one, other)| kind(one) == kind(other) && one_page(one, other))
+}
+
+/// Scheme and country. A sort code and the GB IBAN of another account are two forms of one kind: the key's own prefix
+/// tells kinds apart.
+fn kind(claim: &AccountClaim) -> (String, String) {
+    let key = claim.account.comparison_key();
+    let scheme = key.reveal().split('|').next().unwrap_or_default().to_owned();
+    (scheme, claim.account.country().to_owned())
 }
 
 /// Whether an account stands only in the first kind of places, and another of the same scheme and country only in the
@@ -144,12 +176,6 @@ fn conflict(
     in_first: impl Fn(&AccountClaim) -> bool,
     in_second: impl Fn(&AccountClaim) -> bool,
 ) -> bool {
-    // A sort code and the GB IBAN of another account are two forms of one kind: compare kinds by the key's own prefix.
-    let kind = |claim: &AccountClaim| {
-        let key = claim.account.comparison_key();
-        let scheme = key.reveal().split('|').next().unwrap_or_default().to_owned();
-        (scheme, claim.account.country().to_owned())
-    };
     let only_first: Vec<_> = claims.iter().filter(|claim| in_first(claim) && !in_second(claim)).collect();
     let only_second: Vec<_> = claims.iter().filter(|claim| in_second(claim) && !in_first(claim)).collect();
     only_first.iter().any(|one| only_second.iter().any(|other| kind(one) == kind(other)))

@@ -312,11 +312,32 @@ fn body_and_document_conflict_only_when_neither_holds_the_other() {
         ("XML differs", vec![claim(ACME, document, false), coded(BOLT, Means::Machine)], true),
         ("QR code differs", vec![claim(ACME, body, false), coded(BOLT, Means::Qr)], true),
         ("recognised text is print", vec![claim(ACME, document, false), coded(BOLT, Means::Ocr)], false),
+        ("QR code differs from an image", vec![coded(ACME, Means::Ocr), coded(BOLT, Means::Qr)], true),
         ("XML alone", vec![coded(ACME, Means::Machine), coded(BOLT, Means::Machine)], false),
     ] {
         let claims = PaymentClaims { accounts, ..Default::default() };
         let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
         assert_eq!(facts.claims.printed_conflict, conflict, "{name}");
+    }
+    let on = |number, page, means, valid| {
+        let mut claim = claim(number, document, false);
+        claim.place.page = Some(page);
+        claim.place.means = means;
+        claim.valid = valid;
+        claim
+    };
+    let seen = |number, page, valid| on(number, page, Some(Means::Ocr), valid);
+    let sure = Some(true);
+    for (name, accounts, conflict) in [
+        ("seen differs", vec![on(ACME, 1, None, sure), seen(BOLT, 1, sure)], true),
+        ("no check digits", vec![on(ACME, 1, None, sure), seen(BOLT, 1, None)], false),
+        ("another page", vec![on(ACME, 1, None, sure), seen(BOLT, 2, sure)], false),
+        ("in the body", vec![claim(ACME, body, false), seen(BOLT, 1, sure)], false),
+        ("only seen", vec![seen(ACME, 1, sure), seen(BOLT, 1, sure)], false),
+    ] {
+        let claims = PaymentClaims { accounts, ..Default::default() };
+        let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims));
+        assert_eq!(facts.claims.seen_conflict, conflict, "{name}");
     }
     // The payer's account of an electronic invoice is no place to pay to, unless it is blocked or also printed.
     let mut printed = coded(NOBODYS, Means::Payer);

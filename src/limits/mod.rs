@@ -6,11 +6,13 @@
 mod mail;
 mod reading;
 mod service;
+mod sight;
 mod store;
 mod suppliers;
 
 pub use mail::*;
 pub use reading::*;
 pub use service::*;
+pub use sight::*;
 pub use store::*;
 pub use suppliers::*;

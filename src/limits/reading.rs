@@ -91,8 +91,6 @@ pub const COMPOUND_STREAMS: usize = 2_000;
 pub const WORD_PIECES: usize = 100_000;
 /// Properties of one message or attachment in TNEF.
 pub const MAPI_PROPERTIES: usize = 10_000;
-/// Octets below which an image cannot be a page of text.
-pub const SMALL_PICTURE: usize = 30 * 1_024;
 
 // ── document workers ───────────────────────────────────────────────────────────────────────────────────────────────
 

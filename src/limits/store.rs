@@ -33,6 +33,23 @@ pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waiting for another process that writes (the command line beside the server).
 pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// KiB of pages that a writing connection to SQLite keeps: above what one transaction of an import changes.
+pub const STORE_WRITER_CACHE_KIB: u32 = 16 * 1_024;
+/// How often SQLite's write-ahead log is looked at.
+pub const STORE_LOG_POLL: Duration = Duration::from_millis(100);
+/// Pages in the log that are worth folding back into the file, with the fsyncs that this costs.
+pub const STORE_LOG_FOLD: i64 = 1_000;
+/// Pages of a log (16 MiB) that is to be begun anew: writers stand still for its last pages.
+pub const STORE_LOG_PAGES: i64 = 4_096;
+/// Those last pages at most.
+pub const STORE_LOG_REST: i64 = 512;
+/// Attempts to come so near to the end beside a busy writer.
+pub const STORE_LOG_ROUNDS: usize = 8;
+/// Pages of a log (256 MiB) from which on writers stand still however many are left. At four times as many the
+/// committing writer folds them itself.
+pub const STORE_LOG_MOST: i64 = 65_536;
+/// Octets of the log's file that are kept when it is begun anew.
+pub const STORE_LOG_KEPT: i64 = 64 * 1_024 * 1_024;
 /// Intents waiting for the journal's writer; more wait in line at the sender's side.
 pub const JOURNAL_QUEUE: usize = 4_096;
 /// Intents or outcomes in one statement. Each size is a prepared statement of its own, of which a connection keeps

@@ -98,6 +98,9 @@ pub struct DocumentFile {
     /// It was encrypted and could be read all the same.
     #[serde(default)]
     pub encrypted: bool,
+    /// It holds something that is only seen, and nobody has looked yet.
+    #[serde(default)]
+    pub unseen: bool,
 }
 
 impl DocumentFile {
@@ -109,18 +112,60 @@ impl DocumentFile {
     }
 }
 
+/// The image of a page, in 256 levels of grey, for a program that recognises text.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageImage {
+    /// Whose page: an index into [`Document::files`].
+    pub file: usize,
+    /// Page from 1; `None` for a picture that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// Pixels a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Whether the file counts as not read while nobody recognised what the image says.
+    pub required: bool,
+    /// The levels, row by row; 0 is black. They cross the pipe on their own.
+    #[serde(skip)]
+    pub pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for PageImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PageImage({} × {}, page {:?}, file {})", self.width, self.height, self.page, self.file)
+    }
+}
+
 /// A document and all files inside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// The document itself first, then what it holds, depth first.
     pub files: Vec<DocumentFile>,
+    /// Images whose text somebody has yet to recognise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<PageImage>,
 }
 
 impl Document {
     /// A document of which nothing was read.
     #[must_use]
     pub fn unread(why: Unread) -> Self {
-        Self { files: vec![DocumentFile { gaps: vec![why], ..DocumentFile::default() }] }
+        Self { files: vec![DocumentFile { gaps: vec![why], ..DocumentFile::default() }], images: Vec::new() }
+    }
+
+    /// Whether a part of it is only seen, and nobody has looked yet.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.files.iter().any(|file| file.unseen)
+    }
+
+    /// Nobody could look: what is only seen stays unread.
+    pub fn leave_unseen(&mut self) {
+        for file in self.files.iter_mut().filter(|file| file.unseen) {
+            file.unseen = false;
+            file.gap(Unread::Unsupported);
+        }
     }
 
     /// Octets of all texts.

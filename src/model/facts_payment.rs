@@ -81,6 +81,9 @@ pub struct ClaimFacts {
     /// An electronic invoice or a QR code names an account that no printed text names, while printed text names another
     /// of the same kind.
     pub printed_conflict: bool,
+    /// On one page of a document, recognition of what is seen finds an account, with check digits that hold, that the
+    /// page's text does not name, while its text names another of the same kind.
+    pub seen_conflict: bool,
     /// Hidden text names an account, while visible text names another.
     pub hidden_conflict: bool,
     /// A BIC stands there whose country is none of the IBANs'.

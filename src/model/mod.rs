@@ -45,7 +45,7 @@ pub use claims::{
 };
 pub use directory::{AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Lookup, SupplierHit};
 pub use disposition::{Disposition, NextHopReply, RecipientOutcome, RefusalReason, StageTimings};
-pub use document::{Document, DocumentFile, Span, SpanKind, Unread};
+pub use document::{Document, DocumentFile, PageImage, Span, SpanKind, Unread};
 pub use envelope::{
     BodyType, DsnNotify, DsnReturn, Envelope, MailParameters, Peer, PeerStanding, ReceivedMail, Recipient,
     ReversePath, TlsInfo,

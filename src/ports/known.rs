@@ -19,6 +19,8 @@ pub struct DocumentRequest<'a> {
     pub media_type: &'a str,
     /// Content.
     pub octets: &'a [u8],
+    /// The mail shows it inside its text, as it does with logos.
+    pub inline: bool,
 }
 
 /// Reads documents where they can do no harm.

@@ -139,6 +139,9 @@ fn recorder() -> PrometheusRecorder {
         .and_then(|builder| {
             builder.set_buckets_for_metric(exact("sentra_document_seconds"), &MESSAGE_BUCKETS)
         })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(exact("sentra_recognition_seconds"), &MESSAGE_BUCKETS)
+        })
         .unwrap_or_else(|_| PrometheusBuilder::new())
         .build_recorder()
 }
@@ -155,6 +158,11 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_alarms_total", "Conditions that a person should look at."),
         ("sentra_document_jobs_total", "Documents handed to workers, by what became of them."),
         ("sentra_document_worker_deaths_total", "Workers that a document ended, by how."),
+        (
+            "sentra_document_looks_total",
+            "Documents whose pictures or pages a worker looked at, by what became of it.",
+        ),
+        ("sentra_recognised_pages_total", "Images of pages handed to recognition, by what became of them."),
         ("sentra_panics_total", "Tasks that panicked: bugs."),
         ("sentra_supplier_drift", "Accounts in ledgers that were not the verified ones on record."),
         ("sentra_supplier_syncs_total", "Supplier sources asked, by how it ended."),
@@ -167,6 +175,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_quarantine_held", "Held messages that wait for a person."),
         ("sentra_outbox_pending", "Mails in the outbox that the next hop has not taken."),
         ("sentra_documents_waiting", "Documents waiting for a worker."),
+        ("sentra_recognition_available", "Whether text in images is recognised here: 1 or 0."),
         ("sentra_smtp_sessions", "SMTP sessions open now."),
         (
             "sentra_pinned_database_up",
@@ -182,6 +191,7 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_message_seconds", "From MAIL FROM to the reply, in seconds."),
         ("sentra_stage_seconds", "Stages of a message's journey, in seconds."),
         ("sentra_document_seconds", "Reading a document, waiting for a worker included, in seconds."),
+        ("sentra_recognition_seconds", "Recognising one page, waiting for a process included, in seconds."),
     ];
     for (name, text) in histograms {
         recorder.describe_histogram(KeyName::from_const_str(name), Some(Unit::Seconds), text.into());

@@ -1,7 +1,21 @@
 //! Audit at scale: appends a million entries and verifies them, in the database and as an export.
 //!
-//! `cargo bench --bench audit -- [ENTRIES]`. Prints rates and the peak of resident memory after each step.
+//! `cargo bench --bench audit -- [ENTRIES] [postgres]`: on a private SQLite file, or on a PostgreSQL that it starts
+//! itself. Prints rates and the peak of resident memory after each step.
 #![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    unused_macros,
+    unused_imports,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::too_many_lines,
+    clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
@@ -10,18 +24,22 @@
     reason = "a measurement may fail loudly"
 )]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use sentra::adapters::audit::AuditAction;
 use sentra::adapters::audit::bundle::{self, Evidence, FORMAT, Header, Key, Line, README};
 use sentra::adapters::clock::{SystemClock, UlidSource};
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::objects::Bodies;
-use sentra::adapters::store::{Database, Event, NewOrganisation, Store, append_audit};
+use sentra::adapters::store::{Event, NewOrganisation, Store, append_audit};
 use sentra::model::{Mode, OrgId};
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
+use support::backend::Backend;
 
 /// Entries of one transaction: an import's batch, not a person's click.
 const BATCH: usize = 200;
@@ -34,9 +52,11 @@ fn main() {
 
 async fn measure(count: usize) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("sentra.db").display());
-    let database = Database::open(&url).await.unwrap();
-    database.migrate().await.unwrap();
+    let on =
+        if std::env::args().any(|word| word == "postgres") { Backend::Postgres } else { Backend::Sqlite };
+    println!("{count} entries, {on:?}");
+    let place = on.place(folder.path());
+    let database = place.open().await;
     let keyring = Arc::new(LocalKeyring::new(&MasterKey::generate().unwrap()).unwrap());
     let ids = Arc::new(UlidSource::new());
     let store =

@@ -8,6 +8,7 @@ pub mod generator;
 pub mod kept;
 pub mod ledger;
 pub mod office;
+pub mod pictures;
 pub mod postgres;
 pub mod redis;
 pub mod sink;

@@ -238,6 +238,18 @@ impl TestDatabase {
         done.stdout
     }
 
+    /// Another database with the same content. Nobody may be connected to this one.
+    pub fn copy(&self) -> Self {
+        self.server.create(&self.name)
+    }
+
+    /// Gives this database the content of another one, and ends whoever is connected.
+    pub fn become_as(&self, other: &Self) {
+        let (name, other) = (&self.name, &other.name);
+        self.server.admin("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+        self.server.admin("postgres", &format!("CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {other}"));
+    }
+
     /// The server it is on.
     pub fn server(&self) -> &Arc<PostgresServer> {
         &self.server

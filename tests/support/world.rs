@@ -324,6 +324,11 @@ impl World {
         self.wait_until(is, &format!("{id} is {state}")).await;
     }
 
+    /// What it is kept in.
+    pub fn database(&self) -> &Place {
+        &self.place
+    }
+
     /// Its PostgreSQL.
     pub fn postgres(&self) -> &super::postgres::TestDatabase {
         match &self.place {

@@ -5,7 +5,7 @@ use super::key::BackupKey;
 use super::manifest::{BodiesDump, BodyLine, ChainHead, Manifest, TableDump};
 use super::state::Lease;
 use super::stream::Writer;
-use super::vault::{ChunkId, Run, Vault};
+use super::vault::{ChunkId, Packing, Run, Vault};
 use super::{Backups, hex};
 use crate::adapters::objects::{Bodies, Objects};
 use crate::adapters::store::DumpSnapshot;
@@ -195,7 +195,7 @@ async fn copy(
     let mut rest = octets;
     for name in names {
         let piece = rest.split_to(rest.len().min(limits::BACKUP_BODY_PART));
-        vault.put(run, name, piece.to_vec()).await?;
+        vault.put(run, name, piece.to_vec(), Packing::Asis).await?;
     }
     Ok(Some(line))
 }

@@ -6,7 +6,7 @@
 //! everything hang on the manifest's signature, and a backup without changes writes nothing but a manifest.
 
 use super::error::BackupError;
-use super::vault::{ChunkId, Run, Vault};
+use super::vault::{ChunkId, Packing, Run, Vault};
 use crate::limits;
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -82,7 +82,7 @@ impl<'a> Writer<'a> {
 
     async fn chunk(&mut self, octets: Vec<u8>) -> Result<(), BackupError> {
         let id = self.vault.key.name("data", &octets);
-        self.vault.put(self.run, id, octets).await?;
+        self.vault.put(self.run, id, octets, Packing::Deflate).await?;
         for names in self.names.push(&id) {
             self.name(names).await?;
         }
@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
     async fn name(&mut self, names: Vec<u8>) -> Result<(), BackupError> {
         let id = self.vault.key.name("index", &names);
         self.index.push(id);
-        self.vault.put(self.run, id, names).await
+        self.vault.put(self.run, id, names, Packing::Deflate).await
     }
 
     /// Ends the stream; what is returned finds it again.

@@ -27,6 +27,15 @@ pub(super) struct Vault {
     pub(super) key: Arc<BackupKey>,
 }
 
+/// What is done to a chunk before it is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// Compressed, where that makes it smaller: rows, indexes.
+    Deflate,
+    /// Left as it is: octets that were sealed before never get smaller, and trying is most of a large backup's work.
+    Asis,
+}
+
 /// One run that writes: what is there already, what is on its way, what it cost.
 #[derive(Default)]
 pub(super) struct Run {
@@ -54,7 +63,13 @@ impl Vault {
     }
 
     /// Writes a chunk unless it is there; goes on while at most `limits::BACKUP_UPLOADS` are under way.
-    pub(super) async fn put(&self, run: &mut Run, id: ChunkId, octets: Vec<u8>) -> Result<(), BackupError> {
+    pub(super) async fn put(
+        &self,
+        run: &mut Run,
+        id: ChunkId,
+        octets: Vec<u8>,
+        packing: Packing,
+    ) -> Result<(), BackupError> {
         if !run.known.insert(id) {
             run.shared = run.shared.saturating_add(1);
             return Ok(());
@@ -66,7 +81,7 @@ impl Vault {
         run.uploads.spawn(async move {
             let (place, name) = (place(&id), hex(&id));
             let key = Arc::clone(&vault.key);
-            let sealing = tokio::task::spawn_blocking(move || key.seal(&name, compressed(octets)));
+            let sealing = tokio::task::spawn_blocking(move || key.seal(&name, packed(octets, packing)));
             let sealed = sealing.await.map_err(|error| BackupError::Internal(error.to_string()))??;
             let size = sealed.len() as u64;
             vault.objects.put(&place, sealed.into()).await?;
@@ -117,19 +132,28 @@ pub(super) fn id_of(name: &str) -> Option<ChunkId> {
     super::from_hex(name)?.try_into().ok()
 }
 
+fn packed(octets: Vec<u8>, packing: Packing) -> Vec<u8> {
+    match packing {
+        Packing::Deflate => compressed(octets),
+        Packing::Asis => plain(&octets),
+    }
+}
+
+fn plain(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len().saturating_add(1));
+    out.push(PLAIN);
+    out.extend_from_slice(octets);
+    out
+}
+
 fn compressed(octets: Vec<u8>) -> Vec<u8> {
     let mut out = Vec::with_capacity(octets.len().saturating_add(1));
     out.push(DEFLATED);
     let mut encoder = DeflateEncoder::new(out, Compression::fast());
     match encoder.write_all(&octets).and_then(|()| encoder.finish()) {
         Ok(out) if out.len() <= octets.len() => out,
-        // Sealed columns and bodies do not get smaller.
-        _ => {
-            let mut out = Vec::with_capacity(octets.len().saturating_add(1));
-            out.push(PLAIN);
-            out.extend_from_slice(&octets);
-            out
-        }
+        // Sealed columns do not get smaller.
+        _ => plain(&octets),
     }
 }
 
@@ -156,6 +180,7 @@ mod tests {
             let packed = compressed(octets.clone());
             assert!(packed.len() <= octets.len() + 1);
             assert_eq!(expanded(&packed).unwrap(), octets);
+            assert_eq!(expanded(&super::packed(octets.clone(), Packing::Asis)).unwrap(), octets);
         }
         assert!(compressed(vec![7; 100_000]).len() < 1_000);
         assert!(expanded(&[]).is_none() && expanded(&[9]).is_none() && expanded(&[DEFLATED, 0xFF]).is_none());

@@ -8,6 +8,7 @@
 //!
 //! A layer that fails is passed over; only a failing database is `Unavailable`, and never "not found".
 
+mod asked;
 mod flight;
 mod local;
 pub mod memory;
@@ -17,10 +18,11 @@ pub mod redis;
 use crate::adapters::store::Database;
 use crate::limits;
 use crate::model::{
-    AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, Fingerprint, Lookup, MatchedBy, OrgId,
+    AccountHit, DirectoryAnswer, DirectoryKey, DirectoryQuery, Domain, Fingerprint, Lookup, OrgId,
     Organisation, SupplierHit, SupplierId,
 };
-use crate::ports::{Keyring, PortError, SupplierDirectory};
+use crate::ports::{Keyring, SupplierDirectory};
+use asked::{Asked, View, assemble, matched_by};
 use async_trait::async_trait;
 use flight::{Flights, Landed, Own};
 use local::{Entry, Local};
@@ -48,40 +50,6 @@ pub struct Directory {
     flights: Flights,
     redis: Option<Redis>,
     reads: AtomicU64,
-}
-
-/// One key of a query with the name under which it is cached.
-struct Asked {
-    key: DirectoryKey,
-    /// `address`, `domain`, …: part of the name in Redis.
-    kind: &'static str,
-    fingerprint: Fingerprint,
-}
-
-/// What one message has been answered so far.
-struct View {
-    org: OrgId,
-    /// The newest generation that this message has heard of.
-    generation: i64,
-    /// The subscription under which the process's cache counts; read first: an answer read across a reconnect must
-    /// not be trusted afterwards. `None` while there is none.
-    epoch: Option<u64>,
-    found: BTreeMap<Fingerprint, Arc<Hits>>,
-}
-
-impl View {
-    fn missing<'a>(&self, asked: &'a [Asked]) -> Vec<&'a Asked> {
-        asked.iter().filter(|one| !self.found.contains_key(&one.fingerprint)).collect()
-    }
-
-    /// Takes answers in. Something newer than before makes the earlier ones old.
-    fn accept(&mut self, generation: i64, found: impl IntoIterator<Item = (Fingerprint, Arc<Hits>)>) {
-        if generation > self.generation {
-            self.generation = generation;
-            self.found.clear();
-        }
-        self.found.extend(found);
-    }
 }
 
 /// Why a lookup found no answer.
@@ -315,70 +283,11 @@ impl Directory {
             }
         }
     }
-
-    /// Fingerprints the keys; more than `limits::MAX_DIRECTORY_KEYS` are not asked.
-    fn name(&self, org: OrgId, query: DirectoryQuery) -> Result<Vec<Asked>, PortError> {
-        let keys = query.keys.into_iter().take(limits::MAX_DIRECTORY_KEYS);
-        keys.map(|key| {
-            let (kind, fingerprint) = match &key {
-                DirectoryKey::Account(account) => ("account", self.keyring.fingerprint(org, account)?),
-                DirectoryKey::Address(address) => text(&*self.keyring, org, "address", &address.folded())?,
-                DirectoryKey::Domain(domain) => text(&*self.keyring, org, "domain", domain.as_str())?,
-                DirectoryKey::Name(name) => text(&*self.keyring, org, "name", name)?,
-                DirectoryKey::TaxNumber(number) => text(&*self.keyring, org, "vat", number)?,
-                DirectoryKey::CompanyNumber(number) => text(&*self.keyring, org, "company", number)?,
-            };
-            Ok(Asked { key, kind, fingerprint })
-        })
-        .collect()
-    }
 }
 
 struct FromDatabase {
     generation: i64,
     found: Vec<(Fingerprint, Hits)>,
-}
-
-fn text(
-    keyring: &dyn Keyring,
-    org: OrgId,
-    kind: &'static str,
-    text: &str,
-) -> Result<(&'static str, Fingerprint), PortError> {
-    Ok((kind, keyring.fingerprint_text(org, kind, text)?))
-}
-
-fn assemble(
-    asked: &[Asked],
-    found: &BTreeMap<Fingerprint, Arc<Hits>>,
-    known_domains: KnownDomains,
-) -> DirectoryAnswer {
-    let mut answer = DirectoryAnswer { known_domains, ..DirectoryAnswer::default() };
-    for one in asked {
-        let Some(hits) = found.get(&one.fingerprint) else { continue };
-        match &one.key {
-            DirectoryKey::Account(account) if !hits.accounts.is_empty() => {
-                answer.accounts.insert(account.clone(), hits.accounts.clone());
-            }
-            DirectoryKey::Account(_) => {}
-            key if !hits.suppliers.is_empty() => {
-                answer.suppliers.insert(key.clone(), hits.suppliers.clone());
-            }
-            _ => {}
-        }
-    }
-    answer
-}
-
-/// What led to a supplier, by the kind of key.
-fn matched_by(key: &DirectoryKey) -> MatchedBy {
-    match key {
-        DirectoryKey::Address(_) => MatchedBy::Address,
-        DirectoryKey::Domain(_) => MatchedBy::Domain,
-        DirectoryKey::TaxNumber(_) => MatchedBy::VatNumber,
-        DirectoryKey::CompanyNumber(_) => MatchedBy::CompanyNumber,
-        DirectoryKey::Name(_) | DirectoryKey::Account(_) => MatchedBy::Name,
-    }
 }
 
 /// Counts `sentra_cache_requests_total`, one per key.

@@ -1,7 +1,7 @@
 //! The organisations in memory: what every RCPT asks, without touching the database.
 
 use super::error::StoreError;
-use super::organisations::{Loaded, generation};
+use super::loading::{Loaded, generation};
 use super::{Store, SystemRead};
 use crate::limits;
 use crate::model::{EmailAddress, OrgId, Organisation};
@@ -78,7 +78,12 @@ impl Book {
             self.store.keyring.confirm();
             return Ok(false);
         }
-        let loaded = self.store.load().await?;
+        let mut loaded = self.store.load().await?;
+        for (number, why) in std::mem::take(&mut loaded.broken) {
+            telemetry::alarm(Alarm::Database, None, &format!("a pinned database cannot be read: {why}"));
+            // Looked at again when something changes there.
+            loaded.generations.extend(pinned.get(&number).map(|generation| (number, *generation)));
+        }
         let before = self.snapshot.load();
         self.snapshot.store(Some(Arc::new(Snapshot::new(loaded, before.as_deref()))));
         Ok(true)

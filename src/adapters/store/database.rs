@@ -134,12 +134,18 @@ impl Database {
         pins.store(Arc::new(next));
     }
 
-    /// The databases that organisations are pinned to.
+    /// Whether anybody is pinned elsewhere.
+    #[must_use]
+    pub fn has_pins(&self) -> bool {
+        self.pins.as_ref().is_some_and(|pins| !pins.load().is_empty())
+    }
+
+    /// The databases that organisations are pinned to; those that were not opened yet are left out.
     #[must_use]
     pub fn pinned(&self) -> Vec<PinnedPart> {
         let Some(pins) = &self.pins else { return Vec::new() };
         let mut parts: BTreeMap<u64, PinnedPart> = BTreeMap::new();
-        for (org, pinned) in pins.load().iter() {
+        for (org, pinned) in pins.load().iter().filter(|(_, pinned)| pinned.is_known()) {
             let part = parts.entry(pinned.id()).or_insert_with(|| PinnedPart {
                 id: pinned.id(),
                 organisations: Vec::new(),

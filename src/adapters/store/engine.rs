@@ -75,6 +75,11 @@ impl Pinned {
         self.url.as_ref().is_some_and(|own| own.expose_secret() == url.expose_secret())
     }
 
+    /// Whether it is known where it is.
+    pub(super) fn is_known(&self) -> bool {
+        self.url.is_some()
+    }
+
     pub(super) fn is_away(&self) -> bool {
         self.away.load(Ordering::Relaxed)
     }

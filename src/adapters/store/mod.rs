@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod journal;
 mod keys;
+mod loading;
 mod members;
 mod open_intents;
 mod organisations;
@@ -49,9 +50,10 @@ pub use journal::JournalWriter;
 pub use keys::{
     KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED,
 };
+pub use loading::Away;
 pub use members::{Membership, scheme_from_name};
 pub use open_intents::OpenIntent;
-pub use organisations::{Away, CreatedOrganisation, NewOrganisation};
+pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use pins::Pin;
 pub use postgres::complain_about_url;

@@ -1,12 +1,16 @@
 //! SQLite: one file in WAL mode, with connections for durable, quick and reading work.
 //!
 //! SQLite has one writer at a time. Writers of this process line up at a fair semaphore instead of polling the file's
-//! lock; those of other processes (the command line beside the server) wait by `busy_timeout`.
+//! lock; those of other processes (the command line beside the server) wait by `busy_timeout`. None of them folds the
+//! log back into the file: that is told in [`log`].
+
+mod log;
 
 use super::engine::Durability;
 use super::error::StoreError;
 use super::scope::{ReadTransaction, WriteTransaction};
 use crate::limits;
+use log::Folding;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::query::Query;
@@ -28,6 +32,7 @@ pub(super) struct Sqlite {
     quick: AnyPool,
     reader: AnyPool,
     writing: Arc<Semaphore>,
+    folding: Folding,
     path: PathBuf,
 }
 
@@ -42,7 +47,8 @@ impl Sqlite {
         let options = AnyConnectOptions::from_str(&sqlite_url(&path))
             .map_err(|error| setup(&path, &error))?
             .disable_statement_logging();
-        let connect = |count: u32, pragmas: &'static str| {
+        let connect = |count: u32, pragmas: String| {
+            let pragmas: Arc<str> = pragmas.into();
             AnyPoolOptions::new()
                 .max_connections(count)
                 .acquire_timeout(limits::STORE_ACQUIRE_TIMEOUT)
@@ -50,22 +56,24 @@ impl Sqlite {
                 .max_lifetime(None)
                 // Every acquire would ping the file; a broken connection shows at the statement just as well.
                 .test_before_acquire(false)
-                .after_connect(move |connection, _| Box::pin(prepare(connection, pragmas)))
+                .after_connect(move |connection, _| Box::pin(prepare(connection, Arc::clone(&pragmas))))
                 .connect_with(options.clone())
         };
         let opened = async {
             // A pool tries for seconds what can never work; one plain connection tells at once.
             let mut first = AnyConnection::connect_with(&options).await?;
-            prepare(&mut first, "PRAGMA synchronous = FULL").await?;
+            prepare(&mut first, Arc::from("PRAGMA synchronous = FULL")).await?;
             first.close().await?;
-            let durable = connect(1, "PRAGMA synchronous = FULL").await?;
-            let quick = connect(1, "PRAGMA synchronous = NORMAL").await?;
-            let reader = connect(limits::STORE_READERS, "PRAGMA query_only = ON").await?;
-            Ok::<_, sqlx::Error>((durable, quick, reader))
+            let durable = connect(1, format!("PRAGMA synchronous = FULL; {}", writes())).await?;
+            let quick = connect(1, format!("PRAGMA synchronous = NORMAL; {}", writes())).await?;
+            let reader = connect(limits::STORE_READERS, "PRAGMA query_only = ON".to_owned()).await?;
+            let folder = connect(1, "PRAGMA synchronous = FULL".to_owned()).await?;
+            Ok::<_, sqlx::Error>((durable, quick, reader, folder))
         };
-        let (durable, quick, reader) = opened.await.map_err(|error| setup(&path, &error))?;
+        let (durable, quick, reader, folder) = opened.await.map_err(|error| setup(&path, &error))?;
         let writing = Arc::new(Semaphore::new(1));
-        Ok(Self { durable, quick, reader, writing, path })
+        let folding = Folding::start(folder, Arc::clone(&writing));
+        Ok(Self { durable, quick, reader, writing, folding, path })
     }
 
     /// Brings the schema to this program's version; does nothing when it is there already.
@@ -122,6 +130,7 @@ impl Sqlite {
 
     /// The last connection folds the write-ahead log back into the file.
     pub(super) async fn close(&self) {
+        self.folding.close().await;
         self.reader.close().await;
         self.quick.close().await;
         self.durable.close().await;
@@ -142,12 +151,24 @@ impl Sqlite {
     }
 }
 
-async fn prepare(connection: &mut AnyConnection, pragmas: &'static str) -> Result<(), sqlx::Error> {
+/// What a writing connection is given: memory for the pages of a transaction, which otherwise go to the log and come
+/// back, several times; and the log left alone, unless whose task it is does not keep up at all.
+fn writes() -> String {
+    let (cache, log) = (limits::STORE_WRITER_CACHE_KIB, limits::STORE_LOG_KEPT);
+    let backstop = limits::STORE_LOG_MOST.saturating_mul(4);
+    format!(
+        "PRAGMA cache_size = -{cache}; PRAGMA wal_autocheckpoint = {backstop}; PRAGMA journal_size_limit = {log}"
+    )
+}
+
+async fn prepare(connection: &mut AnyConnection, pragmas: Arc<str>) -> Result<(), sqlx::Error> {
     let busy = limits::STORE_BUSY_TIMEOUT.as_millis();
     connection.execute(AssertSqlSafe(format!("PRAGMA busy_timeout = {busy}"))).await?;
     connection.execute("PRAGMA journal_mode = WAL").await?;
     connection.execute("PRAGMA foreign_keys = ON").await?;
-    connection.execute(pragmas).await?;
+    for pragma in pragmas.split(';') {
+        connection.execute(AssertSqlSafe(pragma.trim().to_owned())).await?;
+    }
     Ok(())
 }
 

@@ -7,8 +7,11 @@
 //!
 //! At most one batch of an organisation stages or is being undone, and nothing else changes the directory meanwhile.
 
+mod changes;
+
+pub(super) use changes::{Change, Face, Side, apply, note_changes};
+
 use super::records::SupplierRecords;
-use super::rows::{Cell, insert};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::store::{Durability, Event, StoreError, WriteTransaction, append_audit, config_changed};
 use crate::limits;
@@ -71,133 +74,6 @@ pub struct BatchInfo {
     pub undone_at: Option<i64>,
     /// Who undid it.
     pub undone_by: Option<String>,
-}
-
-/// The part of a row that changes, before or after.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Face {
-    /// Supplier it belongs to; of a supplier, the one it was merged into.
-    pub(super) supplier: Option<String>,
-    pub(super) state: Option<String>,
-    /// Sealed name of a supplier.
-    pub(super) name: Option<Vec<u8>>,
-    /// Sealed holder of an account.
-    pub(super) holder: Option<Vec<u8>>,
-    pub(super) bic: Option<String>,
-    pub(super) country: Option<String>,
-    pub(super) by: Option<String>,
-    pub(super) at: Option<i64>,
-    pub(super) how: Option<String>,
-}
-
-impl Face {
-    fn cells(self) -> [Cell; 9] {
-        [
-            Cell::Maybe(self.supplier),
-            Cell::Maybe(self.state),
-            Cell::MaybeOctets(self.name),
-            Cell::MaybeOctets(self.holder),
-            Cell::Maybe(self.bic),
-            Cell::Maybe(self.country),
-            Cell::Maybe(self.by),
-            Cell::MaybeNumber(self.at),
-            Cell::Maybe(self.how),
-        ]
-    }
-}
-
-/// A row that existed before the batch, as it was and as it becomes.
-#[derive(Clone, Debug)]
-pub(super) struct Change {
-    /// `supplier`, `value`, `account` or `case`.
-    pub(super) entity: &'static str,
-    pub(super) row: String,
-    /// The row's `change_id` so far.
-    pub(super) last: Option<String>,
-    pub(super) before: Face,
-    pub(super) after: Face,
-}
-
-/// Notes changes of a batch; [`apply`] makes them.
-pub(super) async fn note_changes(
-    write: &mut AnyConnection,
-    org: OrgId,
-    batch: &str,
-    changes: Vec<Change>,
-) -> Result<(), StoreError> {
-    const HEAD: &str = "INSERT INTO supplier_changes (org_id, batch_id, entity, row_id, before_change, \
-                        before_supplier, before_state, before_name, before_holder, before_bic, before_country, \
-                        before_by, before_at, before_how, after_supplier, after_state, after_name, after_holder, \
-                        after_bic, after_country, after_by, after_at, after_how)";
-    let org = org.to_string();
-    let row = |change: Change| {
-        let head: [Cell; 5] = [
-            org.as_str().into(),
-            batch.into(),
-            change.entity.into(),
-            Cell::Text(change.row),
-            Cell::Maybe(change.last),
-        ];
-        head.into_iter().chain(change.before.cells()).chain(change.after.cells()).collect()
-    };
-    let rows: Vec<Vec<Cell>> = changes.into_iter().map(row).collect();
-    insert(write, HEAD, &rows).await
-}
-
-/// Which side of the noted changes is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// As it was: an undo.
-    Before,
-    /// As it becomes.
-    After,
-}
-
-/// Writes one side of all changes noted under a batch: a statement a table, however many rows.
-pub(super) async fn apply(
-    write: &mut AnyConnection,
-    org: OrgId,
-    batch: &str,
-    side: Side,
-    now: i64,
-) -> Result<(), StoreError> {
-    const TABLES: [(&str, &str, &str); 4] = [
-        (
-            "supplier",
-            "suppliers",
-            "sealed_name = c.$_name, country = c.$_country, merged_into = c.$_supplier, updated_at = $3",
-        ),
-        ("value", "supplier_values", "supplier_id = c.$_supplier, retired_by = c.$_by, retired_at = c.$_at"),
-        (
-            "account",
-            "supplier_accounts",
-            "supplier_id = c.$_supplier, state = c.$_state, sealed_name = c.$_holder, bic = c.$_bic, \
-             verified_by = c.$_by, verified_at = c.$_at, verified_how = c.$_how, updated_at = $3",
-        ),
-        ("case", "cases", "supplier_id = c.$_supplier, state = c.$_state, updated_at = $3"),
-    ];
-    let (prefix, change) = match side {
-        Side::Before => ("before", "c.before_change"),
-        Side::After => ("after", "c.batch_id"),
-    };
-    for (entity, table, columns) in TABLES {
-        let sql = "SELECT COUNT(*) FROM supplier_changes WHERE batch_id = $1 AND entity = $2";
-        let count: i64 = sqlx::query_scalar(sql).bind(batch).bind(entity).fetch_one(&mut *write).await?;
-        if count == 0 {
-            continue;
-        }
-        let columns = columns.replace("$_", &format!("{prefix}_"));
-        // SQLite takes no parameter that the statement does not use.
-        let dated = columns.contains("$3");
-        let sql = format!(
-            "UPDATE {table} SET {columns}, change_id = {change} FROM supplier_changes c WHERE {table}.org_id = $1 \
-             AND c.org_id = $1 AND c.batch_id = $2 AND c.entity = '{entity}' AND {table}.id = c.row_id"
-        );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(batch);
-        let query = if dated { query.bind(now) } else { query };
-        query.execute(&mut *write).await?;
-    }
-    Ok(())
 }
 
 /// What a new batch is.

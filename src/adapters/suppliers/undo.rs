@@ -52,11 +52,23 @@ impl SupplierRecords {
     /// [`StoreError::NotFound`]; [`StoreError::Conflict`] for a batch that is not committed, or a decision of a case,
     /// which stands.
     pub async fn undo(&self, org: OrgId, batch: &str, actor: &str) -> Result<Undo, StoreError> {
+        // Looked through before the lock: of a large batch that takes long, and mail waits for a lock on SQLite.
+        let mut read = self.database.scope(org).read().await?;
+        self.undoable(&mut read, org, batch).await?;
+        let seen = generation(&mut read, org).await?;
+        let found = conflicts(&mut read, org, batch).await?;
+        drop(read);
+        if !found.is_empty() {
+            return Ok(Undo::Refused(found));
+        }
         let mut write = self.quiet(org).await?;
         self.undoable(&mut write, org, batch).await?;
-        let conflicts = conflicts(&mut write, org, batch).await?;
-        if !conflicts.is_empty() {
-            return Ok(Undo::Refused(conflicts));
+        // Every change raises the generation, as this one just did: then nothing came in between.
+        if generation(&mut write, org).await? != seen.saturating_add(1) {
+            let found = conflicts(&mut write, org, batch).await?;
+            if !found.is_empty() {
+                return Ok(Undo::Refused(found));
+            }
         }
         let now = self.clock.now_ms();
         apply(&mut write, org, batch, Side::Before, now).await.map_err(|error| match error {

@@ -1,5 +1,5 @@
 //! What goes over the pipes: a length in four octets, most significant first, then JSON; after the head of a job the
-//! document's octets as they are.
+//! document's octets as they are, after an answer the pixels of its images.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,11 +12,27 @@ pub(super) struct Hello {
     pub(super) unconfined: Option<String>,
 }
 
+/// What is done for what is only seen: pictures, pages without text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sight {
+    /// Nothing: texts are read.
+    #[default]
+    No,
+    /// Pictures are decoded and pages drawn, to find QR codes.
+    Look,
+    /// Images of what has to be recognised are handed back as well.
+    Recognise,
+}
+
 /// The head of a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) name: String,
     pub(super) media_type: String,
+    /// The mail shows it inside its text.
+    pub(super) inline: bool,
+    pub(super) sight: Sight,
     /// Octets of the document, which follow.
     pub(super) octets: usize,
 }

@@ -1,6 +1,6 @@
 //! A worker process from the inside: shut in first, then one document after the other, until its input ends.
 
-use super::frame::{self, Head, Hello, Taken};
+use super::frame::{self, Head, Hello, Sight, Taken};
 use super::sandbox;
 use crate::limits::{MAX_DOCUMENT, WORKER_ANSWER, WORKER_HEAD};
 use crate::model::{Document, Unread};
@@ -16,13 +16,28 @@ pub struct InsideOptions {
     pub cpu_seconds: u64,
 }
 
-/// Reads documents with `read` (name, media type, octets) until the input ends.
+/// A document and what is to be done for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// File name; may be empty.
+    pub name: &'a str,
+    /// Declared media type; may be empty.
+    pub media_type: &'a str,
+    /// Content.
+    pub octets: &'a [u8],
+    /// The mail shows it inside its text.
+    pub inline: bool,
+    /// What is done for what is only seen.
+    pub sight: Sight,
+}
+
+/// Reads documents with `read` until the input ends.
 ///
 /// # Errors
 /// When the pipes break or the limits cannot be set; nobody is left to tell.
 pub fn serve(
     options: InsideOptions,
-    read: impl Fn(&str, &str, &[u8]) -> Document,
+    read: impl Fn(Job<'_>) -> Document,
     input: &mut impl Read,
     output: &mut impl Write,
 ) -> io::Result<()> {
@@ -38,14 +53,27 @@ pub fn serve(
         input.read_exact(&mut octets)?;
         frame::write(output, &Taken {})?;
         sandbox::grant(options.cpu_seconds)?;
-        let answer = panic::catch_unwind(AssertUnwindSafe(|| read(&head.name, &head.media_type, &octets)));
-        let answer = frame::encode(&answer.unwrap_or_else(|_| Document::unread(Unread::Damaged)))?;
-        if answer.len() > WORKER_ANSWER {
-            frame::write(output, &Document::unread(Unread::Limit))?;
-        } else {
-            output.write_all(&answer)?;
-            output.flush()?;
-        }
+        let Head { name, media_type, inline, sight, .. } = &head;
+        let job = Job { name, media_type, octets: &octets, inline: *inline, sight: *sight };
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| read(job)));
+        answer_with(answer.unwrap_or_else(|_| failed(*sight, Unread::Damaged)), *sight, output)?;
     }
     Ok(())
+}
+
+/// What is said of a document that could not be read; nothing where its texts are known and it was to be looked at.
+fn failed(sight: Sight, why: Unread) -> Document {
+    if sight == Sight::No { Document::unread(why) } else { Document::default() }
+}
+
+fn answer_with(document: Document, sight: Sight, output: &mut impl Write) -> io::Result<()> {
+    let answer = frame::encode(&document)?;
+    if answer.len() > WORKER_ANSWER {
+        return frame::write(output, &failed(sight, Unread::Limit));
+    }
+    output.write_all(&answer)?;
+    for image in &document.images {
+        output.write_all(&image.pixels)?;
+    }
+    output.flush()
 }

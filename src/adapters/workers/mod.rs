@@ -9,7 +9,9 @@ mod frame;
 mod inside;
 mod killers;
 mod process;
+mod recognise;
 mod sandbox;
+mod sight;
 
 use crate::limits::{
     MAX_DOCUMENT, MAX_WORKERS, WORKER_CPU, WORKER_JOBS, WORKER_KILLERS, WORKER_MEMORY, WORKER_QUEUE,
@@ -20,6 +22,8 @@ use crate::ports::{DocumentReader, DocumentRequest, PortError};
 use async_trait::async_trait;
 use killers::Killers;
 use process::{Ended, Worker};
+use recognise::Recogniser;
+use sight::Recognition;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -28,7 +32,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-pub use inside::{InsideOptions, serve};
+pub use frame::Sight;
+pub use inside::{InsideOptions, Job, serve};
+pub use recognise::{Options as RecognitionOptions, become_recogniser};
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ pub struct Options {
     pub memory_megabytes: u64,
     /// The program; `None`: this one.
     pub program: Option<PathBuf>,
+    /// How text in images is recognised, where the program for it is installed; `None`: not at all.
+    pub recognition: Option<RecognitionOptions>,
 }
 
 impl Default for Options {
@@ -56,6 +64,7 @@ impl Default for Options {
             cpu_seconds: WORKER_CPU,
             memory_megabytes: WORKER_MEMORY,
             program: None,
+            recognition: Some(RecognitionOptions::default()),
         }
     }
 }
@@ -67,6 +76,16 @@ pub struct Workers {
     idle: Mutex<Vec<Worker>>,
     waiting: AtomicUsize,
     killers: Mutex<Killers>,
+    /// Documents that ended a worker when they were looked at, and whose texts may well be read.
+    blinding: Mutex<Killers>,
+    recognition: Option<Recognition>,
+}
+
+/// What a job is for, and who is remembered to end it.
+#[derive(Clone, Copy)]
+struct Purpose<'p> {
+    sight: Sight,
+    killers: &'p Mutex<Killers>,
 }
 
 impl Workers {
@@ -75,9 +94,16 @@ impl Workers {
     pub fn new(options: Options) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = if options.workers == 0 { cores } else { options.workers };
+        let count = count.min(MAX_WORKERS);
+        let recogniser = options
+            .recognition
+            .as_ref()
+            .and_then(|recognition| Recogniser::find(recognition, options.program.clone(), count));
         Self {
             options,
-            slots: Semaphore::new(count.min(MAX_WORKERS)),
+            slots: Semaphore::new(count),
+            blinding: Mutex::new(Killers::new(WORKER_KILLERS)),
+            recognition: recogniser.map(Recognition::new),
             idle: Mutex::default(),
             waiting: AtomicUsize::new(0),
             killers: Mutex::new(Killers::new(WORKER_KILLERS)),
@@ -89,12 +115,34 @@ impl Workers {
     /// # Errors
     /// [`PortError`] when none starts, or when the kernel cannot shut them in and that is required.
     pub async fn start(options: Options) -> Result<Self, PortError> {
-        let pool = Self::new(options);
+        let mut pool = Self::new(options);
+        pool.try_recognition().await;
         for _ in 0..pool.slots.available_permits() {
             let worker = pool.spawn().await?;
             pool.put_back(worker);
         }
         Ok(pool)
+    }
+
+    /// Finds out whether text in images can be recognised here, and says so.
+    async fn try_recognition(&mut self) {
+        let works = match &self.recognition {
+            None => {
+                if self.options.recognition.is_some() {
+                    tracing::info!("tesseract is not installed: text in images stays unread");
+                }
+                false
+            }
+            Some(recognition) => match recognition.try_out().await {
+                Ok(()) => true,
+                Err(reason) => {
+                    tracing::warn!(recognition.reason = reason, "text in images stays unread");
+                    self.recognition = None;
+                    false
+                }
+            },
+        };
+        metrics::gauge!("sentra_recognition_available").set(f64::from(u8::from(works)));
     }
 
     async fn spawn(&self) -> Result<Worker, PortError> {
@@ -149,8 +197,19 @@ impl Workers {
     }
 
     async fn run(&self, request: DocumentRequest<'_>, deadline: Instant) -> Result<Document, Unread> {
+        let texts = Purpose { sight: Sight::No, killers: &self.killers };
+        let read = self.job(request, texts, deadline).await?;
+        Ok(if read.is_unseen() { self.see(read, request, deadline).await } else { read })
+    }
+
+    async fn job(
+        &self,
+        request: DocumentRequest<'_>,
+        Purpose { sight, killers }: Purpose<'_>,
+        deadline: Instant,
+    ) -> Result<Document, Unread> {
         let hash = killers::hash(request.octets);
-        let known = self.killers.lock().unwrap_or_else(PoisonError::into_inner).get(&hash);
+        let known = killers.lock().unwrap_or_else(PoisonError::into_inner).get(&hash);
         if let Some(why) = known {
             return Err(why);
         }
@@ -161,7 +220,7 @@ impl Workers {
                 .await
                 .map_err(|_| Unread::Timeout)?
                 .map_err(|error| unavailable(&error))?;
-            match worker.read(request, full.min(deadline)).await {
+            match worker.read(request, sight, full.min(deadline)).await {
                 Ok(document) => {
                     if worker.jobs() < WORKER_JOBS {
                         self.put_back(worker);
@@ -180,7 +239,7 @@ impl Workers {
                     tell(ended, request.octets.len());
                     // Cut short by the message's own deadline, the document may be innocent.
                     if ended != Ended::ByClock || full <= deadline {
-                        self.killers.lock().unwrap_or_else(PoisonError::into_inner).add(hash, why);
+                        killers.lock().unwrap_or_else(PoisonError::into_inner).add(hash, why);
                     }
                     return Err(why);
                 }

@@ -1,8 +1,10 @@
 //! One worker process, from the parent's side.
 
 use super::Options;
-use super::frame::{self, Head, Hello, Taken};
-use crate::limits::{WORKER_ANSWER, WORKER_FAREWELL, WORKER_HEAD, WORKER_START};
+use super::frame::{self, Head, Hello, Sight, Taken};
+use crate::limits::{
+    RECOGNISED_PAGES, RECOGNISED_PIXELS, WORKER_ANSWER, WORKER_FAREWELL, WORKER_HEAD, WORKER_START,
+};
 use crate::model::{Document, Unread};
 use crate::ports::DocumentRequest;
 use rustix::process::Signal;
@@ -110,13 +112,14 @@ impl Worker {
     pub(super) async fn read(
         &mut self,
         request: DocumentRequest<'_>,
+        sight: Sight,
         until: Instant,
     ) -> Result<Document, Ended> {
         self.jobs += 1;
         let outcome = timeout_at(until, async {
-            self.hand_over(request).await.map_err(|_| true)?;
+            self.hand_over(request, sight).await.map_err(|_| true)?;
             self.answer::<Taken>(WORKER_HEAD).await.map_err(|_| true)?;
-            self.answer(WORKER_ANSWER).await.map_err(|_| false)
+            self.document().await.map_err(|_| false)
         })
         .await;
         let early = match outcome {
@@ -141,13 +144,33 @@ impl Worker {
         })
     }
 
-    async fn hand_over(&mut self, request: DocumentRequest<'_>) -> io::Result<()> {
+    /// A document, then the pixels of its images.
+    async fn document(&mut self) -> io::Result<Document> {
+        let mut document: Document = self.answer(WORKER_ANSWER).await?;
+        if document.images.len() > RECOGNISED_PAGES {
+            return Err(io::Error::other("a worker hands back more images than agreed"));
+        }
+        for image in &mut document.images {
+            let side = |side: u32| usize::try_from(side).unwrap_or(usize::MAX);
+            let pixels = side(image.width).saturating_mul(side(image.height));
+            if pixels > RECOGNISED_PIXELS {
+                return Err(io::Error::other("an image is larger than agreed"));
+            }
+            image.pixels = vec![0; pixels];
+            self.output.read_exact(&mut image.pixels).await?;
+        }
+        Ok(document)
+    }
+
+    async fn hand_over(&mut self, request: DocumentRequest<'_>, sight: Sight) -> io::Result<()> {
         let short = |text: &str| {
             text.chars().rev().take(MAX_NAME).collect::<Vec<_>>().into_iter().rev().collect::<String>()
         };
         let head = Head {
             name: short(request.name),
             media_type: short(request.media_type),
+            inline: request.inline,
+            sight,
             octets: request.octets.len(),
         };
         self.input.write_all(&frame::encode(&head)?).await?;
@@ -166,7 +189,7 @@ impl Worker {
 
 /// This very program, even when its file has been replaced since. A test that holds the library takes the program that
 /// was built beside it.
-fn own_program() -> io::Result<PathBuf> {
+pub(super) fn own_program() -> io::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().unwrap_or(Path::new("/"));
     let built = folder.file_name().is_some_and(|name| name == "deps").then(|| folder.parent()).flatten();

@@ -25,11 +25,15 @@ pub(super) async fn create(at: &Installation, args: &CreateArgs) -> Result<Creat
         store::migrate(url.expose_secret(), Some(owner.expose_secret())).await.map_err(owner_failed)?;
     }
     at.store.create_pinned(new, &pin, OPERATOR).await.map_err(|error| match error {
-        StoreError::Setup { .. } if owner.is_none() => Failure::from(error).help(
+        StoreError::Setup { .. } if owner.is_none() && is_server(&pin) => Failure::from(error).help(
             "its schema is made by the owner of its tables: name that role's URL with --database-owner",
         ),
         other => other.into(),
     })
+}
+
+fn is_server(pin: &Pin) -> bool {
+    pin.database.as_ref().is_some_and(|url| url.expose_secret().starts_with("postgres"))
 }
 
 fn owner_failed(error: StoreError) -> Failure {

@@ -24,6 +24,7 @@ mod picture;
 mod reading;
 mod rtf;
 mod rtf_packed;
+mod seen;
 mod signed;
 mod slides;
 mod text;
@@ -37,7 +38,7 @@ mod zipped;
 mod tests;
 
 use crate::limits::{DOCUMENT_DEPTH, DOCUMENT_PATH};
-use crate::model::{Document, Message, Unread};
+use crate::model::{Document, Message, PageImage, Unread};
 use reading::{Budget, Embedded, Reading};
 
 pub(super) use invoice::is_invoice;
@@ -51,6 +52,8 @@ pub struct File<'a> {
     pub media_type: &'a str,
     /// Content.
     pub octets: &'a [u8],
+    /// The mail shows it inside its text: a picture is read when it is small or decorates.
+    pub inline: bool,
 }
 
 impl File<'_> {
@@ -64,6 +67,19 @@ impl File<'_> {
     fn head(&self, length: usize) -> &[u8] {
         self.octets.get(..length).unwrap_or(self.octets)
     }
+}
+
+/// How much is done for a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Its texts are read; what is only seen is marked as [`DocumentFile::unseen`](crate::model::DocumentFile::unseen).
+    #[default]
+    Text,
+    /// Pictures are decoded too, pages are drawn, and both are searched for QR codes.
+    Sight {
+        /// Hand on images of what has to be recognised; without it that stays unread.
+        recognise: bool,
+    },
 }
 
 /// Parses an attached message; handed in, because parsing mail is another module's.
@@ -108,8 +124,8 @@ documents! {
 ///
 /// Never fails, never blocks. Bounded by `limits::DOCUMENT_*` for all files together.
 #[must_use]
-pub fn read(file: File<'_>, parse: ParseMessage) -> Document {
-    let mut tree = Tree { document: Document::default(), budget: Budget::new(), parse };
+pub fn read(file: File<'_>, effort: Effort, parse: ParseMessage) -> Document {
+    let mut tree = Tree { document: Document::default(), budget: Budget::new(effort), parse };
     tree.open(file, String::new(), 0);
     tree.document
 }
@@ -128,11 +144,13 @@ impl Tree {
             reading.file.media_type = format.media_type().to_owned();
             format.read(&file, &mut reading);
         }
-        let (mut read, embedded) = reading.finish();
+        let (mut read, embedded, images) = reading.finish();
         if depth >= DOCUMENT_DEPTH && !embedded.is_empty() {
             read.gap(Unread::Limit);
         }
         read.path.clone_from(&path);
+        let file = self.document.files.len();
+        self.document.images.extend(images.into_iter().map(|image| PageImage { file, ..image }));
         self.document.files.push(read);
         if depth < DOCUMENT_DEPTH {
             for inner in &embedded {

@@ -5,9 +5,10 @@
 
 use super::package::Package;
 use super::reading::Reading;
+use super::seen::{self, Writing};
 use super::xml::{self, Tag, Visitor};
-use super::{File, legacy_sheet, lines, markup, slides, workbook};
-use crate::limits::{SMALL_PICTURE, XML_DEPTH};
+use super::{File, legacy_sheet, lines, markup, picture, slides, workbook};
+use crate::limits::{OFFICE_PICTURES, SMALL_PICTURE, XML_DEPTH};
 use crate::model::{SpanKind, Unread};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,9 @@ const CARRIERS: &[&str] = &[
     "doc", "docx", "docm", "rtf", "xls", "xlsx", "xlsm", "xlsb", "ppt", "pptx", "pdf", "htm", "html",
     "xhtml", "mht", "mhtml", "txt", "csv", "eml", "msg", "odt", "ods", "zip",
 ];
+
+/// Characters of text below which a document is an image of one.
+const FEW_LETTERS: usize = 40;
 
 /// The parts of a package by what they are.
 #[derive(Default)]
@@ -108,14 +112,7 @@ pub(super) fn visit(
 
 /// Links, properties, files inside, and whether the text is only an image of it.
 fn around(package: &mut Package<'_>, types: &Types, reading: &mut Reading<'_>) {
-    let shown: usize = reading
-        .file
-        .spans
-        .iter()
-        .filter(|span| span.kind == SpanKind::Visible)
-        .map(|span| span.text.trim().len())
-        .sum();
-    let (mut relations, mut picture) = (Relations::default(), false);
+    let mut relations = Relations::default();
     for (at, name) in package.names().to_vec().iter().enumerate() {
         let lower = name.to_ascii_lowercase();
         let extension = lower.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -138,16 +135,43 @@ fn around(package: &mut Package<'_>, types: &Types, reading: &mut Reading<'_>) {
             if let Some(octets) = package.octets(at, reading) {
                 reading.embed(name, "", octets);
             }
-        } else if lower.contains("/media/") && shown < 40 && !picture {
-            picture = package.octets(at, reading).is_some_and(|octets| octets.len() >= SMALL_PICTURE);
         }
     }
     for target in relations.external {
         reading.link(&target);
     }
-    if picture && shown < 40 {
-        // A scanned letter in Word's clothes.
+    pictures(package, "/media/", reading);
+}
+
+/// Looks at the pictures of a package, which lie in a folder of this name, after its text was read. A scanned letter in
+/// Word's clothes is not read by its text; a picture beside a text is.
+pub(super) fn pictures(package: &mut Package<'_>, folder: &str, reading: &mut Reading<'_>) {
+    let inside = |name: &String| name.to_ascii_lowercase().contains(folder) && !name.ends_with('/');
+    let found: Vec<usize> =
+        package.names().iter().enumerate().filter(|(_, name)| inside(name)).map(|(at, _)| at).collect();
+    if found.is_empty() || !reading.looks() {
+        return;
+    }
+    let spans = reading.file.spans.iter().filter(|span| span.kind == SpanKind::Visible);
+    let shown: usize = spans.map(|span| span.text.trim().len()).sum();
+    let most = if shown < FEW_LETTERS { Writing::Required } else { Writing::Welcome };
+    for at in found.iter().take(OFFICE_PICTURES) {
+        see(package, *at, most, reading);
+    }
+    if found.len() > OFFICE_PICTURES && most == Writing::Required {
         reading.gap(Unread::Unsupported);
+    }
+}
+
+/// Looks at a picture of the package; its drawings in other formats are taken for decoration while they are small.
+fn see(package: &mut Package<'_>, at: usize, most: Writing, reading: &mut Reading<'_>) {
+    let Some(octets) = package.octets(at, reading) else { return };
+    match picture::kind(&octets) {
+        Some(kind) => seen::picture(&octets, kind, most, reading),
+        None if octets.len() >= SMALL_PICTURE && most == Writing::Required => {
+            reading.gap(Unread::Unsupported)
+        }
+        None => {}
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Cells hold the text that is shown, so numbers need no format here. A cell that stands for a million is read once.
 
+use super::office;
 use super::package::Package;
 use super::reading::Reading;
 use super::xml::{self, Tag, Visitor};
@@ -39,6 +40,7 @@ pub(super) fn read(package: &mut Package<'_>, reading: &mut Reading<'_>) {
         }
         content.finish(reading);
     }
+    office::pictures(package, "pictures/", reading);
 }
 
 /// Names of styles that hide.

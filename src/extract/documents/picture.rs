@@ -1,9 +1,10 @@
-//! Images. A small one decorates; what a large one shows is not known without recognition.
+//! Images: decoded, searched for QR codes, handed on for recognition. A small one decorates; what a page-sized one says is
+//! not known before somebody recognised it.
 
 use super::reading::Reading;
+use super::seen::{self, Writing};
 use super::{File, Format};
-use crate::limits::SMALL_PICTURE;
-use crate::model::Unread;
+use crate::limits::LEAST_PICTURE;
 
 /// First octets of the usual kinds.
 const MARKS: &[(&[u8], &str)] = &[
@@ -24,14 +25,19 @@ impl Format for Picture {
     }
 
     fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
-        kind(file.octets).unwrap_or_default().clone_into(&mut reading.file.media_type);
-        if file.octets.len() >= SMALL_PICTURE {
-            reading.gap(Unread::Unsupported);
+        let kind = kind(file.octets).unwrap_or_default();
+        kind.clone_into(&mut reading.file.media_type);
+        if file.octets.len() < LEAST_PICTURE || !reading.looks() {
+            return;
         }
+        // What the mail shows inside its text counts as read (a logo, a banner); a page of it is recognised all the same.
+        let most = if file.inline { Writing::Welcome } else { Writing::Required };
+        seen::picture(file.octets, kind, most, reading);
     }
 }
 
-fn kind(octets: &[u8]) -> Option<&'static str> {
+/// The media type by the first octets.
+pub(super) fn kind(octets: &[u8]) -> Option<&'static str> {
     let webp = octets.starts_with(b"RIFF") && octets.get(8..12) == Some(b"WEBP");
     let found = MARKS.iter().find(|(mark, kind)| {
         octets.starts_with(mark) && (*kind != "image/bmp" || octets.get(6..10) == Some(&[0; 4]))

@@ -1,11 +1,11 @@
 //! What a reader fills, under the budget that all files of one document share.
 
-use super::{File, ParseMessage};
+use super::{Effort, File, ParseMessage};
 use crate::limits::{
     DOCUMENT_ENTRIES, DOCUMENT_LINK, DOCUMENT_LINKS, DOCUMENT_OCTETS, DOCUMENT_PART, DOCUMENT_PARTS,
-    DOCUMENT_TEXT,
+    DOCUMENT_TEXT, RECOGNISED_PAGES, SIGHT_PIXELS,
 };
-use crate::model::{DocumentFile, Span, SpanKind, Unread};
+use crate::model::{DocumentFile, PageImage, Span, SpanKind, Unread};
 use std::io::Read;
 
 /// What is left for a document and everything inside it.
@@ -18,11 +18,19 @@ pub(super) struct Budget {
     entries: usize,
     /// Octets of the XML parts of packages.
     parts: usize,
+    /// Pixels that are looked at.
+    pub(super) pixels: usize,
+    /// Images that are handed on for recognition.
+    pub(super) images: usize,
+    effort: Effort,
 }
 
 impl Budget {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(effort: Effort) -> Self {
         Self {
+            pixels: SIGHT_PIXELS,
+            images: if effort == (Effort::Sight { recognise: true }) { RECOGNISED_PAGES } else { 0 },
+            effort,
             text: DOCUMENT_TEXT,
             octets: DOCUMENT_OCTETS,
             entries: DOCUMENT_ENTRIES,
@@ -40,7 +48,7 @@ pub(super) struct Embedded {
 
 impl Embedded {
     pub(super) fn file(&self) -> File<'_> {
-        File { name: &self.name, media_type: &self.media_type, octets: &self.octets }
+        File { name: &self.name, media_type: &self.media_type, octets: &self.octets, inline: false }
     }
 }
 
@@ -48,17 +56,26 @@ impl Embedded {
 pub(super) struct Reading<'b> {
     pub(super) file: DocumentFile,
     embedded: Vec<Embedded>,
-    budget: &'b mut Budget,
+    pub(super) images: Vec<PageImage>,
+    pub(super) budget: &'b mut Budget,
     pub(super) parse: ParseMessage,
 }
 
 impl<'b> Reading<'b> {
     pub(super) fn new(budget: &'b mut Budget, parse: ParseMessage) -> Self {
-        Self { file: DocumentFile::default(), embedded: Vec::new(), budget, parse }
+        let file = DocumentFile::default();
+        Self { file, embedded: Vec::new(), images: Vec::new(), budget, parse }
     }
 
-    pub(super) fn finish(self) -> (DocumentFile, Vec<Embedded>) {
-        (self.file, self.embedded)
+    pub(super) fn finish(self) -> (DocumentFile, Vec<Embedded>, Vec<PageImage>) {
+        (self.file, self.embedded, self.images)
+    }
+
+    /// Whether pictures and pages are looked at now. If not, the file is marked: somebody has to.
+    pub(super) fn looks(&mut self) -> bool {
+        let now = self.budget.effort != Effort::Text;
+        self.file.unseen |= !now;
+        now
     }
 
     /// Adds a text; control characters become spaces, so that it can't grow on its way through the pipe.

@@ -50,7 +50,7 @@ fn para(text: &str) -> String {
 }
 
 fn open(name: &str, octets: &[u8]) -> Document {
-    read(File { name, media_type: "", octets }, no_mail)
+    read(File { name, media_type: "", octets, inline: false }, Effort::Text, no_mail)
 }
 
 /// `path|kind|page|text` a span, then `path|gap|why` a gap.
@@ -616,7 +616,11 @@ fn a_folder() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let began = std::time::Instant::now();
         let read = std::panic::catch_unwind(|| {
-            super::read(File { name: &name, media_type: "", octets: &octets }, no_mail)
+            super::read(
+                File { name: &name, media_type: "", octets: &octets, inline: false },
+                Effort::Sight { recognise: true },
+                no_mail,
+            )
         });
         let document = read.as_ref().ok();
         let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -91,6 +91,9 @@ struct LabelFile {
     labels: std::collections::BTreeMap<Label, Vec<String>>,
 }
 
+/// Octets of a label that is taken for one even when it is glued to the number before it.
+const PLAIN_LABEL: usize = 8;
+
 struct Table {
     automaton: AhoCorasick,
     labels: Vec<Label>,
@@ -139,9 +142,10 @@ pub(super) fn find(text: &str) -> (Vec<Hit>, bool) {
     let text = text.replace('_', " ");
     let words = TABLE.automaton.find_overlapping_iter(&text).filter(|m| {
         let before = m.start().checked_sub(1).and_then(at);
-        // A digit directly before makes it no word ("12acc", but "200000Account"), one directly after does not.
-        let capital = at(m.start()).is_some_and(u8::is_ascii_uppercase);
-        !joins(before) && (capital || !before.is_some_and(u8::is_ascii_digit)) && !joins(at(m.end()))
+        // A digit directly before makes it no word ("12acc", but "200000Account", "20-00-00account number"), one directly
+        // after does not.
+        let begins = at(m.start()).is_some_and(u8::is_ascii_uppercase) || m.len() >= PLAIN_LABEL;
+        !joins(before) && (begins || !before.is_some_and(u8::is_ascii_digit)) && !joins(at(m.end()))
             || glued_iban(bytes, m.start(), m.end())
     });
     let hit = |m: Match| {
@@ -206,6 +210,8 @@ mod tests {
             ("Numéro de compte", vec![Label::Account]),
             ("TÉLÉPHONE", vec![Label::Phone]),
             ("accounts", vec![]),
+            ("12acc", vec![]),
+            ("20-00-00account number:1", vec![Label::Account]),
             ("Acc No. 1", vec![Label::Account]),
         ] {
             assert_eq!(find(text).0.iter().map(|h| h.label).collect::<Vec<_>>(), expected, "{text}");

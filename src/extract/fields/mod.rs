@@ -12,7 +12,9 @@ use labels::{Hit, Label};
 use super::floor;
 use super::normalise::{cut_urls, legible};
 use crate::limits::{MAX_ACCOUNTS, MAX_CLAIMED_VALUES};
-use crate::model::{Account, AccountClaim, Gap, MethodClaim, MethodKind, PaymentClaims, Place, Scheme};
+use crate::model::{
+    Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
+};
 
 /// A text in searchable form, with its labels and its place.
 pub(super) struct View {
@@ -41,6 +43,13 @@ impl View {
     /// Whether there were more labels than are looked at.
     pub(super) fn is_truncated(&self) -> bool {
         self.truncated
+    }
+
+    /// Whether labels announce an account: "IBAN", or "account" with a bank's code, which alone are words like others.
+    pub(super) fn asks_for_payment(&self) -> bool {
+        let any = |kinds: &[Label]| self.labels.iter().any(|hit| kinds.contains(&hit.label));
+        any(&[Label::Iban])
+            || any(&[Label::Account]) && any(&[Label::SortCode, Label::Routing, Label::Bsb, Label::Ifsc])
     }
 
     /// At most `reach` octets of text from `at` on.
@@ -78,7 +87,10 @@ pub(super) fn read(text: &str, view: &View, claims: &mut PaymentClaims) {
     for finder in FINDERS {
         finder.find(view, claims);
     }
-    disguise::mark(text, claims.accounts.get_mut(before..).unwrap_or_default());
+    // Recognition takes one letter for another by itself.
+    if view.place.means != Some(Means::Ocr) {
+        disguise::mark(text, claims.accounts.get_mut(before..).unwrap_or_default());
+    }
 }
 
 /// Reads the targets of links, which nobody sees and everybody follows.
@@ -129,6 +141,10 @@ fn add_account(
     canonical: &str,
     valid: Option<bool>,
 ) {
+    // Misread, most likely: the page counts as unread then, which is better than an account that nobody wrote.
+    if place.means == Some(Means::Ocr) && valid == Some(false) {
+        return;
+    }
     let Ok(account) = Account::from_canonical(scheme, country, canonical) else {
         return;
     };

@@ -56,6 +56,9 @@ fn unlabelled(view: &View, codes: &mut BTreeSet<usize>, claims: &mut PaymentClai
     let list = chunks(view, 0, view.text.len());
     for (at, pair) in list.windows(2).enumerate().take(MAX_SORT_CODES) {
         let [left, right] = pair else { continue };
+        if left.is_plain() && left.raw.len() == 8 {
+            reversed(view, left, &list, at + 1, codes, claims);
+        }
         if left.is_plain() || codes.contains(&left.start) {
             continue;
         }
@@ -67,6 +70,25 @@ fn unlabelled(view: &View, codes: &mut BTreeSet<usize>, claims: &mut PaymentClai
             codes.insert(left.start);
             add(view, &code.digits, right.raw, claims);
         }
+    }
+}
+
+/// `55779911 (20-00-00)`: the sort code behind the number, in one line, and no date.
+fn reversed(
+    view: &View,
+    number: &super::numbers::Chunk<'_>,
+    list: &[super::numbers::Chunk<'_>],
+    at: usize,
+    codes: &mut BTreeSet<usize>,
+    claims: &mut PaymentClaims,
+) {
+    let Some(first) = list.get(at).filter(|first| !first.is_plain() && !codes.contains(&first.start)) else { return };
+    let Some((code, _)) = groups(view, list, at, &[2, 2, 2]) else { return };
+    let between = view.text.get(number.end..first.start).unwrap_or("x");
+    let adjacent = between.len() <= 3 && !between.contains(|c: char| c.is_alphanumeric() || c == '\n');
+    if adjacent && !is_date(&code.digits) {
+        codes.insert(first.start);
+        add(view, &code.digits, number.raw, claims);
     }
 }
 

@@ -42,6 +42,10 @@ pub(super) trait DocumentFormat: Sync {
     fn wants_worker(&self, _part: &Part) -> bool {
         false
     }
+    /// Whether the mail shows it for decoration: what is not read of it counts as read.
+    fn decorates(&self) -> bool {
+        false
+    }
     /// Never fails, never blocks, linear in the content.
     fn read<'a>(&self, part: &'a Part) -> Reading<'a>;
 }

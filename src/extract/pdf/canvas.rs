@@ -21,6 +21,10 @@ use std::rc::Rc;
 /// Put after a content stream: the parser stops in silence where it can not go on, and then does not come to this.
 const END: &[u8] = b"SentraEnd";
 
+/// Points of a side from which an image can be a QR code: the smallest that a telephone reads from paper has a
+/// centimetre.
+const CODE: f32 = 28.0;
+
 /// What a whole document may still cost.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -81,6 +85,7 @@ impl<'a> Canvas<'a> {
             text: Matrix::IDENTITY,
             line: Matrix::IDENTITY,
             path: None,
+            shapes: 0,
             clips: false,
             marked: vec![Marked { hidden, actual: None }],
         };
@@ -204,6 +209,7 @@ impl<'a> Canvas<'a> {
             if shown.text.is_empty() {
                 page.unknown_codes += 1;
             }
+            page.doubtful |= font.doubtful && shown.text.contains(|c: char| c.is_ascii_digit());
             run.place(&shown.text, advance, hidden, page);
             run.advance(advance);
         }
@@ -310,6 +316,7 @@ impl<'a> Canvas<'a> {
         let unit = Area { left: 0.0, bottom: 0.0, right: 1.0, top: 1.0 };
         let area = unit.under(&run.state.matrix).shared(&run.state.clip);
         page.image_size += area.size();
+        page.pictures += usize::from(area.right - area.left >= CODE && area.top - area.bottom >= CODE);
         page.fill(area, None, opaque && run.state.paint.is_opaque());
     }
 
@@ -356,10 +363,15 @@ impl<'a> Canvas<'a> {
         let values = numbers(operands);
         let value = |at: usize| values.get(at).copied().unwrap_or_default();
         match operator {
-            "m" | "l" => run.to(value(0), value(1)),
+            "m" => {
+                run.shapes += 1;
+                run.to(value(0), value(1));
+            }
+            "l" => run.to(value(0), value(1)),
             "c" => run.to(value(4), value(5)),
             "v" | "y" => run.to(value(2), value(3)),
             "re" => {
+                run.shapes += 1;
                 run.to(value(0), value(1));
                 run.to(value(0) + value(2), value(1) + value(3));
             }
@@ -369,6 +381,7 @@ impl<'a> Canvas<'a> {
                     let paint = &run.state.paint;
                     page.fill(area.shared(&run.state.clip), paint.ink, paint.is_opaque());
                 }
+                page.shapes += run.shapes;
                 run.end_path();
             }
             "S" | "s" | "n" => run.end_path(),

@@ -1,12 +1,12 @@
 //! What the codes of a shown string mean: the text they stand for, and how far each moves the pen.
 //!
 //! The text comes from `/ToUnicode`, else from the encoding (ISO 32000-1, 9.10.2). A font may lie about it: what a
-//! glyph looks like is not known here.
+//! glyph looks like is not known here, only that two statements of the file disagree.
 
 use crate::limits::{PDF_CMAP_ENTRIES, PDF_CMAP_OCTETS};
 use lopdf::content::Content;
 use lopdf::{Dictionary, Document, Object};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Advance of a glyph whose width the file does not give, in thousandths of the font size.
 const USUAL_WIDTH: f32 = 500.0;
@@ -21,6 +21,9 @@ pub(super) struct Font {
     default_width: f32,
     /// Two-octet codes are UTF-16 themselves.
     utf16: bool,
+    /// A map calls a digit by another than its glyph is named, or calls two glyphs by the same digit: what is seen may
+    /// be another number.
+    pub(super) doubtful: bool,
 }
 
 /// One code of a shown string.
@@ -44,13 +47,32 @@ impl Font {
         {
             one_octet_codes = font.read_unicode_map(&map);
         }
+        let digits = font.digits();
+        let distinct: HashSet<char> = digits.values().copied().collect();
+        font.doubtful = distinct.len() < digits.len();
         if subtype == b"Type0" {
             font.wide = !one_octet_codes;
             font.read_composite(doc, dict);
         } else {
-            font.read_simple(doc, dict);
+            font.read_simple(doc, dict, digits);
         }
         font
+    }
+
+    /// The codes that stand for one digit each.
+    fn digits(&self) -> HashMap<u32, char> {
+        let digit = |text: &str| text.parse::<u8>().is_ok_and(|digit| digit < 10 && text.len() == 1);
+        let found = self.texts.iter().filter(|(_, text)| digit(text));
+        found.filter_map(|(code, text)| Some((*code, text.chars().next()?))).collect()
+    }
+
+    /// Compares what the map calls a code with the name of its glyph.
+    fn compare(&mut self, digits: &mut HashMap<u32, char>, code: u32, named: &str) {
+        let called = digits.remove(&code);
+        let mut named = named.chars();
+        if let (Some(called), Some(named), None) = (called, named.next(), named.next()) {
+            self.doubtful |= named.is_ascii_digit() && named != called;
+        }
     }
 
     /// The codes of a shown string, in order.
@@ -161,11 +183,11 @@ impl Font {
         }
     }
 
-    fn read_simple(&mut self, doc: &Document, dict: &Dictionary) {
+    fn read_simple(&mut self, doc: &Document, dict: &Dictionary, mut digits: HashMap<u32, char>) {
         let encoding = dict.get_deref(b"Encoding", doc).ok();
         let described = encoding.and_then(|encoding| encoding.as_dict().ok());
         if let Some(names) = described.and_then(|d| d.get_deref(b"Differences", doc).ok()) {
-            self.read_names(doc, names);
+            self.read_names(doc, names, &mut digits);
         }
         let drawn_here = dict.get(b"Subtype").and_then(Object::as_name).is_ok_and(|kind| kind == b"Type3");
         let base = match (encoding, described) {
@@ -178,6 +200,9 @@ impl Font {
                 break;
             }
             let named = base.and_then(|base| decode(doc, base.clone(), code));
+            if let Some(named) = &named {
+                self.compare(&mut digits, u32::from(code), named);
+            }
             let text = named.unwrap_or_else(|| {
                 // Text in a font that says nothing is mostly Latin.
                 encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[code]).0.into_owned()
@@ -205,7 +230,7 @@ impl Font {
     }
 
     /// Takes the names of `/Differences`. A name that says nothing (`g17`) leaves its code without text.
-    fn read_names(&mut self, doc: &Document, names: &Object) {
+    fn read_names(&mut self, doc: &Document, names: &Object, digits: &mut HashMap<u32, char>) {
         let Ok(names) = names.as_array() else { return };
         let mut code = 0_u32;
         for item in names.iter().take(1_024) {
@@ -213,6 +238,7 @@ impl Font {
                 Object::Integer(_) => code = as_code(item).unwrap_or_default(),
                 Object::Name(name) => {
                     let text = glyph(doc, name);
+                    self.compare(digits, code, &text);
                     self.texts.entry(code).or_insert(text);
                     code = code.saturating_add(1);
                 }

@@ -4,7 +4,8 @@
 //! and only the order of drawing tells what is covered. Pure, and bounded by `limits::PDF_*`. It belongs into a process
 //! that may be killed all the same: the parser below is not ours.
 //!
-//! Not known here: what a glyph looks like (a font may call a 7 a 1), and the content of images.
+//! Not known here: what a glyph looks like (a font may call a 7 a 1), and the content of images. Which pages somebody has
+//! to look at for that is in [`PdfReading::looks`].
 
 mod around;
 mod canvas;
@@ -18,7 +19,9 @@ mod state;
 mod tests;
 mod tree;
 
-use crate::limits::{PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS};
+use crate::limits::{
+    PDF_CODE_SHAPES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS,
+};
 use canvas::Canvas;
 use geometry::Area;
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
@@ -27,6 +30,11 @@ use seen::Page;
 
 /// Characters without a name that may be an account: the shortest have six digits.
 const FEWEST_DIGITS: usize = 6;
+
+/// Letters of a page below which they are the label of an image, not the text of the page.
+const FEW_LETTERS: usize = 40;
+/// Share of a page from which images lie under or over its text.
+const MOSTLY: f32 = 0.8;
 
 /// A text of a PDF.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +60,20 @@ pub struct Attached {
     pub octets: Vec<u8>,
 }
 
+/// A page whose texts may not say all that is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLook {
+    /// Page from 1.
+    pub page: u32,
+    /// It has images or shapes that may be a QR code.
+    pub codes: bool,
+    /// Its writing is in an image or in characters without names: without recognition it is not read.
+    pub required: bool,
+    /// What its text says and what is seen may be two things: an image under or over most of it, a font whose statements
+    /// disagree.
+    pub doubtful: bool,
+}
+
 /// What a PDF says. What could not be read is in `gaps`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PdfReading {
@@ -65,8 +87,8 @@ pub struct PdfReading {
     pub gaps: Vec<&'static str>,
     /// Pages, counted up to `limits::PDF_COUNTED_PAGES`.
     pub pages: usize,
-    /// Pages with an image that could hold text, and no text of their own.
-    pub image_pages: Vec<u32>,
+    /// Pages that have to be seen.
+    pub looks: Vec<PageLook>,
     /// Program that wrote the file, as it says.
     pub producer: Option<String>,
     /// Times that the file was added to after it was written (incremental updates).
@@ -193,7 +215,8 @@ fn page(canvas: &mut Canvas<'_>, id: ObjectId, number: u32, reading: &mut PdfRea
 fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     let (seen, unseen): (Vec<_>, Vec<_>) = page.drawn.iter().partition(|drawn| page.shows(drawn));
     let is_text = |drawn: &&seen::Drawn| !drawn.glyph.character.is_whitespace();
-    let any_seen = seen.iter().any(|drawn| is_text(&drawn));
+    let letters = seen.iter().filter(|drawn| is_text(drawn)).count();
+    let any_seen = letters > 0;
     let scanned = page.image_size > 0.3 * shown.size();
     let (recognised, hidden): (Vec<_>, Vec<_>) =
         unseen.into_iter().partition(|drawn| drawn.invisible && scanned && !any_seen);
@@ -215,13 +238,19 @@ fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     if page.damaged {
         reading.gap("damaged");
     }
-    if page.unknown_codes >= FEWEST_DIGITS {
+    // An image of a page, with or without a text that nobody sees: what it shows is not known.
+    let required = page.unknown_codes >= FEWEST_DIGITS || scanned && letters < FEW_LETTERS;
+    let look = PageLook {
+        page: number,
+        codes: page.pictures > 0 || page.shapes >= PDF_CODE_SHAPES,
+        required,
+        doubtful: page.doubtful || page.image_size > MOSTLY * shown.size(),
+    };
+    if required {
         reading.gap("unsupported");
     }
-    if scanned && !any_seen {
-        // An image of a page, with or without a text that nobody sees: what it shows is not known.
-        reading.image_pages.push(number);
-        reading.gap("unsupported");
+    if look.codes || look.required || look.doubtful {
+        reading.looks.push(look);
     }
 }
 

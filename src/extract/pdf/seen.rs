@@ -41,6 +41,12 @@ pub(super) struct Page {
     pub(super) unknown_codes: usize,
     /// Square points of images.
     pub(super) image_size: f32,
+    /// Images that are large enough for a QR code.
+    pub(super) pictures: usize,
+    /// Parts of filled paths: codes are drawn square by square, too.
+    pub(super) shapes: usize,
+    /// Digits were drawn in a font whose statements about digits disagree.
+    pub(super) doubtful: bool,
     /// A content stream could not be followed to its end.
     pub(super) damaged: bool,
 }

@@ -41,6 +41,8 @@ pub(super) struct Run<'r> {
     pub(super) text: Matrix,
     pub(super) line: Matrix,
     pub(super) path: Option<Area>,
+    /// Parts of the path.
+    pub(super) shapes: usize,
     pub(super) clips: bool,
     pub(super) marked: Vec<Marked>,
 }
@@ -83,7 +85,7 @@ impl Run<'_> {
         if let (true, Some(area)) = (self.clips, self.path) {
             self.state.clip = self.state.clip.shared(&area);
         }
-        (self.path, self.clips) = (None, false);
+        (self.path, self.clips, self.shapes) = (None, false, 0);
     }
 
     /// Notes the characters of one code at the pen.
