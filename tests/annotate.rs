@@ -440,6 +440,23 @@ fn every_header_of_ours_that_arrives_is_removed() {
 }
 
 #[test]
+fn forged_fields_after_a_bare_carriage_return_leave_no_empty_line() {
+    // BDAT may carry a bare CR: two removed fields that share a line end must not leave it as the end of the section.
+    for (forged, left) in [
+        ("X-Sentra-Ingress: a\rX-Sentra-Id: b\r\n", ""),
+        ("A: 1\rX-Sentra-Ingress: a\rX-Sentra-Id: b\r\n", "A: 1\r\r\n"),
+        ("X-Sentra-Ingress: a\rA: 1\r\n", "A: 1\r\n"),
+    ] {
+        let rest = "Subject: x\r\nMessage-ID: <1@a.example>\r\n\r\ntext\r\n";
+        let mail = received(format!("{forged}{rest}").into_bytes());
+        let (found, _) = delivered(&mail, Action::Deliver);
+        let found = String::from_utf8_lossy(&found);
+        assert!(found.ends_with(&format!("\r\n{left}{rest}")), "{forged:?}: {found:?}");
+        assert_eq!(found.matches("\r\n\r\n").count(), 1, "{forged:?}: {found:?}");
+    }
+}
+
+#[test]
 fn older_banners_go_from_the_top_and_from_the_thread() {
     let found = |name: &str| String::from_utf8(delivered(&fixture(name), Action::Tag).0).expect("ascii");
     let replaced = found("old-banner");

@@ -1,6 +1,8 @@
 //! Organisations with a database and an object store of their own: their rows are there and nowhere else, and its outage
 //! is theirs alone.
 
+mod ends;
+
 use crate::isolation::keeps_organisations_apart;
 use crate::support::backend::Backend;
 use crate::support::client::{PATIENCE, Reply};
@@ -185,6 +187,11 @@ async fn lives_in_its_own_database_alone(backend: Backend, own: Own) {
     for action in ["org.create", "quarantine.release", "suppliers.import"] {
         assert!(audit.iter().any(|entry| entry["action"] == action), "{action}: {audit:?}");
     }
+    let noted = audit.iter().find(|entry| entry["action"] == "org.create").unwrap();
+    let kind = if matches!(own, Own::Server(..)) { "postgresql" } else { "sqlite" };
+    assert_eq!(noted["detail"]["database"]["kind"], kind, "{noted}");
+    assert_eq!(noted["detail"]["objects"]["kind"], "folder", "{noted}");
+    assert!(!format!("{audit:?}").contains(PASSWORD), "{audit:?}");
     world.run(&["audit", "verify", "--org", "Fabrikam"]);
     world.run(&["keys", "rotate", "--purpose", "data", "--org", "Fabrikam"]);
 

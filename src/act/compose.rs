@@ -183,12 +183,23 @@ fn header_section(
     let mut kept = Slices { octets, slices: Vec::new(), copied: Vec::new(), at: 0 };
     let mut prefix = prefix;
     let mut planned = planned.iter().peekable();
+    // The last line that stays ends in a bare carriage return.
+    let mut open = false;
     for field in Fields::new(octets) {
-        if let Some(edit) = planned.next_if(|edit| edit.range.start == field.range.start) {
-            kept.replace(edit);
-        } else if field.is_ours(octets) || field.speaks_for(octets, hostname) {
-            let gone = field.removal(octets);
-            kept.replace(&Edit { range: gone, with: Bytes::new() });
+        let ends = octets.get(..field.range.end).is_some_and(|to| to.ends_with(b"\n"));
+        let was_open = std::mem::replace(&mut open, !ends);
+        let edit = planned.next_if(|edit| edit.range.start == field.range.start).cloned();
+        let forged = field.is_ours(octets) || field.speaks_for(octets, hostname);
+        let removed = || Edit { range: field.removal(octets), with: Bytes::new() };
+        if let Some(mut edit) = edit.or_else(|| forged.then(removed)) {
+            let whole = !was_open || !edit.with.is_empty();
+            open &= !whole;
+            if whole {
+                // The line end that ended two lines would be an empty one if both went, or if ours came before it,
+                // and end the header section.
+                edit.range.end = field.range.end;
+            }
+            kept.replace(&edit);
         } else if let Some(text) = prefix
             && field.is_named(octets, "subject")
             && let Some(at) = field.value_start(octets)

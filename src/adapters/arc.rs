@@ -28,6 +28,14 @@ use seal::Signer;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
+/// What the chain on a message looks like before any key is asked for (its highest instance, whether it is whole), and
+/// how many fields of DKIM and ARC its library finds: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn shape(octets: &[u8]) -> (u32, bool, usize) {
+    chain::shape(octets)
+}
+
 /// Seals with the organisation's key, or the gateway's where it has none.
 pub struct ArcSealing {
     dns: Arc<Dns>,

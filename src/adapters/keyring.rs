@@ -15,6 +15,7 @@
 //! old key is kept for longer than that.
 
 mod backup;
+mod handover;
 mod master;
 mod organisation;
 mod rotating;
@@ -35,7 +36,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use master::Masters;
 use organisation::{OrgKeys, known, unwrap};
 use sealing::{fresh, open, parse, seal};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
@@ -45,10 +46,15 @@ use zeroize::Zeroizing;
 const KEY: usize = 32;
 
 /// The organisations and the generation of the configuration they were read under.
+#[derive(Clone, Default)]
 struct Ring {
     /// By the number of the database they were read from.
     generations: BTreeMap<u64, i64>,
     organisations: BTreeMap<OrgId, Arc<OrgKeys>>,
+    /// The number of the database that named each: another one has no say about its keys.
+    homes: BTreeMap<OrgId, u64>,
+    /// Those of this process that no database has named yet.
+    new: BTreeSet<OrgId>,
 }
 
 /// The master keys and what they unwrapped. Reading takes no lock.
@@ -83,7 +89,7 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::new`].
     pub fn with(current: &MasterKey, previous: &[MasterKey]) -> Result<Self, PortError> {
-        let ring = Ring { generations: BTreeMap::new(), organisations: BTreeMap::new() };
+        let ring = Ring::default();
         Ok(Self {
             masters: ArcSwap::from_pointee(Masters::new(current, previous)?),
             ring: ArcSwap::from_pointee(ring),
@@ -120,13 +126,16 @@ impl LocalKeyring {
     pub fn load(&self, org: OrgId, wrapped: &[WrappedKey]) -> Result<(), PortError> {
         let keys = Arc::new(unwrap(&self.masters.load(), org, wrapped)?);
         self.change(|ring| {
-            ring.organisations.insert(org, keys);
+            if ring.organisations.insert(org, keys).is_none() {
+                ring.new.insert(org);
+            }
         });
         Ok(())
     }
 
     /// Takes up the keys as the database has them at a generation of the configuration. An older view than the one
-    /// already taken changes nothing; organisations that are not in it (being created by this process) stay.
+    /// already taken changes nothing. An organisation that was in it and is not any more was erased and is dropped, its keys
+    /// with it; one that this process is creating stays until its database names it.
     ///
     /// # Errors
     /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
@@ -161,6 +170,14 @@ impl LocalKeyring {
             if !is_older(ring) {
                 ring.generations.insert(database, generation);
                 ring.organisations.extend(new);
+                ring.new.retain(|org| !all.contains_key(org));
+                let (homes, kept) = (&ring.homes, &ring.new);
+                let is_gone = |org: &OrgId| {
+                    homes.get(org) == Some(&database) && !all.contains_key(org) && !kept.contains(org)
+                };
+                ring.organisations.retain(|org, _| !is_gone(org));
+                ring.homes.retain(|org, home| *home != database || all.contains_key(org));
+                ring.homes.extend(all.keys().map(|org| (*org, database)));
             }
         });
         match database {
@@ -190,14 +207,30 @@ impl LocalKeyring {
     pub fn forget(&self, org: OrgId) {
         self.change(|ring| {
             ring.organisations.remove(&org);
+            ring.homes.remove(&org);
+            ring.new.remove(&org);
         });
+    }
+
+    /// Forgets those that were read from a database of their own and are not pinned any more: they were erased, and nobody
+    /// reads that database again for them.
+    pub fn forget_unpinned(&self, is_pinned: impl Fn(OrgId) -> bool) {
+        let ring = self.ring.load();
+        let gone: Vec<OrgId> = ring
+            .homes
+            .iter()
+            .filter(|(org, home)| **home != 0 && !is_pinned(**org))
+            .map(|(org, _)| *org)
+            .collect();
+        for org in gone {
+            self.forget(org);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Ring)) {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = self.ring.load();
-        let mut next =
-            Ring { generations: ring.generations.clone(), organisations: ring.organisations.clone() };
+        let mut next = Ring::clone(&ring);
         change(&mut next);
         self.ring.store(Arc::new(next));
     }

@@ -279,6 +279,8 @@ fn report(done: &str, restored: &Restored, globals: &Globals, io: &mut Io<'_>) -
             fields.insert("done".to_owned(), done.into());
             fields.insert("chains".to_owned(), restored.chains.into());
             fields.insert("bodies_absent".to_owned(), restored.absent.into());
+            fields.insert("erasures_replayed".to_owned(), restored.replayed.erasures.into());
+            fields.insert("erasures_unreadable".to_owned(), restored.replayed.unreadable.into());
             fields.insert("duration_ms".to_owned(), restored.took_ms.into());
         }
         return io.json(&value);
@@ -289,6 +291,20 @@ fn report(done: &str, restored: &Restored, globals: &Globals, io: &mut Io<'_>) -
     io.table(&["TABLE", "ROWS", ""], manifest.tables.iter().map(row).collect())?;
     if restored.absent > 0 {
         io.note(&format!("{} bodies were deleted since this backup was made", restored.absent));
+    }
+    if restored.replayed.erasures > 0 {
+        let replayed = restored.replayed;
+        io.note(&format!(
+            "{} erasures of people's data are younger than this backup and were applied again ({} rows)",
+            replayed.erasures, replayed.rows
+        ));
+    }
+    if restored.replayed.unreadable > 0 {
+        io.note(&format!(
+            "warning: {} records of erasures do not open; name the master key before as a previous one and run \
+             `sentra privacy replay` before `sentra serve`",
+            restored.replayed.unreadable
+        ));
     }
     io.pairs(&[
         (done, format!("backup {} of {}", manifest.id, time(manifest.at))),

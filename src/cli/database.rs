@@ -55,7 +55,7 @@ impl Installation {
     }
 }
 
-fn is_away(away: &Away) -> Failure {
+pub(super) fn is_away(away: &Away) -> Failure {
     Failure::new(format!("the database of {} is away: {}", away.organisation.name, away.reason))
         .help("its mail is deferred meanwhile; docs/pinned.md tells what to look at")
 }

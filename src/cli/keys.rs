@@ -147,6 +147,7 @@ async fn rotate(
     for organisation in &organisations {
         if args.purpose == Some(Purpose::Master) {
             let count = at.store.rewrap_keys(organisation.id, OPERATOR).await?;
+            super::privacy::erasures(at)?.rewrap(organisation.id).await?;
             tell_master(organisation, count, globals, io)?;
             continue;
         }

@@ -21,6 +21,7 @@ mod keys;
 mod m365;
 mod notice;
 mod org;
+mod privacy;
 mod quarantine;
 mod recogniser;
 mod retention;
@@ -119,6 +120,9 @@ enum Command {
     /// How long data is kept, purging, legal holds
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
+    /// One person's data: export, erase
+    #[command(subcommand)]
+    Privacy(privacy::PrivacyCommand),
     /// Microsoft 365
     #[command(subcommand)]
     M365(m365::M365Command),
@@ -170,7 +174,8 @@ pub(crate) async fn run_within<'a>(
 ) -> Result<(), Failure> {
     let mut cli = Cli::try_parse_from(arguments).map_err(|error| Failure::usage(error.to_string()))?;
     cli.globals.without_environment = true;
-    execute(&cli.globals, cli.command, io).await
+    // All commands are in this one future: too much for the caller's.
+    Box::pin(execute(&cli.globals, cli.command, io)).await
 }
 
 async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result<(), Failure> {
@@ -182,6 +187,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Rules(args) => rules::run(globals, &args, io),
         Command::Keys(command) => keys::run(globals, command, io).await,
         Command::Retention(command) => retention::run(globals, command, io).await,
+        Command::Privacy(command) => privacy::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
         Command::Audit(command) => audit::run(globals, command, io).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,

@@ -399,8 +399,8 @@ settings! {
         personal_data: bool = false;
     }
 
-    /// Attached documents (PDF, Office, archives, electronic invoices, images). They are opened in processes of their own, which can
-    /// reach neither network nor files and are ended when they take too long.
+    /// Attached documents (PDF, Office, archives, electronic invoices, images). They are opened in processes of their
+    /// own, which can reach neither network nor files and are ended when they take too long.
     documents: Documents {
         /// Processes. 0: one a core.
         workers: u64 = 0;

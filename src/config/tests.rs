@@ -115,6 +115,18 @@ fn mistakes_are_named_with_line_and_remedy() {
             "[\"one\", \"two\"]",
         ),
         (
+            "languages in words",
+            "[documents]\nocr_languages = \"English, German\"\n",
+            "documents.ocr_languages are no languages of tesseract (FILE:2)",
+            "\"eng+deu\"",
+        ),
+        (
+            "program that is not there",
+            "[documents]\nocr_program = \"/nonexistent/tesseract\"\n",
+            "documents.ocr_program /nonexistent/tesseract is not there (FILE:2)",
+            "give the path of tesseract",
+        ),
+        (
             "flag as text",
             "[log]\npersonal_data = \"yes\"\n",
             "log.personal_data must be true or false, not text",

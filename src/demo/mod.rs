@@ -154,11 +154,11 @@ async fn initialise(dir: &Path, next_hop: SocketAddr) -> Result<Globals, Failure
     let globals =
         Globals { config: dir.join("sentra.toml"), json: false, org: None, without_environment: true };
     let (mut said, mut complaints) = (Vec::new(), Vec::new());
-    cli::run_within(arguments, &mut Io::new(&mut said, &mut complaints, std::io::empty())).await?;
+    Box::pin(cli::run_within(arguments, &mut Io::new(&mut said, &mut complaints, std::io::empty()))).await?;
     let executive = ["sentra", "org", "executive", "add", "Priya Raman"];
     let config = globals.config.display().to_string();
     let executive = executive.into_iter().chain(["--config", &config]);
-    cli::run_within(executive, &mut Io::new(&mut said, &mut complaints, std::io::empty())).await?;
+    Box::pin(cli::run_within(executive, &mut Io::new(&mut said, &mut complaints, std::io::empty()))).await?;
     Ok(globals)
 }
 

@@ -116,6 +116,15 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     claims
 }
 
+/// The texts of one part of HTML, what is seen first: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn texts_of_html(html: &str) -> [String; 3] {
+    let read = html::read(html);
+    let rest = read.not_shown();
+    [read.visible, rest, read.links]
+}
+
 /// Builds the word tables now: at start, so that the first message does not wait for them.
 pub fn prepare() {
     lexicon::prepare();

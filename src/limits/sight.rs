@@ -22,6 +22,8 @@ pub const PICTURE_TEXT_SIDE: u32 = 60;
 pub const PICTURE_TEXT_AREA: usize = 60_000;
 /// Edges of strokes below which a picture holds no account number: 22 characters, 10 pixels high, have about 1,300.
 pub const PICTURE_WRITING: usize = 600;
+/// Edges below which it holds no QR code: the smallest, a pixel a module, has about 200.
+pub const PICTURE_CODE: usize = 100;
 /// Octets below which a picture that cannot be decoded is taken for a broken icon.
 pub const SMALL_PICTURE: usize = 30 * 1_024;
 /// Pictures inside one Office document that are looked at.

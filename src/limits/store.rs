@@ -31,8 +31,11 @@ pub const STORE_RETRY: Duration = Duration::from_secs(1);
 pub const STORE_IDLE_TRANSACTION: Duration = Duration::from_secs(60);
 /// Waiting for a connection or for the one write lock: above it the database counts as away.
 pub const STORE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Waiting for another process that writes (the command line beside the server).
-pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Waiting for another process that writes (the command line beside the server): twice what the longest commit takes that
+/// was measured, in which 300,000 accounts of a ledger become verified.
+pub const STORE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waiting for a row that another transaction of PostgreSQL has locked.
+pub const STORE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// KiB of pages that a writing connection to SQLite keeps: above what one transaction of an import changes.
 pub const STORE_WRITER_CACHE_KIB: u32 = 16 * 1_024;
 /// How often SQLite's write-ahead log is looked at.
@@ -159,6 +162,21 @@ pub const RETENTION_RETRY: Duration = Duration::from_secs(3_600);
 /// Legal holds that stand at once in one organisation: each is asked about for each row.
 pub const MAX_LEGAL_HOLDS: i64 = 200;
 
+// ── one person's data ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Rows that one step of a search for a person's data opens.
+pub const PRIVACY_PAGE: i64 = 200;
+/// Entries of the quarantine that one such step opens, with the heads of their bodies.
+pub const PRIVACY_ENTRIES: i64 = 20;
+/// Octets of a held message's header fields that are searched for an address.
+pub const PRIVACY_HEADERS: usize = 256 * 1_024;
+/// Octets of the record of one erasure.
+pub const MAX_ERASURE_RECORD: usize = 8 * 1_024;
+/// Records of erasures that one look takes: one a minute for four months.
+pub const MAX_ERASURE_RECORDS: usize = 200_000;
+/// A record of an erasure is kept so much longer than the longest tier of backups.
+pub const ERASURE_RECORD_GRACE: Duration = Duration::from_secs(31 * 86_400);
+
 // ── the audit ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Things that are wrong with a chain that one check tells word for word; the others are counted.
@@ -211,3 +229,20 @@ pub const KEY_BODY_BATCH: i64 = 16;
 pub const KEY_PASSES: usize = 20;
 /// Least pause between two batches of a rotation, so that mail gets the database in between.
 pub const KEY_BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+// ── organisations on the move ──────────────────────────────────────────────────────────────────────────────────────
+
+/// Octets of one chunk of an organisation's export, before sealing.
+pub const EXPORT_CHUNK: usize = 1_024 * 1_024;
+/// Octets of the head of an export.
+pub const MAX_EXPORT_HEAD: usize = 4 * 1_024;
+/// Octets of one part of a body in an export.
+pub const EXPORT_BODY_PART: usize = 1_024 * 1_024;
+/// Octets of a file with a passphrase or key.
+pub const MAX_PASSPHRASE_FILE: u64 = 4 * 1_024;
+/// Iterations of PBKDF2-HMAC-SHA-256 that a file may ask for: more is no caution but an attack on the importing machine.
+pub const MAX_EXPORT_ITERATIONS: u32 = 10_000_000;
+/// Longest pause between two steps of an import.
+pub const ARRIVAL_PAUSE: Duration = Duration::from_millis(50);
+/// Rows that one transaction of an erasure removes.
+pub const ERASE_BATCH: i64 = 500;

@@ -53,7 +53,7 @@ pub const IMPORT_POLL: Duration = Duration::from_millis(200);
 /// Such looks before a change gives up: twice the lease.
 pub const IMPORT_WAITS: usize = 150;
 /// Rows that one statement takes away of a batch that was given up or undone.
-pub const IMPORT_CLEAR_ROWS: i64 = 2_000;
+pub const IMPORT_CLEAR_ROWS: i64 = 500;
 /// Conflicts that a refused undo names.
 pub const MAX_UNDO_CONFLICTS: i64 = 100;
 /// Hits that one search of the directory names.

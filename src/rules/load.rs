@@ -70,10 +70,7 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
     let texts = folder.map(|folder| folder.join("banner")).filter(|folder| folder.is_dir());
     let texts = texts.as_deref().map(read_folder).transpose()?.unwrap_or_default();
     let tables = folder.map(modulus::read).transpose()?.unwrap_or_default();
-    let policy = policies.into_iter().next().unwrap_or_else(|| Source {
-        name: SHIPPED_POLICY.0.to_owned(),
-        content: SHIPPED_POLICY.1.to_owned(),
-    });
+    let policy = policies.into_iter().next().unwrap_or_else(shipped_policy);
     let shipped_files = files.len();
     files.extend(own);
 
@@ -94,6 +91,30 @@ pub(super) fn load(folder: Option<&Path>) -> Result<RuleSet, RuleError> {
     }
     add_policy(&mut set, &policy)?;
     Ok(set)
+}
+
+/// See [`super::check_text`].
+pub(super) fn check_text(content: &str) -> Result<usize, RuleError> {
+    let policy = Policy {
+        rows: Vec::new(),
+        score: parse::<PolicyFile>(&shipped_policy())?.score,
+        file: String::new(),
+    };
+    let mut set = RuleSet {
+        env: Arc::new(Env::stdlib()),
+        rules: Vec::new(),
+        policy,
+        wording: Wording::default(),
+        modulus: None,
+        hash: String::new(),
+    };
+    let file = Source { name: "fuzz.toml".to_owned(), content: content.to_owned() };
+    add_file(&mut set, &file, true)?;
+    Ok(set.rules.len())
+}
+
+fn shipped_policy() -> Source {
+    Source { name: SHIPPED_POLICY.0.to_owned(), content: SHIPPED_POLICY.1.to_owned() }
 }
 
 /// The installation's banner texts; a later file wins.

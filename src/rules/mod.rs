@@ -140,6 +140,15 @@ impl RuleSet {
     }
 }
 
+/// Reads and checks the text of one rule file, alone; how many rules it has: what `tests/fuzz` calls.
+///
+/// # Errors
+/// [`RuleError`], as [`RuleSet::load`].
+#[doc(hidden)]
+pub fn check_text(content: &str) -> Result<usize, RuleError> {
+    load::check_text(content)
+}
+
 impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RuleSet({} rules, {})", self.rules.len(), self.hash)

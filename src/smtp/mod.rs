@@ -34,6 +34,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+/// Reads one command line, its line end included, and says whether it is a command: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn is_command(line: &[u8]) -> bool {
+    command::parse(line, "mx.sentra.example").is_ok()
+}
+
 /// Settings of the SMTP server.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -44,7 +44,10 @@ pub struct Dependencies {
     /// no reason to send the others' elsewhere.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pinned: BTreeMap<String, DependencyState>,
-    /// How old backups are; left out where none are configured.
+    /// Seconds since the newest backup of each of those databases, by the organisation's id; null: there is none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned_backup_age_seconds: BTreeMap<String, Option<u64>>,
+    /// How old backups of the main database are; left out where none are configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupAges>,
     /// Whether the server is shutting down.

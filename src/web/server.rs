@@ -101,7 +101,7 @@ mod tests {
     #[async_trait]
     impl Readiness for Fixed {
         async fn dependencies(&self) -> Dependencies {
-            self.0
+            self.0.clone()
         }
     }
 
@@ -145,6 +145,7 @@ mod tests {
             book: Ok,
             backup: None,
             pinned: std::collections::BTreeMap::new(),
+            pinned_backup_age_seconds: std::collections::BTreeMap::new(),
             draining: false,
         };
         let rows = [

@@ -26,7 +26,7 @@ pub fn swiss(iban: &str) -> String {
 
 /// A QR code, `scale` pixels a module, with its quiet zone.
 pub fn qr(text: &str, scale: u32) -> GrayImage {
-    let matrix = QRCodeWriter::default().encode(text, &BarcodeFormat::QR_CODE, 0, 0).unwrap();
+    let matrix = QRCodeWriter.encode(text, &BarcodeFormat::QR_CODE, 0, 0).unwrap();
     GrayImage::from_fn(matrix.width() * scale, matrix.height() * scale, |x, y| {
         Luma([if matrix.get(x / scale, y / scale) { 0 } else { 255 }])
     })

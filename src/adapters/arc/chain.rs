@@ -147,6 +147,16 @@ impl Shape {
     }
 }
 
+/// See [`super::shape`].
+pub(super) fn shape(octets: &[u8]) -> (u32, bool, usize) {
+    let shape = Shape::of(&fields(head(octets)));
+    let signed = AuthenticatedMessage::parse(octets).map_or(0, |message| {
+        let signatures = message.dkim_headers.len();
+        signatures.saturating_add(message.as_headers.len()).saturating_add(message.ams_headers.len())
+    });
+    (shape.highest, shape.whole, signed)
+}
+
 /// `i=` of an ARC field, 1 to 50 (section 4.2.1). In the results it stands first.
 fn instance(field: &Field<'_>) -> Option<u32> {
     let number = tag(field.value, "i")?.parse().ok()?;

@@ -70,11 +70,19 @@ actions! {
     SystemReload = "system.reload" ("`taken_up` or `refused`"; "ruleset"; "-")
 
     /// An organisation was created, with its keys and tokens.
-    OrgCreate = "org.create" ("name of the organisation"; "mode"; "-")
+    OrgCreate = "org.create" ("name of the organisation"; "mode; of one with places of its own: database, objects (kind, name)"; "-")
     /// A setting was changed.
     OrgSet = "org.set" ("name of the setting"; "setting, value"; "value (with an address in it)")
     /// An organisation was shown, with addresses of executives and administrators.
     OrgShow = "org.show" ("id of the organisation"; "-"; "-")
+    /// Everything of the organisation left in an encrypted file.
+    OrgExport = "org.export" ("id of the organisation"; "-"; "-")
+    /// The organisation came from another installation; its entries before are that one's.
+    OrgImport = "org.import" ("id of the organisation"; "rows, bodies, exported_at"; "-")
+    /// The organisation's keys were destroyed: the last entry of its chain.
+    OrgErase = "org.erase" ("id of the organisation"; "rows, bodies, forced"; "-")
+    /// Another organisation of the installation was erased; the hash is that of the certificate.
+    OrgErased = "org.erased" ("id of the erased organisation"; "certificate (SHA-256)"; "-")
     /// A protected mailbox was added, or its aliases were replaced.
     MailboxAdd = "mailbox.add" ("address"; "aliases (count)"; "-")
     /// A protected mailbox was removed.
@@ -214,8 +222,17 @@ actions! {
     AuditAcceptRestore = "audit.accept_restore" ("number of the anchor"; "seq"; "reason")
     /// Entries up to an anchored head were removed; the checkpoint is kept.
     AuditPrune = "audit.prune" ("seq of the checkpoint"; "removed"; "-")
-    /// Private fields were erased.
-    AuditErase = "audit.erase" ("`private fields`"; "fields, persons"; "-")
+
+    /// What is held about a person was exported.
+    PrivacyExport = "privacy.export" ("`person`"; "-"; "address")
+    /// What an erasure of a person's data would take was shown.
+    PrivacyPlan = "privacy.plan" ("`person`"; "-"; "address")
+    /// The erasure of a person's data was begun.
+    PrivacyErase = "privacy.erase" ("erasure"; "suppliers"; "reason")
+    /// The erasure ended: so many rows went, by place.
+    PrivacyErased = "privacy.erased" ("erasure"; "erased (by place)"; "-")
+    /// The erasure was applied again, to a database restored from a backup made before it.
+    PrivacyReplay = "privacy.replay" ("erasure"; "erased (by place)"; "-")
 }
 
 impl AuditAction {

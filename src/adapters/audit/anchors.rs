@@ -66,6 +66,14 @@ impl AnchorStore for Bodies {
     }
 }
 
+/// Removes an organisation's anchors from where its bodies are. Returns how many there were.
+///
+/// # Errors
+/// [`PortError`] of the store, which may forbid it (object lock): what is gone is gone.
+pub async fn erase_anchors(bodies: &Bodies, org: OrgId) -> Result<u64, PortError> {
+    bodies.of(org).clear(&folder(org)).await
+}
+
 fn folder(org: OrgId) -> Key {
     Key::of("anchors").join(&Key::of(org))
 }

@@ -13,7 +13,7 @@ mod report;
 mod verify;
 
 pub use action::{ActionDoc, AuditAction};
-pub use anchors::{AnchorStore, read_copy};
+pub use anchors::{AnchorStore, erase_anchors, read_copy};
 pub use chain::{
     Anchor, Checkpoint, Entry, FIRST_HASH, Head, PublicKey, Revealed, commitment, from_hex, sha256_hex,
 };

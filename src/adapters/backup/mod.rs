@@ -34,6 +34,15 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Reads the octets of an opened chunk, and of an opened manifest, as a restore does; their sizes: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn opened(octets: &[u8]) -> (Option<usize>, Option<usize>) {
+    let manifest: Option<Manifest> = serde_json::from_slice(octets).ok();
+    let streams = manifest.and_then(|manifest| manifest.streams().ok().map(|streams| streams.len()));
+    (vault::expanded(octets).map(|chunk| chunk.len()), streams)
+}
+
 /// What backups are made with.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -68,6 +77,18 @@ impl Backups {
     #[must_use]
     pub fn shown(&self) -> &str {
         self.objects.shown()
+    }
+
+    /// The store they are in.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Which of them stay.
+    #[must_use]
+    pub fn tiers(&self) -> Tiers {
+        self.options.tiers
     }
 
     /// All backups, oldest first. One that cannot be read is given with the reason.

@@ -10,6 +10,7 @@ use super::vault::Vault;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::objects::{Bodies, Key, Objects};
+use crate::adapters::privacy::{Erasures, Replayed};
 use crate::adapters::store::{self, ChainCheck, Database, DumpLoader, Store, StoreError};
 use crate::limits;
 use serde_json::json;
@@ -30,6 +31,8 @@ pub struct Restored {
     /// In a drill: bodies that rows of the backup name and that are neither in it nor in the object store, because they
     /// were deleted since.
     pub absent: u64,
+    /// Erasures of people's data that were made since the backup, and were applied again. None in a drill.
+    pub replayed: Replayed,
     /// Milliseconds that it took.
     pub took_ms: u64,
 }
@@ -77,7 +80,8 @@ impl Backups {
         let absent = self.absent(&store, &read).await?;
         store.database().close().await;
         let bodies = count(&read);
-        Ok(Restored { manifest, chains, bodies, absent, took_ms: millis(began) })
+        let replayed = Replayed::default();
+        Ok(Restored { manifest, chains, bodies, absent, replayed, took_ms: millis(began) })
     }
 
     /// Counts bodies that restored rows name and that are neither in the backup nor in the object store. Whoever deleted
@@ -123,11 +127,13 @@ impl Backups {
         let store = self.fill(&new, &vault, &manifest, keyring).await?;
         let chains = compare(&store, &manifest).await?;
         note(&store, &manifest, order.actor).await?;
-        store.database().close().await;
         // Bodies first: one that no row names is swept, a row without its body is a loss.
         let bodies = count(&read_bodies(&vault, &manifest, Some(bodies.common())).await?);
+        // Before it counts, and after the bodies came back: those of erased people go again.
+        let replayed = self.replay(&store, order.actor).await?;
+        store.database().close().await;
         place::swap(&new, path, &manifest.id, order.force).await?;
-        Ok(Restored { manifest, chains, bodies, absent: 0, took_ms: millis(began) })
+        Ok(Restored { manifest, chains, bodies, absent: 0, replayed, took_ms: millis(began) })
     }
 
     /// Restores into an empty database of PostgreSQL: the schema as it was, all rows in one transaction, this program's
@@ -159,8 +165,16 @@ impl Backups {
         let store = self.over(Database::open(server.url).await?.alone(), keyring);
         let chains = compare(&store, &manifest).await?;
         note(&store, &manifest, order.actor).await?;
+        let replayed = self.replay(&store, order.actor).await?;
         store.database().close().await;
-        Ok(Restored { manifest, chains, bodies, absent: 0, took_ms: millis(began) })
+        Ok(Restored { manifest, chains, bodies, absent: 0, replayed, took_ms: millis(began) })
+    }
+
+    /// Erases again whom the restored database knows because the backup is older than the erasure.
+    async fn replay(&self, restored: &Arc<Store>, actor: &str) -> Result<Replayed, BackupError> {
+        let oldest = self.options.tiers.longest_ms();
+        let erasures = Erasures::new(Arc::clone(restored), Some(self.objects.clone()), oldest);
+        Ok(erasures.replay(actor).await?)
     }
 
     /// Fills a new SQLite file: the schema as it was, the rows, then this program's schema.

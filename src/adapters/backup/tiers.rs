@@ -27,6 +27,19 @@ impl Default for Tiers {
 }
 
 impl Tiers {
+    /// How old the oldest backup can become, in milliseconds: as long as it is not the only one.
+    #[must_use]
+    pub fn longest_ms(&self) -> i64 {
+        let spans = [
+            (self.all_hours, HOUR),
+            (self.hourly_days, DAY),
+            (self.daily_days, DAY),
+            (self.monthly_months, MONTH),
+        ];
+        let span = |(count, unit): (u64, i64)| i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(unit);
+        spans.into_iter().map(span).max().unwrap_or_default()
+    }
+
     /// The times (Unix milliseconds) of the backups to keep. Of an hour, a day, a month the first one stays, so that what
     /// was kept once is kept on; the newest stays always.
     #[must_use]

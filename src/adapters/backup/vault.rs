@@ -157,7 +157,7 @@ fn compressed(octets: Vec<u8>) -> Vec<u8> {
     }
 }
 
-fn expanded(octets: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn expanded(octets: &[u8]) -> Option<Vec<u8>> {
     match octets.split_first()? {
         (&PLAIN, rest) => Some(rest.to_vec()),
         (&DEFLATED, rest) => {

@@ -147,6 +147,28 @@ impl Redis {
         }
     }
 
+    /// Ends what stands of an organisation that was erased: its generation, the only key without a time to live of its own.
+    /// The answers are sealed under keys that are destroyed, and end within eight minutes. Deleting them would need a scan of
+    /// the whole store, and rights that this program does not want.
+    ///
+    /// # Errors
+    /// [`PortError::Transient`] when Redis is away.
+    pub async fn forget(&self, org: OrgId) -> Result<(), PortError> {
+        let mut connected = self.shared.link.subscribe();
+        let end = async {
+            let link = connected.wait_for(Option::is_some).await.ok().and_then(|link| link.clone());
+            let Some(mut link) = link else { return Ok(()) };
+            ::redis::cmd("SET").arg(generation_key(org)).arg(0).arg("EX").arg(1).exec_async(&mut link).await
+        };
+        match timeout(limits::REDIS_CONNECT_TIMEOUT, end).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(away(&error)),
+            Err(_) => {
+                Err(PortError::Transient { what: "redis", detail: "did not answer in time".to_owned() })
+            }
+        }
+    }
+
     /// One round trip: the generation and every named answer that is current. `None` when Redis can't be asked.
     pub(super) async fn read(
         &self,

@@ -104,6 +104,26 @@ impl Names<'_> {
     }
 }
 
+/// The fingerprints under which marks of an address stand: as author, as Reply-To, as a party of its own; under every key
+/// that may still be on record. (Invoice numbers of such a party are fingerprinted together with it: without the
+/// number nobody finds them, and they tell of nobody.)
+///
+/// # Errors
+/// [`PortError`] when the organisation's keys are not loaded.
+pub(in crate::adapters) fn prints_of_address(
+    keyring: &dyn Keyring,
+    org: OrgId,
+    address: &EmailAddress,
+) -> Result<Vec<String>, PortError> {
+    let (folded, party) = (address.folded(), spelled(&Party::Address(address.clone())));
+    let named = [("history.address", &folded), ("history.reply_to", &folded), ("history.party", &party)];
+    let mut prints = Vec::new();
+    for (kind, text) in named {
+        prints.extend(keyring.fingerprints_text(org, kind, text)?.iter().map(|print| print.to_hex()));
+    }
+    Ok(prints)
+}
+
 /// The kind in front, so that a supplier named like a domain is none.
 fn spelled(party: &Party) -> String {
     match party {

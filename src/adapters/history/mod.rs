@@ -12,7 +12,7 @@ mod marks;
 mod read;
 mod writer;
 
-pub(in crate::adapters) use marks::KINDS;
+pub(in crate::adapters) use marks::{KINDS, prints_of_address};
 
 use crate::adapters::store::Database;
 use crate::limits;

@@ -5,6 +5,7 @@ use super::{KEY, permanent, random};
 use crate::ports::PortError;
 use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -60,7 +61,7 @@ impl MasterKey {
         out
     }
 
-    pub(super) fn octets(&self) -> &[u8] {
+    pub(in crate::adapters) fn octets(&self) -> &[u8] {
         self.0.as_slice()
     }
 
@@ -84,6 +85,15 @@ impl fmt::Debug for MasterKey {
 struct Master {
     id: u32,
     key: LessSafeKey,
+    /// Signs what the installation says.
+    statements: Ed25519KeyPair,
+}
+
+fn statements(key: &MasterKey) -> Result<Ed25519KeyPair, PortError> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.octets());
+    let seed = hmac::sign(&key, b"sentra-statement-sign-v1");
+    Ed25519KeyPair::from_seed_unchecked(seed.as_ref())
+        .map_err(|_| permanent("a signing key cannot be derived"))
 }
 
 /// The master keys that are known: the first wraps, all of them unwrap.
@@ -91,8 +101,23 @@ pub(super) struct Masters(Vec<Master>);
 
 impl Masters {
     pub(super) fn new(current: &MasterKey, previous: &[MasterKey]) -> Result<Self, PortError> {
-        let ready = |key: &MasterKey| Ok(Master { id: key.id(), key: cipher(key.octets())? });
+        let ready = |key: &MasterKey| {
+            Ok(Master { id: key.id(), key: cipher(key.octets())?, statements: statements(key)? })
+        };
         std::iter::once(current).chain(previous).map(ready).collect::<Result<_, PortError>>().map(Self)
+    }
+
+    /// Public key and signature of the one that wraps.
+    pub(super) fn sign(&self, statement: &[u8]) -> Result<(Vec<u8>, Vec<u8>), PortError> {
+        let master = self.0.first().ok_or_else(|| permanent("there is no master key"))?;
+        let signature = master.statements.try_sign(statement).map_err(|_| permanent("signing failed"))?;
+        Ok((master.statements.public_key().as_ref().to_vec(), signature.as_ref().to_vec()))
+    }
+
+    /// Whether one of them signed it, with this public key.
+    pub(super) fn verifies(&self, statement: &[u8], public_key: &[u8], signature: &[u8]) -> bool {
+        self.0.iter().any(|master| master.statements.public_key().as_ref() == public_key)
+            && UnparsedPublicKey::new(&ED25519, public_key).verify(statement, signature).is_ok()
     }
 
     /// Number of the one that wraps.

@@ -47,30 +47,6 @@ impl LocalKeyring {
         masters.wrap(&context, &plain).map(Some)
     }
 
-    /// Wraps a text of the installation by the current master key: what is needed before any organisation's key is.
-    ///
-    /// # Errors
-    /// [`PortError`] when the random source fails.
-    pub fn wrap_text(&self, context: &str, plain: &str) -> Result<Vec<u8>, PortError> {
-        self.masters.load().wrap(context, plain.as_bytes())
-    }
-
-    /// What [`LocalKeyring::wrap_text`] wrapped.
-    ///
-    /// # Errors
-    /// [`PortError::Permanent`] when no known master key opens it, or it is no text.
-    pub fn unwrap_text(&self, context: &str, wrapped: &[u8]) -> Result<secrecy::SecretString, PortError> {
-        let plain = self.masters.load().unwrap(context, wrapped)?;
-        let text = std::str::from_utf8(&plain).map_err(|_| permanent("a wrapped text is none"))?;
-        Ok(secrecy::SecretString::from(text.to_owned()))
-    }
-
-    /// Whether the current master key wrapped this.
-    #[must_use]
-    pub fn is_under_current_master(&self, wrapped: &[u8]) -> bool {
-        parse(wrapped).is_ok_and(|sealed| sealed.key_id == self.masters.load().current())
-    }
-
     /// A signing key reduced to its public half: it verifies and can never sign again.
     ///
     /// # Errors

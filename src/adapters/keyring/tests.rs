@@ -146,7 +146,7 @@ fn master_keys_hand_over() {
 }
 
 #[test]
-fn taking_up_adds_and_never_takes_away() {
+fn taking_up_adds_and_drops_what_is_gone() {
     let (ring, a, b) = ring();
     let third = OrgId(Ulid::from_bytes([3; 16]));
     let first = ring.generate(a).unwrap();
@@ -155,8 +155,23 @@ fn taking_up_adds_and_never_takes_away() {
     let sealed = ring.seal(a, "c", b"kept").unwrap();
     ring.take_up(4, &BTreeMap::from([(a, first)])).unwrap();
     assert_eq!(ring.open(a, "c", &sealed).unwrap(), b"kept", "an older view changes nothing");
+    assert!(ring.seal(b, "c", b"x").is_ok(), "being created: the database has not named it yet");
+    assert!(ring.seal(third, "c", b"x").is_ok());
+    let both = |third_too: bool| {
+        let all = [a, b].into_iter().chain(third_too.then_some(third));
+        all.map(|org| (org, ring.generate(org).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    ring.take_up(6, &both(true)).unwrap();
     assert!(ring.seal(b, "c", b"x").is_ok() && ring.seal(third, "c", b"x").is_ok());
-    ring.forget(third);
+    ring.take_up(7, &both(false)).unwrap();
+    assert!(ring.seal(third, "c", b"x").is_err(), "erased elsewhere");
+    assert!(ring.open(third, "c", &sealed).is_err());
+    ring.take_up(8, &BTreeMap::new()).unwrap();
+    assert!(ring.seal(b, "c", b"x").is_err(), "it was named once");
+    let fourth = OrgId(Ulid::from_bytes([4; 16]));
+    ring.load(fourth, &ring.generate(fourth).unwrap()).unwrap();
+    ring.forget(fourth);
+    assert!(ring.seal(fourth, "c", b"x").is_err());
     assert!(ring.seal(third, "c", b"x").is_err());
 }
 

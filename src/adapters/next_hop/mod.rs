@@ -24,9 +24,29 @@ use crate::limits;
 use crate::model::{MailParameters, NextHopReply, Organisation, Recipient, ReversePath};
 use crate::ports::{NextHop, OnwardError, OnwardTransaction};
 use async_trait::async_trait;
+use bytes::BytesMut;
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 use std::time::Duration;
+
+/// Reads replies out of octets that arrive in two pieces, until one is none: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn replies(octets: &[u8], cut: usize) -> Vec<NextHopReply> {
+    let (first, second) = octets.split_at(cut.min(octets.len()));
+    let (mut reader, mut buffer, mut found) = (reply::ReplyReader::default(), BytesMut::new(), Vec::new());
+    for piece in [first, second] {
+        buffer.extend_from_slice(piece);
+        loop {
+            match reader.advance(&mut buffer) {
+                Ok(Some(reply)) => found.push(reply),
+                Ok(None) => break,
+                Err(_) => return found,
+            }
+        }
+    }
+    found
+}
 
 /// Settings of the way on; the defaults are those of [`limits`].
 #[derive(Clone, Debug)]

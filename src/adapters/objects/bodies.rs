@@ -90,6 +90,30 @@ impl Bodies {
         self.of(org).delete(&Self::key(org, id)).await
     }
 
+    /// How many bodies an organisation has.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store.
+    pub async fn count(&self, org: OrgId) -> Result<u64, PortError> {
+        let mut listing = self.of(org).list(&Key::of(org));
+        let mut count = 0_u64;
+        while listing.next().await?.is_some() {
+            count = count.saturating_add(1);
+        }
+        Ok(count)
+    }
+
+    /// Removes all bodies of an organisation, half-written ones too. Returns how many there were.
+    ///
+    /// # Errors
+    /// [`PortError`] of the store: what is gone is gone, a next call goes on.
+    pub async fn erase(&self, org: OrgId, now_ms: i64) -> Result<u64, PortError> {
+        let (objects, folder) = (self.of(org), Key::of(org));
+        objects.sweep_unfinished(&folder, now_ms, Duration::ZERO).await?;
+        let gone = objects.clear(&folder).await?;
+        Ok(gone)
+    }
+
     /// One organisation's bodies that were written longer than `age` before `now_ms`, one after the other; half-written
     /// ones of that age are removed on the way.
     ///

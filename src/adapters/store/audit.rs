@@ -15,7 +15,8 @@ mod prune;
 pub use anchor::{Anchoring, SigningKey};
 pub use export::ExportFrame;
 pub use list::{AuditEntry, AuditQuery};
-pub use prune::{ErasedAudit, Pruned};
+pub use prune::Pruned;
+pub(super) use prune::let_audit_go;
 
 use super::error::{StoreError, damaged};
 use super::{Store, hex};

@@ -94,7 +94,11 @@ impl Book {
         let parts = self.store.database.pinned();
         let asking = parts.iter().map(|part| async move {
             let asked = timeout(limits::PINNED_LOAD_TIMEOUT, async {
-                generation(&mut *part.database.system(SystemRead::Organisations).await?).await
+                let mut read = part.database.system(SystemRead::Organisations).await?;
+                let backup = "SELECT at FROM backup_state WHERE name = 'success'";
+                let backup: Option<i64> = sqlx::query_scalar(backup).fetch_optional(&mut *read).await?;
+                part.note_backup(backup.unwrap_or_default());
+                generation(&mut read).await
             });
             asked.await.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
         });
@@ -104,6 +108,9 @@ impl Book {
             for org in &part.organisations {
                 let up = if answer.is_ok() { 1.0 } else { 0.0 };
                 metrics::gauge!("sentra_pinned_database_up", "org" => org.to_string()).set(up);
+                let age = part.backup_at().map(|at| self.store.clock.now_ms().saturating_sub(at) / 1_000);
+                let age = age.and_then(|age| u32::try_from(age).ok()).map_or(f64::NAN, f64::from);
+                metrics::gauge!("sentra_pinned_backup_age_seconds", "org" => org.to_string()).set(age);
             }
             match answer {
                 Ok(generation) => {

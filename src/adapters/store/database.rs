@@ -50,6 +50,17 @@ impl PinnedPart {
         self.pinned.note(away)
     }
 
+    /// Notes the moment of its newest backup, Unix milliseconds.
+    pub(super) fn note_backup(&self, at: i64) {
+        self.pinned.note_backup(at);
+    }
+
+    /// When its newest backup was made, Unix milliseconds, as the last look found it; `None` without one.
+    #[must_use]
+    pub fn backup_at(&self) -> Option<i64> {
+        self.pinned.backup_at()
+    }
+
     /// Whether the last look at it failed.
     #[must_use]
     pub fn is_away(&self) -> bool {
@@ -116,16 +127,16 @@ impl Database {
         Ok(())
     }
 
-    /// Sets which organisations are pinned, and where. Databases that stay the same stay open.
-    pub(super) fn pin(&self, urls: BTreeMap<OrgId, SecretString>) {
+    /// Sets which organisations are pinned, and where; `None`: nobody knows. Databases that stay the same stay open.
+    pub(super) fn pin(&self, urls: BTreeMap<OrgId, Option<SecretString>>) {
         let Some(pins) = &self.pins else { return };
         let known = pins.load();
         let mut opened: Vec<Arc<Pinned>> = known.values().cloned().collect();
         let mut next = Pins::new();
         for (org, url) in urls {
-            let same = opened.iter().find(|pinned| pinned.is_at(&url)).cloned();
+            let same = opened.iter().find(|pinned| pinned.is_at(url.as_ref())).cloned();
             let pinned = same.unwrap_or_else(|| {
-                let new = Arc::new(Pinned::new(Some(url)));
+                let new = Arc::new(Pinned::new(url));
                 opened.push(Arc::clone(&new));
                 new
             });
@@ -182,7 +193,13 @@ impl Database {
         self.is_pinned(org).then(|| self.part_of(org).1.place())
     }
 
-    /// The database of one organisation by itself, and its number: 0 is the main one.
+    /// The database of one organisation by itself.
+    #[must_use]
+    pub fn by_itself(&self, org: OrgId) -> Self {
+        self.part_of(org).1
+    }
+
+    /// The same, and its number: 0 is the main one.
     pub(super) fn part_of(&self, org: OrgId) -> (u64, Self) {
         let pinned = self.pins.as_ref().and_then(|pins| pins.load().get(&org).cloned());
         match pinned {
@@ -220,6 +237,12 @@ impl Database {
     /// Whether a load may commit in steps: nobody sees the file before it is whole.
     pub(super) fn loads_in_steps(&self) -> bool {
         !self.main.is_postgres()
+    }
+
+    /// Whether an organisation's rows lie in a PostgreSQL.
+    #[must_use]
+    pub fn is_on_postgres(&self, org: OrgId) -> bool {
+        self.part_of(org).1.main.is_postgres()
     }
 
     /// Whether a transaction sees one organisation at a time.

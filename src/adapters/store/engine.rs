@@ -7,11 +7,11 @@ use super::sqlite::{Sqlite, sqlite_path};
 use super::system::SystemRead;
 use crate::limits;
 use crate::model::OrgId;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use tokio::sync::OnceCell;
 
@@ -55,6 +55,8 @@ pub(super) struct Pinned {
     opened: OnceCell<Engine>,
     /// Whether the last look at it failed.
     away: AtomicBool,
+    /// The moment of its newest backup as the last look found it, Unix milliseconds; 0: none.
+    backup_at: AtomicI64,
 }
 
 impl Pinned {
@@ -64,15 +66,22 @@ impl Pinned {
         let shown = |url: &SecretString| place(url.expose_secret());
         let place = url.as_ref().map_or_else(|| "not opened yet".to_owned(), shown);
         let id = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self { id, url, place, opened: OnceCell::new(), away: AtomicBool::new(false) }
+        Self {
+            id,
+            url,
+            place,
+            opened: OnceCell::new(),
+            away: AtomicBool::new(false),
+            backup_at: AtomicI64::new(0),
+        }
     }
 
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    pub(super) fn is_at(&self, url: &SecretString) -> bool {
-        self.url.as_ref().is_some_and(|own| own.expose_secret() == url.expose_secret())
+    pub(super) fn is_at(&self, url: Option<&SecretString>) -> bool {
+        self.url.as_ref().map(ExposeSecret::expose_secret) == url.map(ExposeSecret::expose_secret)
     }
 
     /// Whether it is known where it is.
@@ -87,6 +96,14 @@ impl Pinned {
     /// Notes how the last look ended; true when that is news.
     pub(super) fn note(&self, away: bool) -> bool {
         self.away.swap(away, Ordering::Relaxed) != away
+    }
+
+    pub(super) fn note_backup(&self, at: i64) {
+        self.backup_at.store(at, Ordering::Relaxed);
+    }
+
+    pub(super) fn backup_at(&self) -> Option<i64> {
+        Some(self.backup_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
     }
 
     async fn opened(&self) -> Result<Engine, StoreError> {
@@ -122,7 +139,7 @@ impl Pinned {
 }
 
 /// Where a URL leads, without a password.
-fn place(url: &str) -> String {
+pub(super) fn place(url: &str) -> String {
     if Postgres::serves(url) {
         return postgres::parse(url)
             .map_or_else(|_| "a PostgreSQL".to_owned(), |options| postgres::place(&options));

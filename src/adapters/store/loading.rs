@@ -49,7 +49,21 @@ struct PartView {
     generation: i64,
     stale_at: Option<i64>,
     organisations: Vec<Organisation>,
+    /// Those of them without keys. They are none: being erased, or their import has not ended.
+    keyless: BTreeSet<OrgId>,
     arc: BTreeMap<OrgId, Arc<SealingKey>>,
+}
+
+/// Of an organisation whose object store cannot be opened nothing is decided, wherever its rows are.
+fn set_aside(pins: &Pins, loaded: &mut Loaded) {
+    let (fine, unusable): (Vec<_>, Vec<_>) = std::mem::take(&mut loaded.organisations)
+        .into_iter()
+        .partition(|org| !pins.unusable.contains_key(&org.id));
+    loaded.organisations = fine;
+    for organisation in unusable {
+        let reason = pins.unusable.get(&organisation.id).cloned().unwrap_or_default();
+        loaded.away.push(Away { organisation, reason });
+    }
 }
 
 /// Current generation of the configuration.
@@ -66,8 +80,9 @@ impl Store {
         let pins = self.read_pins(&mut read).await?;
         let main = self.load_part(0, &mut read, None).await?;
         drop(read);
-        let (stubs, here): (Vec<Organisation>, Vec<Organisation>) =
+        let (stubs, mut here): (Vec<Organisation>, Vec<Organisation>) =
             main.organisations.into_iter().partition(|org| pins.elsewhere.contains_key(&org.id));
+        here.retain(|org| !main.keyless.contains(&org.id));
         let mut loaded = Loaded {
             generations: BTreeMap::from([(0, main.generation)]),
             stale_at: main.stale_at,
@@ -77,8 +92,9 @@ impl Store {
         };
         let mut arc = main.arc;
         if self.database.follows_pins() {
-            self.follow(&pins)?;
+            self.follow(&pins);
             self.load_pinned(&pins, stubs, &mut loaded, &mut arc).await;
+            set_aside(&pins, &mut loaded);
         }
         self.arc.replace(arc);
         Ok(loaded)
@@ -93,7 +109,8 @@ impl Store {
     ) {
         let parts = self.database.pinned();
         let views = join_all(parts.iter().map(|part| self.view_of(part))).await;
-        let mut reasons = BTreeMap::new();
+        let mut reasons = pins.unusable.clone();
+        let mut gone = pins.erasing.clone();
         for (part, view) in parts.iter().zip(views) {
             match view {
                 Ok(mut view) => {
@@ -101,7 +118,8 @@ impl Store {
                     loaded.generations.insert(part.id, view.generation);
                     loaded.stale_at = [loaded.stale_at, view.stale_at].into_iter().flatten().min();
                     arc.extend(view.arc.into_iter().filter(|(id, _)| counts(id)));
-                    view.organisations.retain(|org| counts(&org.id));
+                    gone.extend(view.keyless.iter().filter(|id| counts(id)));
+                    view.organisations.retain(|org| counts(&org.id) && !view.keyless.contains(&org.id));
                     loaded.organisations.append(&mut view.organisations);
                 }
                 Err(error) => {
@@ -116,7 +134,8 @@ impl Store {
             }
         }
         let found: BTreeSet<OrgId> = loaded.organisations.iter().map(|org| org.id).collect();
-        for stub in stubs.into_iter().filter(|stub| !found.contains(&stub.id) && pins.is_ready(stub.id)) {
+        let is_away = |id: OrgId| !found.contains(&id) && pins.is_ready(id) && !gone.contains(&id);
+        for stub in stubs.into_iter().filter(|stub| is_away(stub.id)) {
             let missing = || "its pinned database does not have it: restore it from a backup".to_owned();
             let reason = reasons.remove(&stub.id).unwrap_or_else(missing);
             loaded.away.push(Away { organisation: stub, reason });
@@ -133,7 +152,8 @@ impl Store {
         in_time.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
     }
 
-    /// One database as it is; takes up its keys. A pinned one has no say about others than those pinned to it.
+    /// One database as it is, with those that have no keys; takes up its keys. A pinned one has no say about others than
+    /// those pinned to it.
     async fn load_part(
         &self,
         number: u64,
@@ -156,8 +176,10 @@ impl Store {
         let mut by_id: BTreeMap<OrgId, &mut Organisation> =
             organisations.iter_mut().map(|org| (org.id, org)).collect();
         load_members(&mut *read, &mut by_id).await?;
+        by_id.retain(|id, _| keys.contains_key(id));
         let stale_at = self.load_tokens(&mut *read, &mut by_id).await?;
-        Ok(PartView { generation, stale_at, organisations, arc })
+        let keyless = organisations.iter().map(|org| org.id).filter(|id| !keys.contains_key(id)).collect();
+        Ok(PartView { generation, stale_at, organisations, keyless, arc })
     }
 
     async fn load_tokens(

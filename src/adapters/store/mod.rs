@@ -13,7 +13,9 @@ mod database;
 mod decisions;
 mod dump;
 mod engine;
+mod erase;
 mod error;
+pub mod inventory;
 mod journal;
 mod keys;
 mod loading;
@@ -27,6 +29,7 @@ mod postgres;
 mod postgres_checks;
 mod postgres_owner;
 mod postgres_reach;
+mod privacy;
 mod quarantine;
 mod record;
 mod retention;
@@ -38,13 +41,18 @@ mod users;
 
 pub use arc::ArcKey;
 pub use audit::{
-    Anchoring, AuditEntry, AuditQuery, ChainCheck, ErasedAudit, Event, ExportFrame, Pruned, SigningKey,
+    Anchoring, AuditEntry, AuditQuery, ChainCheck, Event, ExportFrame, Pruned, SigningKey,
     append as append_audit,
 };
 pub use book::Book;
 pub use database::{Database, Durability, PinnedPart};
 pub use decisions::ReleaseOrder;
-pub use dump::{Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable};
+#[doc(hidden)]
+pub use dump::row_values;
+pub use dump::{
+    Arrival, DatedKey, Loader as DumpLoader, Snapshot as DumpSnapshot, Table as DumpTable, arrival_detail,
+};
+pub use erase::{Left, OrganisationErasure};
 pub use error::StoreError;
 pub use journal::JournalWriter;
 pub use keys::{
@@ -60,6 +68,7 @@ pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
 pub(in crate::adapters) use postgres_owner::open_to_fill;
+pub use privacy::{Erasure, HeldAbout, Place as PrivacyPlace, Planned, Stays, Subject};
 pub use quarantine::{HeldEntry, OPEN_STATES};
 pub use record::RecordedVerdict;
 pub use retention::{LegalHold, Purged, RetentionRun, RunState};
@@ -70,11 +79,12 @@ pub use system::SystemRead;
 use crate::adapters::arc::ArcKeys;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
-use crate::adapters::objects::Bodies;
+use crate::adapters::objects::{Bodies, Objects};
 use crate::limits;
 use crate::model::{OrgId, Organisation};
 use crate::ports::{Clock, IdSource, Keyring as _};
 use error::damaged;
+use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
@@ -82,7 +92,7 @@ use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -94,6 +104,8 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     bodies: Bodies,
+    /// The object stores of organisations' own, with where they are.
+    objects_known: Mutex<BTreeMap<OrgId, (SecretString, Objects)>>,
 }
 
 impl Store {
@@ -106,7 +118,7 @@ impl Store {
         ids: Arc<dyn IdSource>,
         bodies: Bodies,
     ) -> Self {
-        Self { database, keyring, arc: Arc::default(), clock, ids, bodies }
+        Self { database, keyring, arc: Arc::default(), clock, ids, bodies, objects_known: Mutex::default() }
     }
 
     /// The database, for adapters with tables of their own (suppliers).

@@ -3,12 +3,12 @@
 use super::error::StoreError;
 use super::loading::Away;
 use super::settings::{checked_name, checked_tenant, taken, word};
-use super::{Store, audit, config_changed, keys};
+use super::{Pin, Store, audit, config_changed, keys};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::WrappedKey;
 use crate::model::{EmailAddress, Mode, NextHopAddress, OrgId, Organisation, ProtectedMailbox};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::AnyConnection;
 
 /// What a new organisation starts with; everything can be changed later.
@@ -53,13 +53,15 @@ impl Store {
         let keys = self.keyring.generate(id)?;
         self.keyring.load(id, &keys)?;
         let mut write = self.database.scope(id).write().await?;
-        let (ingress_token, return_token) = self.put_whole(&mut write, id, &new, &keys, actor).await?;
+        let (ingress_token, return_token) =
+            self.put_whole(&mut write, id, &new, &keys, actor, &Pin::default()).await?;
         write.commit().await?;
         let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;
         Ok(CreatedOrganisation { organisation, ingress_token, return_token })
     }
 
-    /// An organisation with its keys, members and tokens (ingress, return), audited, in the caller's transaction.
+    /// An organisation with its keys, members and tokens (ingress, return), audited with where it is pinned to, in the
+    /// caller's transaction.
     pub(super) async fn put_whole(
         &self,
         write: &mut AnyConnection,
@@ -67,6 +69,7 @@ impl Store {
         new: &NewOrganisation,
         keys: &[WrappedKey],
         actor: &str,
+        pin: &Pin,
     ) -> Result<(SecretString, SecretString), StoreError> {
         let now = self.clock.now_ms();
         let name = checked_name(&new.name)?;
@@ -83,7 +86,10 @@ impl Store {
         }
         let ingress_token = self.put_token(&mut *write, id, "ingress").await?;
         let return_token = self.put_token(&mut *write, id, "return").await?;
-        let detail = json!({ "mode": new.mode.as_str() });
+        let mut detail = json!({ "mode": new.mode.as_str() });
+        if let (Some(detail), Value::Object(places)) = (detail.as_object_mut(), pin.described()) {
+            detail.extend(places);
+        }
         self.note(&mut *write, id, actor, AuditAction::OrgCreate, &name, detail).await?;
         config_changed(&mut *write).await?;
         Ok((ingress_token, return_token))

@@ -51,7 +51,7 @@ impl Store {
             Some(url) => self.create_elsewhere(id, &new, pin, url, &keys, actor).await?,
             None => {
                 let mut write = self.database.scope(id).write().await?;
-                let tokens = self.put_whole(&mut write, id, &new, &keys, actor).await?;
+                let tokens = self.put_whole(&mut write, id, &new, &keys, actor, pin).await?;
                 self.put_pin(&mut write, id, pin, "ready").await?;
                 write.commit().await?;
                 tokens
@@ -82,7 +82,7 @@ impl Store {
                     "that is the main database: an organisation is pinned to another one".to_owned(),
                 ));
             }
-            let tokens = self.put_whole(&mut write, id, new, keys, actor).await?;
+            let tokens = self.put_whole(&mut write, id, new, keys, actor, pin).await?;
             write.commit().await?;
             Ok(tokens)
         };
@@ -110,13 +110,17 @@ impl Store {
                 };
             }
         };
-        elsewhere.close().await;
         if !self.end_creation(id).await? {
+            // Whoever gave it up had looked before it was there.
+            let undone = self.remove_rows(&elsewhere, id).await;
+            elsewhere.close().await;
+            undone?;
             return Err(StoreError::Conflict(format!(
                 "{} took too long to create and was given up by another command; create it again under a new database",
                 new.name
             )));
         }
+        elsewhere.close().await;
         Ok(tokens)
     }
 
@@ -190,6 +194,8 @@ impl Store {
         let pins = self.read_pins(&mut read).await?;
         drop(read);
         let url = pins.elsewhere.get(&org).ok_or(StoreError::NotFound("pinned organisation"))?;
+        let reason = || pins.unusable.get(&org).cloned().unwrap_or_default();
+        let url = url.as_ref().ok_or_else(|| StoreError::Unavailable(reason()))?;
         if let Some(owner_url) = owner_url {
             return super::migrate(url.expose_secret(), Some(owner_url)).await;
         }
@@ -205,10 +211,15 @@ impl Store {
         let mut read = self.database.system(SystemRead::Organisations).await?;
         let pins = self.read_pins(&mut read).await?;
         drop(read);
-        if pins.creating.is_empty() {
+        if pins.creating.is_empty() && pins.erasing.is_empty() {
             return Ok(());
         }
-        self.follow(&pins)?;
+        self.follow(&pins);
+        for id in &pins.erasing {
+            if let Err(error) = self.settle_erasure(*id).await {
+                tracing::warn!(org.id = %id, %error, "an interrupted erasure cannot be settled yet");
+            }
+        }
         let patience = i64::try_from(limits::PIN_CREATION.as_millis()).unwrap_or(i64::MAX);
         let before = self.clock.now_ms().saturating_sub(patience);
         for (id, since) in &pins.creating {
@@ -230,14 +241,32 @@ impl Store {
 
     /// True when it is an organisation now, false when it is none.
     async fn settle(&self, id: OrgId, elsewhere: &Database) -> Result<bool, StoreError> {
-        let mut read = elsewhere.scope(id).read().await?;
-        let found = is_there(&mut read, id).await?;
-        drop(read);
-        if found {
+        if was_committed(elsewhere, id).await? {
             return self.end_creation(id).await;
         }
         self.forget_pinned(id).await?;
         Ok(false)
+    }
+
+    /// Of an erasure that was cut off between its two databases the main one's part is done; one that has rows left is
+    /// gone on with by its command.
+    async fn settle_erasure(&self, id: OrgId) -> Result<(), StoreError> {
+        let mut read = self.database.part_of(id).1.scope(id).read().await?;
+        let left = is_there(&mut read, id).await?;
+        drop(read);
+        if left { Ok(()) } else { self.forget_pinned(id).await }
+    }
+
+    /// Notes in the main database that a pinned organisation's keys are destroyed: from now on it is missed nowhere.
+    pub(super) async fn mark_erasing(&self, id: OrgId) -> Result<(), StoreError> {
+        if !self.database.is_pinned(id) {
+            return Ok(());
+        }
+        let mut write = self.database.alone().scope(id).write().await?;
+        let sql = "UPDATE org_pins SET state = 'erasing' WHERE org_id = $1";
+        sqlx::query(sql).bind(id.to_string()).execute(&mut *write).await?;
+        config_changed(&mut write).await?;
+        write.commit().await
     }
 
     /// Removes what the main database has of an organisation with a database of its own: after its data there was erased.
@@ -334,6 +363,16 @@ async fn pairs(
     let sql = format!("SELECT {columns} FROM {table} WHERE org_id = $1");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(org.to_string()).fetch_all(read).await?;
     rows.iter().map(|row| Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])).collect()
+}
+
+/// Whether the organisation's own transaction was committed there, once and for all: taking its place waits for one whose
+/// commit is still under way, though nobody listens for its end any more. Nothing is kept of it.
+async fn was_committed(elsewhere: &Database, org: OrgId) -> Result<bool, StoreError> {
+    let mut write = elsewhere.scope(org).write().await?;
+    let sql = "INSERT INTO organisations (id, name, mode, fail_policy, created_at, updated_at) \
+               VALUES ($1, $2, 'enforce', 'defer', 0, 0) ON CONFLICT DO NOTHING";
+    let taking = sqlx::query(sql).bind(org.to_string()).bind(format!("settling {org}"));
+    Ok(taking.execute(&mut *write).await?.rows_affected() == 0)
 }
 
 async fn is_there(read: &mut AnyConnection, org: OrgId) -> Result<bool, StoreError> {

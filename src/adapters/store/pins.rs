@@ -1,16 +1,20 @@
 //! Where pinned organisations are: the rows of `org_pins`, whose URLs only the master key opens.
 
 use super::Store;
+use super::engine::place;
 use super::error::{StoreError, damaged};
 use super::postgres::complain_about_url;
 use super::sqlite::sqlite_path;
 use crate::adapters::objects::{self, Objects};
 use crate::limits;
 use crate::model::OrgId;
+use crate::ports::PortError;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::PoisonError;
 
 /// A database and an object store of an organisation's own.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +28,16 @@ pub struct Pin {
 /// Who is pinned, as the main database says.
 #[derive(Debug, Default)]
 pub(super) struct Pins {
-    /// Where the databases are.
-    pub(super) elsewhere: BTreeMap<OrgId, SecretString>,
-    objects: BTreeMap<OrgId, SecretString>,
+    /// Where the databases are; `None`: its URL does not open.
+    pub(super) elsewhere: BTreeMap<OrgId, Option<SecretString>>,
+    objects: BTreeMap<OrgId, Objects>,
+    /// Whose URLs cannot be used, and why: nobody else has to do without theirs for that.
+    pub(super) unusable: BTreeMap<OrgId, String>,
     ready: BTreeSet<OrgId>,
     /// Since when those are being made that are not ready, Unix milliseconds.
     pub(super) creating: BTreeMap<OrgId, i64>,
+    /// Those whose rows in their own database are going or gone.
+    pub(super) erasing: BTreeSet<OrgId>,
 }
 
 impl Pins {
@@ -74,6 +82,27 @@ impl Pin {
     }
 }
 
+impl Pin {
+    /// The kind of each place and its name, never a secret: for the audit.
+    pub(super) fn described(&self) -> Value {
+        let mut places = serde_json::Map::new();
+        if let Some(url) = &self.database {
+            let postgres = url.expose_secret().starts_with("postgres");
+            let kind = if postgres { "postgresql" } else { "sqlite" };
+            places.insert("database".to_owned(), json!({ "kind": kind, "name": place(url.expose_secret()) }));
+        }
+        if let Some(location) = self.objects.as_ref().and_then(|url| options(url).location().ok()) {
+            let kind = match &location {
+                objects::Location::Folder(_) => "folder",
+                objects::Location::S3 { .. } => "s3",
+                objects::Location::Azure { .. } => "azure",
+            };
+            places.insert("objects".to_owned(), json!({ "kind": kind, "name": location.to_string() }));
+        }
+        Value::Object(places)
+    }
+}
+
 /// An organisation's own store is one URL.
 pub(super) fn options(url: &SecretString) -> objects::Options {
     objects::Options { url: url.clone(), ..objects::Options::default() }
@@ -89,30 +118,58 @@ impl Store {
         for row in rows.fetch_all(read).await? {
             let org: OrgId = row.try_get::<String, _>(0)?.parse().map_err(|_| damaged("organisation id"))?;
             if let Some(sealed) = row.try_get::<Option<Vec<u8>>, _>(1)? {
-                pins.elsewhere.insert(org, self.keyring.unwrap_text(&context(org, "database"), &sealed)?);
+                let url = self.opened_url(org, "database", &sealed);
+                let url =
+                    url.map_err(|error| pins.unusable.insert(org, format!("where it is: {error}"))).ok();
+                pins.elsewhere.insert(org, url);
             }
             if let Some(sealed) = row.try_get::<Option<Vec<u8>>, _>(2)? {
-                pins.objects.insert(org, self.keyring.unwrap_text(&context(org, "objects"), &sealed)?);
+                let url = self.opened_url(org, "objects", &sealed);
+                let opened = url.and_then(|url| self.own_objects(org, &url)).unwrap_or_else(|error| {
+                    let why = format!("its object store cannot be opened: {error}");
+                    // Never the common store instead: the organisation's objects must not lie there.
+                    let closed = Objects::closed(&why);
+                    pins.unusable.insert(org, why);
+                    closed
+                });
+                pins.objects.insert(org, opened);
             }
-            if row.try_get::<String, _>(3)? == "ready" {
-                pins.ready.insert(org);
-            } else {
-                pins.creating.insert(org, row.try_get(4)?);
+            match row.try_get::<String, _>(3)?.as_str() {
+                "ready" => _ = pins.ready.insert(org),
+                "erasing" => _ = pins.erasing.insert(org),
+                _ => _ = pins.creating.insert(org, row.try_get(4)?),
             }
         }
         Ok(pins)
     }
 
-    /// Routes by these from now on.
-    pub(super) fn follow(&self, pins: &Pins) -> Result<(), StoreError> {
-        let mut objects = BTreeMap::new();
-        for (org, url) in &pins.objects {
-            // Never the common store instead: the organisation's objects must not lie there.
-            objects.insert(*org, Objects::open(&options(url))?);
+    fn opened_url(&self, org: OrgId, what: &str, sealed: &[u8]) -> Result<SecretString, PortError> {
+        let plain = self.keyring.unwrap_by_master(&context(org, what), sealed)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| PortError::Permanent {
+            what: "keys",
+            detail: "a wrapped URL is no text".to_owned(),
+        })?;
+        Ok(SecretString::from(text.to_owned()))
+    }
+
+    /// Opened once: a store's client has connections.
+    fn own_objects(&self, org: OrgId, url: &SecretString) -> Result<Objects, PortError> {
+        let mut known = self.objects_known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, objects)) = known.get(&org)
+            && at.expose_secret() == url.expose_secret()
+        {
+            return Ok(objects.clone());
         }
+        let opened = Objects::open(&options(url))?;
+        known.insert(org, (url.clone(), opened.clone()));
+        Ok(opened)
+    }
+
+    /// Routes by these from now on.
+    pub(super) fn follow(&self, pins: &Pins) {
         self.database.pin(pins.elsewhere.clone());
-        self.bodies.pin(objects);
-        Ok(())
+        self.bodies.pin(pins.objects.clone());
+        self.keyring.forget_unpinned(|org| pins.elsewhere.contains_key(&org));
     }
 
     /// The row that pins an organisation.
@@ -124,7 +181,9 @@ impl Store {
         state: &'static str,
     ) -> Result<(), StoreError> {
         let seal = |url: &Option<SecretString>, what| {
-            let wrap = |url: &SecretString| self.keyring.wrap_text(&context(org, what), url.expose_secret());
+            let wrap = |url: &SecretString| {
+                self.keyring.wrap_by_master(&context(org, what), url.expose_secret().as_bytes())
+            };
             url.as_ref().map(wrap).transpose()
         };
         let sql = "INSERT INTO org_pins (org_id, sealed_database, sealed_objects, state, created_at) \
@@ -151,11 +210,9 @@ impl Store {
             let Some(sealed) = query.bind(org.to_string()).fetch_optional(&mut *write).await? else {
                 continue;
             };
-            if self.keyring.is_under_current_master(&sealed) {
+            let Some(wrapped) = self.keyring.rewrap_by_master(&context(org, what), &sealed)? else {
                 continue;
-            }
-            let url = self.keyring.unwrap_text(&context(org, what), &sealed)?;
-            let wrapped = self.keyring.wrap_text(&context(org, what), url.expose_secret())?;
+            };
             let sql = format!("UPDATE org_pins SET {column} = $1 WHERE org_id = $2");
             sqlx::query(sqlx::AssertSqlSafe(sql))
                 .bind(wrapped)

@@ -150,7 +150,7 @@ pub(super) async fn connect(url: &str) -> Result<AnyConnection, StoreError> {
 
 /// Bounds that must not depend on how the server is configured.
 async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let lock = limits::STORE_BUSY_TIMEOUT.as_millis();
+    let lock = limits::STORE_LOCK_TIMEOUT.as_millis();
     let idle = limits::STORE_IDLE_TRANSACTION.as_millis();
     let sql = format!(
         "SET lock_timeout = {lock}; SET idle_in_transaction_session_timeout = {idle}; \

@@ -252,28 +252,45 @@ impl SupplierRecords {
         Ok(())
     }
 
+    /// Runs a statement that takes at most `$3` rows until it finds none. Mail's writes come in between.
+    async fn few_at_a_time(&self, org: OrgId, batch: &str, sql: &str) -> Result<(), StoreError> {
+        let scope = self.database.scope(org);
+        loop {
+            let query = sqlx::query(AssertSqlSafe(sql.to_owned())).bind(org.to_string()).bind(batch);
+            if scope.execute(Durability::Quick, query.bind(limits::IMPORT_CLEAR_ROWS)).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// Deletes the rows that a hidden batch created, a few at a time, then the batch itself, or, where it once counted,
     /// calls it undone.
     pub(super) async fn clear(&self, org: OrgId, batch: &str) -> Result<(), StoreError> {
         let scope = self.database.scope(org);
-        for table in ["cases", "supplier_accounts", "supplier_values", "suppliers"] {
+        for (table, key) in [
+            ("cases", "org_id || ''"),
+            ("supplier_accounts", "org_id || ''"),
+            ("supplier_values", "org_id || ''"),
+            ("suppliers", "org_id"),
+        ] {
+            // Found by their keys: by the batch or the organisation SQLite would look at all that is left each time.
             let sql = format!(
-                "DELETE FROM {table} WHERE org_id = $1 AND batch_id = $2 AND id IN (SELECT id FROM {table} \
+                "DELETE FROM {table} WHERE {key} = $1 AND id IN (SELECT id FROM {table} \
                  WHERE org_id = $1 AND batch_id = $2 LIMIT $3)"
             );
-            loop {
-                let most = limits::IMPORT_CLEAR_ROWS;
-                let query =
-                    sqlx::query(AssertSqlSafe(sql.clone())).bind(org.to_string()).bind(batch).bind(most);
-                if scope.execute(Durability::Quick, query).await? == 0 {
-                    break;
-                }
-            }
+            self.few_at_a_time(org, batch, &sql).await?;
+        }
+        for entity in ["supplier", "value", "account", "case"] {
+            let sql = format!(
+                "DELETE FROM supplier_changes WHERE org_id || '' = $1 AND batch_id = $2 AND entity = '{entity}' \
+                 AND row_id IN (SELECT row_id FROM supplier_changes WHERE org_id || '' = $1 AND batch_id = $2 \
+                 AND entity = '{entity}' LIMIT $3) AND EXISTS (SELECT 1 FROM supplier_batches b \
+                 WHERE b.org_id = $1 AND b.id = $2 AND b.committed_at IS NULL)"
+            );
+            self.few_at_a_time(org, batch, &sql).await?;
         }
         let mut write = scope.write().await?;
         for sql in [
-            "DELETE FROM supplier_changes WHERE org_id = $1 AND batch_id = $2 AND EXISTS (SELECT 1 FROM \
-             supplier_batches b WHERE b.org_id = $1 AND b.id = $2 AND b.committed_at IS NULL)",
             "DELETE FROM supplier_batches WHERE org_id = $1 AND id = $2 AND committed_at IS NULL",
             "UPDATE supplier_batches SET state = 'undone' WHERE org_id = $1 AND id = $2 AND state = 'undoing'",
         ] {

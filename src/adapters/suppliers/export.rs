@@ -109,7 +109,7 @@ fn list<T: AsRef<str>>(values: impl Iterator<Item = T>) -> String {
 
 /// A text that no spreadsheet runs: an apostrophe before what would be a formula, and before apostrophes that the import
 /// would take for one of ours.
-pub(super) fn safe(text: &str) -> Cow<'_, str> {
+pub fn safe(text: &str) -> Cow<'_, str> {
     if text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{text}"))
     } else {

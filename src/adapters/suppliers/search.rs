@@ -159,23 +159,27 @@ impl SupplierRecords {
         order: &mut Vec<String>,
     ) -> Result<bool, StoreError> {
         let needle = Needle { lower: text.to_lowercase(), folded: fold_name(text) };
-        let (mut after, mut opened) = (String::new(), 0_usize);
+        let (mut after, mut opened) = ((String::new(), String::new(), String::new()), 0_usize);
         while order.len() <= limits::MAX_SEARCH_HITS && opened < limits::MAX_SEARCH_VALUES {
             // A page is a transaction of its own: a long one would keep old rows of the whole database.
             let mut read = self.database.scope(org).read().await?;
             let rows = sqlx::query(
-                "SELECT id, supplier_id, kind, sealed_value FROM supplier_values WHERE org_id = $1 AND id > $2 \
-                 AND batch_id <> $3 AND retired_at IS NULL AND kind <> 'phone' ORDER BY id LIMIT $4",
+                // In the order of an index: in any other one, each page would sort all that is left.
+                "SELECT id, supplier_id, kind, sealed_value, fingerprint FROM supplier_values WHERE org_id = $1 \
+                 AND retired_at IS NULL AND (supplier_id, kind, fingerprint) > ($2, $3, $4) AND batch_id <> $5 \
+                 AND kind <> 'phone' ORDER BY supplier_id, kind, fingerprint LIMIT $6",
             )
             .bind(org.to_string())
-            .bind(&after)
+            .bind(&after.0)
+            .bind(&after.1)
+            .bind(&after.2)
             .bind(hidden)
             .bind(PAGE)
             .fetch_all(&mut *read)
             .await?;
             drop(read);
             let Some(last) = rows.last() else { return Ok(false) };
-            after = last.try_get(0)?;
+            after = (last.try_get(1)?, last.try_get(2)?, last.try_get(4)?);
             opened = opened.saturating_add(rows.len());
             for row in &rows {
                 let Some(kind) = ValueKind::from_name(row.try_get(2)?) else { continue };

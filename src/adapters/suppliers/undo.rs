@@ -127,7 +127,7 @@ async fn conflicts(
         );
         let changed = format!(
             "SELECT t.{supplier}, t.id, t.change_id FROM supplier_changes c JOIN {table} t ON t.org_id = c.org_id \
-             AND t.id = c.row_id WHERE c.org_id = $1 AND c.batch_id = $2 AND c.entity = '{entity}' \
+             AND t.id = c.row_id WHERE c.org_id || '' = $1 AND c.batch_id = $2 AND c.entity = '{entity}' \
              AND t.change_id <> $2 LIMIT $3"
         );
         // Later rows on a supplier that would go.

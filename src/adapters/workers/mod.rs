@@ -36,6 +36,17 @@ pub use frame::Sight;
 pub use inside::{InsideOptions, Job, serve};
 pub use recognise::{Options as RecognitionOptions, become_recogniser};
 
+/// Reads octets as what goes over the pipes, from both of its ends; how many frames there were: what `tests/fuzz` calls.
+#[doc(hidden)]
+#[must_use]
+pub fn frames(octets: &[u8]) -> usize {
+    fn all<T: serde::de::DeserializeOwned>(mut octets: &[u8], most: usize) -> usize {
+        std::iter::from_fn(|| frame::read::<T>(&mut octets, most).ok().flatten()).count()
+    }
+    let from_us = all::<frame::Head>(octets, crate::limits::WORKER_HEAD);
+    from_us.saturating_add(all::<Document>(octets, crate::limits::WORKER_ANSWER))
+}
+
 /// How the pool works.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -183,10 +194,11 @@ impl Workers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
     }
 
-    /// One of the places, in line.
-    async fn place(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Unread> {
+    /// One of the places, in line. What decorates a mail stands in no long line, or logos would keep invoices out.
+    async fn place(&self, inline: bool, deadline: Instant) -> Result<SemaphorePermit<'_>, Unread> {
         let waiting = Waiting::begin(&self.waiting);
-        if waiting.before >= WORKER_QUEUE {
+        let most = if inline { WORKER_QUEUE / 4 } else { WORKER_QUEUE };
+        if waiting.before >= most {
             return Err(Unread::Unavailable);
         }
         match timeout_at(deadline, self.slots.acquire()).await {
@@ -213,7 +225,7 @@ impl Workers {
         if let Some(why) = known {
             return Err(why);
         }
-        let _place = self.place(deadline).await?;
+        let _place = self.place(request.inline, deadline).await?;
         let full = Instant::now() + self.options.wall;
         for _ in 0..2 {
             let (mut worker, fresh) = timeout_at(deadline, self.take())

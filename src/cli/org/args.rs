@@ -1,6 +1,8 @@
 //! What `sentra org` takes on its command line.
 
 use super::banner::BannerCommand;
+use super::erase::EraseArgs;
+use super::transfer::{ExportArgs, ImportArgs};
 use crate::model::{Domain, EmailAddress, LANGUAGES, Mode, NextHopTls, PREFERENCES};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -49,6 +51,34 @@ pub(in crate::cli) enum OrgCommand {
     /// Tokens that prove the tenant
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Write everything an organisation has into an encrypted file
+    ///
+    /// Rows, keys, bodies of held mail, audit, history: whatever the engine, into an installation of this version or a later
+    /// one. The organisation goes on here; whoever moves it erases it afterwards. Audited.
+    #[command(
+        after_help = "Examples:\n  openssl rand -hex 32 > contoso.key\n  sentra org export Contoso --out contoso.sentra --key-file contoso.key\n  sentra org export Contoso --out contoso.sentra --passphrase-file passphrase"
+    )]
+    Export(ExportArgs),
+    /// Bring in an organisation from such a file
+    ///
+    /// All or nothing, beside a running server too: the file is read to its end and its audit walked before anything is
+    /// touched, and a killed import can be run again. An organisation that is here is refused. Audited.
+    #[command(after_help = "Example:\n  sentra org import contoso.sentra --key-file contoso.key")]
+    Import(ImportArgs),
+    /// Erase an organisation: its keys first, then everything; leaves a signed certificate
+    ///
+    /// Without --yes it only shows what would go. A run that was killed is finished by the same command. Running servers drop
+    /// the organisation within a second: its mail is then answered like that of an unknown one.
+    #[command(
+        after_help = "Examples:\n  sentra org erase Contoso\n  sentra org erase Contoso --yes --confirm Contoso --certificate contoso-erased.json"
+    )]
+    Erase(EraseArgs),
+    /// Check a certificate of erasure
+    #[command(after_help = "Example:\n  sentra org certificate contoso-erased.json")]
+    Certificate {
+        /// The JSON file
+        file: std::path::PathBuf,
+    },
 }
 
 /// The columns of the organisation by hand, the preferences from their list.

@@ -2,8 +2,10 @@
 
 mod args;
 mod banner;
+mod erase;
 mod pinned;
 mod settings;
+mod transfer;
 
 pub(super) use args::{OrgCommand, Profile};
 pub(super) use settings::next_hop;
@@ -84,29 +86,68 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
         OrgCommand::Domain(DomainCommand::Remove { domain }) => {
             member_command(&at, globals, Membership::Domain(domain), false, io).await
         }
-        OrgCommand::Executive(ExecutiveCommand::Add { name, addresses }) => {
-            let member = Membership::Executive(Executive { name, addresses });
-            member_command(&at, globals, member, true, io).await
+        OrgCommand::Executive(command) => executive(&at, globals, command, io).await,
+        OrgCommand::Admin(command) => admin(&at, globals, command, io).await,
+        OrgCommand::Account(command) => own_account(&at, globals, command, io).await,
+        OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
+            rotate(&at, globals, return_token, io).await
         }
-        OrgCommand::Executive(ExecutiveCommand::Remove { name }) => {
-            let member = Membership::Executive(Executive { name, addresses: Vec::new() });
-            member_command(&at, globals, member, false, io).await
-        }
-        OrgCommand::Admin(AdminCommand::Add { email, password_stdin: true }) => {
+        OrgCommand::Export(args) => transfer::export(&at, globals, &args, io).await,
+        OrgCommand::Import(args) => Box::pin(transfer::import(&at, globals, &args, io)).await,
+        OrgCommand::Erase(args) => Box::pin(erase::run(&at, globals, &args, io)).await,
+        OrgCommand::Certificate { file } => erase::check(&at, &file, globals, io),
+    }
+}
+
+/// The organisation of this name or id.
+async fn named(at: &Installation, name: &str) -> Result<Organisation, Failure> {
+    let all = at.store.organisations().await?;
+    let names = all.iter().map(|org| org.name.clone()).collect::<Vec<_>>().join(", ");
+    let is = |org: &Organisation| org.name == name || org.id.to_string() == name;
+    if let Some(away) = at.store.organisations_away().await?.iter().find(|away| is(&away.organisation)) {
+        return Err(super::database::is_away(away));
+    }
+    all.into_iter().find(is).ok_or_else(|| {
+        Failure::new(format!("there is no organisation {name:?}")).help(format!("there are: {names}"))
+    })
+}
+
+/// RFC 3339, UTC.
+fn when(ms: i64) -> String {
+    super::audit::when(ms)
+}
+
+async fn executive(
+    at: &Installation,
+    globals: &Globals,
+    command: ExecutiveCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    let (name, addresses, add) = match command {
+        ExecutiveCommand::Add { name, addresses } => (name, addresses, true),
+        ExecutiveCommand::Remove { name } => (name, Vec::new(), false),
+    };
+    member_command(at, globals, Membership::Executive(Executive { name, addresses }), add, io).await
+}
+
+async fn admin(
+    at: &Installation,
+    globals: &Globals,
+    command: AdminCommand,
+    io: &mut Io<'_>,
+) -> Result<(), Failure> {
+    match command {
+        AdminCommand::Add { email, password_stdin: true } => {
             let org = at.organisation(globals).await?;
             let password = read_password(io)?;
             at.store.set_admin_password(org.id, &email, password, OPERATOR).await?;
             done(&org, globals, io)
         }
-        OrgCommand::Admin(AdminCommand::Add { email, password_stdin: false }) => {
-            member_command(&at, globals, Membership::Admin(email), true, io).await
+        AdminCommand::Add { email, password_stdin: false } => {
+            member_command(at, globals, Membership::Admin(email), true, io).await
         }
-        OrgCommand::Admin(AdminCommand::Remove { email }) => {
-            member_command(&at, globals, Membership::Admin(email), false, io).await
-        }
-        OrgCommand::Account(command) => own_account(&at, globals, command, io).await,
-        OrgCommand::Token(TokenCommand::Rotate { return_token }) => {
-            rotate(&at, globals, return_token, io).await
+        AdminCommand::Remove { email } => {
+            member_command(at, globals, Membership::Admin(email), false, io).await
         }
     }
 }

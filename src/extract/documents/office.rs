@@ -129,12 +129,11 @@ fn around(package: &mut Package<'_>, types: &Types, reading: &mut Reading<'_>) {
             let mut properties = Application::default();
             visit(package, name, &mut properties, reading);
             reading.file.producer = Some(properties.name).filter(|name| !name.is_empty());
-        } else if lower.contains("/embeddings/")
-            || (CARRIERS.contains(&extension) && !types.of(name).ends_with("+xml"))
+        } else if (lower.contains("/embeddings/")
+            || (CARRIERS.contains(&extension) && !types.of(name).ends_with("+xml")))
+            && let Some(octets) = package.octets(at, reading)
         {
-            if let Some(octets) = package.octets(at, reading) {
-                reading.embed(name, "", octets);
-            }
+            reading.embed(name, "", octets);
         }
     }
     for target in relations.external {

@@ -44,7 +44,7 @@ pub(super) fn picture(octets: &[u8], media_type: &str, most: Writing, reading: &
 
 /// Reads the codes on a bitmap; whether there are any.
 pub(super) fn codes(grey: &Grey, page: Option<u32>, reading: &mut Reading<'_>) -> bool {
-    let found = sight::find_codes(grey);
+    let found = if grey.may_hold_code() { sight::find_codes(grey) } else { Vec::new() };
     for code in &found {
         let code = sight::read_code(code);
         reading.say(SpanKind::Qr, page, &code.text);

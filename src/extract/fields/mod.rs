@@ -45,11 +45,15 @@ impl View {
         self.truncated
     }
 
-    /// Whether labels announce an account: "IBAN", or "account" with a bank's code, which alone are words like others.
+    /// Whether labels announce an account: "IBAN" does by itself; "sort code" and the like, which are words as others
+    /// are, with digits behind them.
     pub(super) fn asks_for_payment(&self) -> bool {
-        let any = |kinds: &[Label]| self.labels.iter().any(|hit| kinds.contains(&hit.label));
-        any(&[Label::Iban])
-            || any(&[Label::Account]) && any(&[Label::SortCode, Label::Routing, Label::Bsb, Label::Ifsc])
+        let digits = |hit: &Hit| self.after(hit.end, 40).bytes().filter(u8::is_ascii_digit).count();
+        self.labels.iter().any(|hit| match hit.label {
+            Label::Iban => true,
+            Label::SortCode | Label::Routing | Label::Bsb | Label::Ifsc => digits(hit) >= 4,
+            _ => false,
+        })
     }
 
     /// At most `reach` octets of text from `at` on.

@@ -1,8 +1,8 @@
 //! A grey bitmap, and what its size and contrast say about what it can hold.
 
 use crate::limits::{
-    PICTURE_PAGE_AREA, PICTURE_PAGE_SIDE, PICTURE_TEXT_AREA, PICTURE_TEXT_SIDE, PICTURE_WRITING,
-    RECOGNISED_PIXELS,
+    PICTURE_CODE, PICTURE_PAGE_AREA, PICTURE_PAGE_SIDE, PICTURE_TEXT_AREA, PICTURE_TEXT_SIDE,
+    PICTURE_WRITING, RECOGNISED_PIXELS,
 };
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageBuffer};
@@ -52,12 +52,21 @@ impl Grey {
 
     /// Whether there are enough edges of strokes for an account number. A plain area, a gradient, a blank scan have none.
     pub(in crate::extract) fn may_hold_writing(&self) -> bool {
+        self.has_edges(PICTURE_WRITING)
+    }
+
+    /// Whether there are enough edges for a QR code, however small.
+    pub(in crate::extract) fn may_hold_code(&self) -> bool {
+        self.has_edges(PICTURE_CODE)
+    }
+
+    fn has_edges(&self, enough: usize) -> bool {
         let width = usize::try_from(self.width).unwrap_or(usize::MAX);
         let mut edges = 0_usize;
         for row in self.pixels.chunks_exact(width.max(1)) {
             let pairs = row.iter().zip(row.iter().skip(1));
             edges += pairs.filter(|(left, right)| left.abs_diff(**right) >= EDGE).count();
-            if edges >= PICTURE_WRITING {
+            if edges >= enough {
                 return true;
             }
         }

@@ -8,7 +8,7 @@ use rxing::{BarcodeFormat, Writer as _};
 
 /// A QR code of a text, `scale` pixels a module.
 pub(in crate::extract) fn code(text: &str, scale: u32) -> Grey {
-    let matrix = QRCodeWriter::default().encode(text, &BarcodeFormat::QR_CODE, 0, 0).unwrap();
+    let matrix = QRCodeWriter.encode(text, &BarcodeFormat::QR_CODE, 0, 0).unwrap();
     let (width, height) = (matrix.width() * scale, matrix.height() * scale);
     let pixels = (0..height)
         .flat_map(|y| (0..width).map(move |x| (x, y)))

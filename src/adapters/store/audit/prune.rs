@@ -1,10 +1,11 @@
-//! Keeping no more than has to be kept: pruning up to a checkpoint, erasing private values, dropping a whole chain.
+//! Keeping no more than has to be kept: pruning up to a checkpoint, finding a person's entries, letting a whole chain go.
 
 use super::super::error::StoreError;
 use super::anchor::{ANCHOR, anchor};
-use super::check::{checkpoint, head};
-use super::{AuditEntry, Store, pseudonym};
+use super::check::checkpoint;
+use super::{AuditEntry, Store};
 use crate::adapters::audit::{AuditAction, Checkpoint};
+use crate::adapters::store::privacy::Subject;
 use crate::adapters::store::retention::standing;
 use crate::limits;
 use crate::model::OrgId;
@@ -19,15 +20,6 @@ pub struct Pruned {
     pub checkpoint: i64,
     /// Entries removed.
     pub removed: u64,
-}
-
-/// What an erasure did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ErasedAudit {
-    /// Private fields deleted.
-    pub fields: u64,
-    /// Pseudonyms that are nobody's now.
-    pub persons: u64,
 }
 
 impl Store {
@@ -125,7 +117,7 @@ impl Store {
         Ok(Some(next))
     }
 
-    /// Entries after `after` that speak of this address, with their private fields, out of the next `limits::STORE_PAGE`
+    /// Entries after `after` that speak of this person, with their private fields, out of the next `limits::STORE_PAGE`
     /// ones; and where to go on, until there is no more.
     ///
     /// # Errors
@@ -133,112 +125,30 @@ impl Store {
     pub async fn audit_about(
         &self,
         org: OrgId,
-        address: &str,
+        subject: &Subject,
         after: i64,
     ) -> Result<(Vec<AuditEntry>, Option<i64>), StoreError> {
         let mut entries = self.audit(org, after).await?;
         let next = entries.last().map(|entry| entry.seq);
-        let folded = address.to_lowercase();
-        entries.retain(|entry| {
-            let named = |text: &String| text.to_lowercase().contains(&folded);
-            entry.persons.values().any(|name| *name == folded) || entry.private.as_ref().is_some_and(named)
-        });
+        entries.retain(|entry| entry.persons.values().chain(&entry.private).any(|text| subject.is_in(text)));
         Ok((entries, next))
     }
+}
 
-    /// Erases what the audit holds of an address: private fields that contain it, and the name behind its pseudonym. The
-    /// chain stays valid and tells that something was erased.
-    ///
-    /// # Errors
-    /// [`StoreError`] of database and keys: what was erased so far stays erased; a second run does the rest.
-    pub async fn erase_from_audit(
-        &self,
-        org: OrgId,
-        address: &str,
-        actor: &str,
-    ) -> Result<ErasedAudit, StoreError> {
-        let folded = address.to_lowercase();
-        let mut erased = ErasedAudit::default();
-        let mut after = 0;
-        loop {
-            let (fields, next) = self.fields_naming(org, &folded, after).await?;
-            let mut write = self.database.scope(org).write().await?;
-            for (seq, field) in &fields {
-                let sql = "DELETE FROM audit_private WHERE org_id = $1 AND seq = $2 AND field = $3";
-                let gone =
-                    sqlx::query(sql).bind(org.to_string()).bind(seq).bind(field).execute(&mut *write).await?;
-                erased.fields = erased.fields.saturating_add(gone.rows_affected());
-            }
-            write.commit().await?;
-            match next {
-                Some(next) => after = next,
-                None => break,
-            }
-        }
-        let mut write = self.database.scope(org).write().await?;
-        if let Some(pseudonym) = pseudonym(&mut write, self.keyring.as_ref(), org, &folded).await? {
-            let sql = "DELETE FROM audit_persons WHERE org_id = $1 AND pseudonym = $2";
-            let gone = sqlx::query(sql).bind(org.to_string()).bind(pseudonym).execute(&mut *write).await?;
-            erased.persons = gone.rows_affected();
-        }
-        let detail = json!({ "fields": erased.fields, "persons": erased.persons });
-        self.note(&mut write, org, actor, AuditAction::AuditErase, "private fields", detail).await?;
-        write.commit().await?;
-        Ok(erased)
+/// Lets the triggers give up a chain whose organisation has no keys any more: a checkpoint without a signature, which no
+/// verifier takes, covers all of it.
+pub(in crate::adapters::store) async fn let_audit_go(
+    write: &mut AnyConnection,
+    org: OrgId,
+) -> Result<(), StoreError> {
+    let sql = "SELECT MAX(seq) FROM audit WHERE org_id = $1";
+    let newest: Option<i64> = sqlx::query_scalar(sql).bind(org.to_string()).fetch_one(&mut *write).await?;
+    let Some(seq) = newest else { return Ok(()) };
+    if checkpoint(write, org).await?.is_some_and(|there| there.seq >= seq) {
+        return Ok(());
     }
-
-    /// Private fields that contain a text, out of those of the next entries that have any.
-    async fn fields_naming(
-        &self,
-        org: OrgId,
-        folded: &str,
-        after: i64,
-    ) -> Result<(Vec<(i64, String)>, Option<i64>), StoreError> {
-        let mut read = self.database.scope(org).read().await?;
-        let sql = "SELECT MAX(seq) FROM (SELECT seq FROM audit_private WHERE org_id = $1 AND seq > $2 \
-                   ORDER BY seq LIMIT $3) AS next_ones";
-        let last: Option<i64> = sqlx::query_scalar(sql)
-            .bind(org.to_string())
-            .bind(after)
-            .bind(limits::STORE_PAGE)
-            .fetch_one(&mut *read)
-            .await?;
-        let Some(last) = last else { return Ok((Vec::new(), None)) };
-        let fields = self.private_fields(&mut read, org, after.saturating_add(1), last).await?;
-        let mut naming = Vec::new();
-        for (seq, field, value) in fields {
-            if value?.value.to_lowercase().contains(folded) {
-                naming.push((seq, field));
-            }
-        }
-        Ok((naming, Some(last)))
-    }
-
-    /// Removes an organisation's whole audit within the transaction that erases the organisation. A checkpoint of the
-    /// newest entry lets it go; then that goes too.
-    ///
-    /// # Errors
-    /// [`StoreError`] of database and keys.
-    pub async fn drop_audit(&self, write: &mut AnyConnection, org: OrgId) -> Result<(), StoreError> {
-        let Some(head) = head(write, org).await? else { return Ok(()) };
-        let mut last =
-            Checkpoint { seq: head.seq, at: head.at, hash: head.hash, anchor: 0, signature: String::new() };
-        last.signature = super::hex(&self.keyring.sign(org, &last.statement(&org.to_string()))?);
-        if checkpoint(write, org).await?.is_none_or(|there| there.seq < last.seq) {
-            insert_checkpoint(write, org, &last).await?;
-        }
-        for sql in [
-            "DELETE FROM audit_private WHERE org_id = $1",
-            "DELETE FROM audit_persons WHERE org_id = $1",
-            "DELETE FROM audit WHERE org_id = $1",
-            "DELETE FROM audit_heads WHERE org_id = $1",
-            "DELETE FROM audit_anchors WHERE org_id = $1",
-            "DELETE FROM audit_checkpoints WHERE org_id = $1",
-        ] {
-            sqlx::query(sql).bind(org.to_string()).execute(&mut *write).await?;
-        }
-        Ok(())
-    }
+    let all = Checkpoint { seq, at: 0, hash: String::new(), anchor: 0, signature: String::new() };
+    insert_checkpoint(write, org, &all).await
 }
 
 async fn remove_batch(write: &mut AnyConnection, org: OrgId, up_to: i64) -> Result<u64, StoreError> {

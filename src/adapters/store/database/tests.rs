@@ -26,7 +26,7 @@ async fn connections_are_as_hard_as_they_say() {
     for (durability, synchronous) in [(Durability::Durable, 2_i64), (Durability::Quick, 1)] {
         let mut write = database.begin_write(Seen::Nothing, durability).await.unwrap();
         for (pragma, value) in
-            [("PRAGMA synchronous", synchronous), ("PRAGMA foreign_keys", 1), ("PRAGMA busy_timeout", 5_000)]
+            [("PRAGMA synchronous", synchronous), ("PRAGMA foreign_keys", 1), ("PRAGMA busy_timeout", 10_000)]
         {
             let found: i64 = sqlx::query_scalar(pragma).fetch_one(&mut *write).await.unwrap();
             assert_eq!(found, value, "{pragma} {durability:?}");

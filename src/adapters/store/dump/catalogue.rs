@@ -107,6 +107,21 @@ impl Table {
         )
     }
 
+    /// Deletes at most `$2` rows of the organisation `$1`.
+    pub(in crate::adapters::store) fn delete_some(&self) -> String {
+        let (table, key) = (quoted(&self.name), listed(self.key.iter()));
+        let owner = self.owner.as_deref().map(quoted).unwrap_or_default();
+        format!(
+            "DELETE FROM {table} WHERE {owner} = $1 AND ({key}) IN (SELECT {key} FROM {table} WHERE {owner} = $1 LIMIT $2)"
+        )
+    }
+
+    /// Deletes all rows of the organisation `$1`.
+    pub(in crate::adapters::store) fn delete_of_one(&self) -> String {
+        let owner = self.owner.as_deref().map(quoted).unwrap_or_default();
+        format!("DELETE FROM {} WHERE {owner} = $1", quoted(&self.name))
+    }
+
     pub(super) fn clear(&self) -> String {
         format!("DELETE FROM {}", quoted(&self.name))
     }

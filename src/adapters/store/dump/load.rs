@@ -123,7 +123,7 @@ impl Loader {
     }
 }
 
-fn bound(query: Query<'_, Any, AnyArguments>, value: Value) -> Query<'_, Any, AnyArguments> {
+pub(super) fn bound(query: Query<'_, Any, AnyArguments>, value: Value) -> Query<'_, Any, AnyArguments> {
     match value {
         Value::Null(Kind::Integer) => query.bind(None::<i64>),
         Value::Null(Kind::Text) => query.bind(None::<String>),

@@ -5,10 +5,12 @@
 //! at one moment while others go on writing; [`Loader`] fills a database that has the same schema and no rows yet.
 //! Which tables and columns there are is asked of the database itself, so that no new one can be forgotten.
 
+mod arrival;
 mod catalogue;
 mod load;
 mod row;
 
+pub use arrival::{Arrival, DatedKey, arrival_detail};
 pub use catalogue::Table;
 use catalogue::{Column, Kind};
 pub use load::Loader;
@@ -25,6 +27,16 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 /// Tables that are of the engine or of the moment, not of the organisations.
 const LEFT_OUT: [&str; 3] = ["_sqlx_migrations", "sentra_tables", "backup_state"];
+
+/// Reads a row with two columns of each kind, its length already taken off; how many values it has: what `tests/fuzz`
+/// calls.
+#[doc(hidden)]
+#[must_use]
+pub fn row_values(record: &[u8]) -> Option<usize> {
+    let kinds = [Kind::Integer, Kind::Text, Kind::Bytes, Kind::Real];
+    let columns = kinds.iter().chain(&kinds).map(|kind| Column { name: String::new(), kind: *kind });
+    row::decode(record, &columns.collect::<Vec<_>>()).ok().map(|values| values.len())
+}
 
 /// The whole database at one moment. It ends when dropped.
 pub struct Snapshot {
@@ -135,12 +147,25 @@ impl Snapshot {
         Ok(sum)
     }
 
-    /// Head of every audit chain: organisation, number of entries, hash of the newest.
+    /// Counts one organisation's rows of a table.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn count_of(&mut self, table: &Table, org: OrgId) -> Result<u64, StoreError> {
+        self.read.enter(org).await?;
+        let sql = AssertSqlSafe(table.count(Some(org)));
+        let counted: i64 = sqlx::query_scalar(sql).fetch_one(&mut *self.read).await?;
+        Ok(u64::try_from(counted).unwrap_or_default())
+    }
+
+    /// Head of every audit chain: organisation, number of entries, hash of the newest. An organisation without keys, which
+    /// is arriving or being erased, has none that could be checked.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn heads(&mut self) -> Result<Vec<(String, i64, String)>, StoreError> {
-        let sql = "SELECT org_id, seq, hash FROM audit_heads ORDER BY org_id";
+        let sql = "SELECT org_id, seq, hash FROM audit_heads h \
+                   WHERE EXISTS (SELECT 1 FROM org_keys k WHERE k.org_id = h.org_id) ORDER BY org_id";
         let mut heads = Vec::new();
         let parts =
             self.organisations.as_ref().map_or(vec![None], |all| all.iter().copied().map(Some).collect());

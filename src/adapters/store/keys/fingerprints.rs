@@ -13,7 +13,7 @@ use super::super::database::Durability;
 use super::super::error::damaged;
 use super::super::{Store, StoreError, scheme_from_name};
 use super::reseal::Batch;
-use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of};
+use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of, organisation};
 use crate::adapters::keyring::{KeyPurpose, LocalKeyring};
 use crate::adapters::suppliers::rows::{LAST4, ValueKind, open, sealed, tail};
 use crate::limits;
@@ -303,9 +303,10 @@ async fn select(
     let named = keys.join(", ");
     let beyond = after.map(|cursor| beyond(&named, 2, cursor.len())).unwrap_or_default();
     let sql = format!(
-        "SELECT {named}, {} FROM {} WHERE org_id = $1{beyond} ORDER BY {named} LIMIT {}",
+        "SELECT {named}, {} FROM {} WHERE {} = $1{beyond} ORDER BY {named} LIMIT {}",
         column.from.join(", "),
         column.table,
+        organisation(column.table),
         limits::KEY_BATCH
     );
     let mut query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string());

@@ -16,7 +16,7 @@ mod reseal;
 mod rotate;
 mod sealed;
 mod status;
-mod walk;
+pub(super) mod walk;
 
 pub use rotate::{KeyProgress, KeyReport};
 pub use sealed::{SEALED, SealedColumn, WRAPPED};

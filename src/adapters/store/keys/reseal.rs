@@ -4,7 +4,7 @@ use super::super::database::Durability;
 use super::super::{Store, StoreError};
 use super::key_octets;
 use super::sealed::SealedColumn;
-use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of};
+use super::walk::{Cursor, KeyValue, beyond, bind, equal, keys_of, organisation};
 use crate::adapters::keyring::KeyPurpose;
 use crate::limits;
 use crate::model::OrgId;
@@ -104,8 +104,9 @@ async fn select(
     let keys = column.keys.join(", ");
     let SealedColumn { table, column, .. } = column;
     let beyond = after.map(|cursor| beyond(&keys, 3, cursor.len())).unwrap_or_default();
+    let org_id = organisation(table);
     let sql = format!(
-        "SELECT {keys}, {column} FROM {table} WHERE org_id = $1 AND length({column}) > 0 \
+        "SELECT {keys}, {column} FROM {table} WHERE {org_id} = $1 AND length({column}) > 0 \
          AND substr({column}, 2, 4) <> $2{beyond} ORDER BY {keys} LIMIT {}",
         limits::KEY_BATCH
     );

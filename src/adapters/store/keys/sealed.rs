@@ -35,7 +35,7 @@ impl SealedColumn {
     }
 
     /// The context of the row with these key values, in the order of `keys`.
-    pub(super) fn context_of(&self, row: &[KeyValue]) -> String {
+    pub(in crate::adapters::store) fn context_of(&self, row: &[KeyValue]) -> String {
         let mut context = self.context.to_owned();
         for bound in self.bound {
             let at = self.keys.iter().position(|key| key == bound);

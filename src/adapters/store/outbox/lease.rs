@@ -43,7 +43,7 @@ impl Store {
         let now = self.clock.now_ms();
         // Most looks find nothing: they must not take the write lock.
         let mut whose = due(&self.database, busy, now).await?;
-        for part in self.database.pinned() {
+        for part in self.database.pinned().iter().filter(|part| !part.is_away()) {
             match due(&part.database, busy, now).await {
                 Ok(more) => whose.extend(more.into_iter().filter(|org| part.organisations.contains(org))),
                 // Its outage is told of elsewhere; the others' mail goes on.

@@ -51,7 +51,7 @@ pub(in crate::adapters::store) struct Standing {
 
 impl Standing {
     /// Why a class is not purged at all; `None` when holds keep single rows of it.
-    pub(super) fn suspends(&self, class: Retained) -> Option<String> {
+    pub(in crate::adapters::store) fn suspends(&self, class: Retained) -> Option<String> {
         let why = match class {
             _ if self.organisation => "a legal hold on the organisation",
             Retained::Audit if !self.ids.is_empty() => {

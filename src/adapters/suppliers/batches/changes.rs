@@ -125,7 +125,7 @@ pub(in crate::adapters::suppliers) async fn apply(
         let dated = columns.contains("$3");
         let sql = format!(
             "UPDATE {table} SET {columns}, change_id = {change} FROM supplier_changes c WHERE {table}.org_id = $1 \
-             AND c.org_id = $1 AND c.batch_id = $2 AND c.entity = '{entity}' AND {table}.id = c.row_id"
+             AND c.org_id || '' = $1 AND c.batch_id = $2 AND c.entity = '{entity}' AND {table}.id = c.row_id"
         );
         let query = sqlx::query(AssertSqlSafe(sql)).bind(org.to_string()).bind(batch);
         let query = if dated { query.bind(now) } else { query };

@@ -43,7 +43,7 @@ pub(super) async fn withdraw_cases(
         "INSERT INTO supplier_changes (org_id, batch_id, entity, row_id, before_change, before_supplier, \
          before_state, after_supplier, after_state) SELECT k.org_id, c.batch_id, 'case', k.id, k.change_id, \
          k.supplier_id, k.state, k.supplier_id, 'withdrawn' FROM supplier_changes c JOIN cases k \
-         ON k.org_id = c.org_id AND k.account_id = c.row_id WHERE c.org_id = $1 AND c.batch_id = $2 \
+         ON k.org_id = c.org_id AND k.account_id = c.row_id WHERE c.org_id || '' = $1 AND c.batch_id = $2 \
          AND c.entity = 'account' AND c.before_state <> c.after_state AND c.after_state <> 'pending' \
          AND k.state IN ('open', 'called') AND k.batch_id <> $2",
     )

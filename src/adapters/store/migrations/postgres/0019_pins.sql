@@ -5,8 +5,8 @@ CREATE TABLE org_pins (
     -- The URLs, under the master key; NULL: the main database, the common object store.
     sealed_database BYTEA,
     sealed_objects  BYTEA,
-    -- creating: begun, and perhaps interrupted; nothing counts before it is ready.
-    state           TEXT NOT NULL CHECK (state IN ('creating', 'ready')),
+    -- creating: begun, and perhaps interrupted; nothing counts before it is ready. erasing: its keys are destroyed.
+    state           TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'erasing')),
     created_at      BIGINT NOT NULL
 );
 SELECT sentra_protect('org_pins');

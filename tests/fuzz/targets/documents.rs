@@ -1,0 +1,81 @@
+//! Attachments, one function a family of formats: what the document workers read.
+
+use super::archive::packed;
+use sentra::extract::documents::{Effort, File, read};
+use sentra::limits;
+use sentra::message::parse;
+
+fn opened(name: &str, media_type: &str, octets: &[u8]) {
+    checked(File { name, media_type, octets, inline: false }, Effort::Text);
+}
+
+fn checked(file: File<'_>, effort: Effort) {
+    let document = read(file, effort, parse);
+    assert!(!document.files.is_empty(), "nothing is said of the file");
+    assert!(document.files.len() <= limits::DOCUMENT_ENTRIES + 1, "more files than are to be opened");
+    assert!(document.text_octets() <= limits::DOCUMENT_TEXT + 4, "more text than is to be kept");
+    for file in &document.files {
+        assert!(file.links.len() <= limits::DOCUMENT_LINKS, "more links than are to be kept");
+        assert!(!file.path.chars().any(char::is_control), "a path that breaks a line");
+        for span in &file.spans {
+            let bad = span.text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+            assert_eq!(bad, None, "a control character in a text");
+        }
+    }
+}
+
+/// PDF.
+pub fn pdf(octets: &[u8]) {
+    opened("invoice.pdf", "application/pdf", octets);
+}
+
+/// DOCX, XLSX, PPTX, ODT, ODS and archives, from a list of their parts ([`packed`]).
+pub fn office(octets: &[u8]) {
+    opened("invoice", "application/octet-stream", &packed(octets));
+}
+
+/// ZIP and GZ as octets.
+pub fn zip(octets: &[u8]) {
+    opened("invoices.zip", "application/zip", octets);
+}
+
+/// Compound files: DOC, XLS, MSG.
+pub fn compound(octets: &[u8]) {
+    opened("invoice", "application/octet-stream", octets);
+}
+
+/// RTF.
+pub fn rtf(octets: &[u8]) {
+    opened("invoice.rtf", "application/rtf", octets);
+}
+
+/// TNEF (`winmail.dat`).
+pub fn tnef(octets: &[u8]) {
+    opened("winmail.dat", "application/ms-tnef", octets);
+}
+
+/// Electronic invoices: UBL, CII and their relatives.
+pub fn invoice(octets: &[u8]) {
+    opened("invoice.xml", "application/xml", octets);
+}
+
+/// Anything else: text, HTML, attached mail, S/MIME. The first octet chooses the name.
+pub fn any(octets: &[u8]) {
+    const NAMES: [(&str, &str); 6] = [
+        ("letter.txt", "text/plain"),
+        ("letter.html", "text/html"),
+        ("forwarded.eml", "message/rfc822"),
+        ("smime.p7m", "application/pkcs7-mime"),
+        ("rows.csv", "text/csv"),
+        ("", ""),
+    ];
+    let Some((choice, octets)) = octets.split_first() else { return };
+    let (name, media_type) = NAMES[usize::from(*choice) % NAMES.len()];
+    opened(name, media_type, octets);
+}
+
+/// Pictures, decoded and searched for QR codes.
+pub fn picture(octets: &[u8]) {
+    let file = File { name: "scan", media_type: "application/octet-stream", octets, inline: false };
+    checked(file, Effort::Sight { recognise: false });
+}
