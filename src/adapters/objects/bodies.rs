@@ -47,9 +47,11 @@ impl Bodies {
         self.pinned.load().contains_key(&org)
     }
 
-    /// Sets which organisations have a store of their own; those not named use the common one.
-    pub fn pin(&self, pinned: BTreeMap<OrgId, Objects>) {
-        self.pinned.store(Arc::new(pinned));
+    /// Sets which organisations have a store of their own; if `only` these have, those not named use the common one.
+    pub fn pin(&self, pinned: &BTreeMap<OrgId, Objects>, only: bool) {
+        let mut next = if only { BTreeMap::new() } else { BTreeMap::clone(&self.pinned.load()) };
+        next.extend(pinned.iter().map(|(org, objects)| (*org, objects.clone())));
+        self.pinned.store(Arc::new(next));
     }
 
     /// The name of a body.

@@ -127,20 +127,21 @@ impl Database {
         Ok(())
     }
 
-    /// Sets which organisations are pinned, and where; `None`: nobody knows. Databases that stay the same stay open.
-    pub(super) fn pin(&self, urls: BTreeMap<OrgId, Option<SecretString>>) {
+    /// Sets which organisations are pinned, and where (`None`: nobody knows); those not named stay pinned unless `only`
+    /// these are. Databases that stay the same stay open.
+    pub(super) fn pin(&self, urls: &BTreeMap<OrgId, Option<SecretString>>, only: bool) {
         let Some(pins) = &self.pins else { return };
         let known = pins.load();
         let mut opened: Vec<Arc<Pinned>> = known.values().cloned().collect();
-        let mut next = Pins::new();
+        let mut next = if only { Pins::new() } else { Pins::clone(&known) };
         for (org, url) in urls {
             let same = opened.iter().find(|pinned| pinned.is_at(url.as_ref())).cloned();
             let pinned = same.unwrap_or_else(|| {
-                let new = Arc::new(Pinned::new(url));
+                let new = Arc::new(Pinned::new(url.clone()));
                 opened.push(Arc::clone(&new));
                 new
             });
-            next.insert(org, pinned);
+            next.insert(*org, pinned);
         }
         pins.store(Arc::new(next));
     }

@@ -79,12 +79,11 @@ pub use system::SystemRead;
 use crate::adapters::arc::ArcKeys;
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::LocalKeyring;
-use crate::adapters::objects::{Bodies, Objects};
+use crate::adapters::objects::Bodies;
 use crate::limits;
 use crate::model::{OrgId, Organisation};
 use crate::ports::{Clock, IdSource, Keyring as _};
 use error::damaged;
-use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
@@ -104,8 +103,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     bodies: Bodies,
-    /// The object stores of organisations' own, with where they are.
-    objects_known: Mutex<BTreeMap<OrgId, (SecretString, Objects)>>,
+    routes: Mutex<pins::Routes>,
 }
 
 impl Store {
@@ -118,7 +116,7 @@ impl Store {
         ids: Arc<dyn IdSource>,
         bodies: Bodies,
     ) -> Self {
-        Self { database, keyring, arc: Arc::default(), clock, ids, bodies, objects_known: Mutex::default() }
+        Self { database, keyring, arc: Arc::default(), clock, ids, bodies, routes: Mutex::default() }
     }
 
     /// The database, for adapters with tables of their own (suppliers).

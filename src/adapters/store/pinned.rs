@@ -92,22 +92,10 @@ impl Store {
             put.unwrap_or_else(|_| Err(StoreError::Unavailable("its own database is too slow".to_owned())));
         let tokens = match put {
             Ok(tokens) => tokens,
-            Err(error @ (StoreError::Invalid(_) | StoreError::Taken(_))) => {
-                elsewhere.close().await;
-                self.forget_pinned(id).await?;
-                return Err(error);
-            }
             Err(error) => {
-                // A commit whose answer got lost may have happened: only a look tells.
-                let settled = self.settle(id, &elsewhere).await;
+                let error = self.failed(id, &new.name, &elsewhere, error).await;
                 elsewhere.close().await;
-                return match settled {
-                    Ok(true) => Err(StoreError::Conflict(format!(
-                        "{}: it was created, but its tokens were not shown: `sentra org token rotate` makes new ones ({error})",
-                        new.name
-                    ))),
-                    _ => Err(error),
-                };
+                return Err(error);
             }
         };
         if !self.end_creation(id).await? {
@@ -122,6 +110,20 @@ impl Store {
         }
         elsewhere.close().await;
         Ok(tokens)
+    }
+
+    /// Settles a creation that failed at once, and says what is true then.
+    async fn failed(&self, id: OrgId, name: &str, elsewhere: &Database, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::Invalid(_) | StoreError::Taken(_)) {
+            return self.forget_pinned(id).await.err().unwrap_or(error);
+        }
+        // A commit whose answer got lost may have happened: only a look tells.
+        match self.settle(id, elsewhere).await {
+            Ok(true) => StoreError::Conflict(format!(
+                "{name}: it was created, but its tokens were not shown: `sentra org token rotate` makes new ones ({error})"
+            )),
+            _ => error,
+        }
     }
 
     /// Whether a database may take a pinned organisation: it is not the main one and has nobody else's in it.
@@ -148,8 +150,7 @@ impl Store {
             here.map(|part| part.organisations.iter().map(ToString::to_string).collect()).unwrap_or_default();
         if found.iter().any(|id| !known.contains(id)) {
             return Err(StoreError::Conflict(format!(
-                "the database {place} has organisations in it that are not pinned to it here: use an empty one; \
-                 what an organisation has is moved by its export and import"
+                "the database {place} has organisations in it that are not pinned to it here: use an empty one"
             )));
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::Store;
 use super::engine::place;
 use super::error::{StoreError, damaged};
+use super::loading::generation;
 use super::postgres::complain_about_url;
 use super::sqlite::sqlite_path;
 use crate::adapters::objects::{self, Objects};
@@ -28,6 +29,8 @@ pub struct Pin {
 /// Who is pinned, as the main database says.
 #[derive(Debug, Default)]
 pub(super) struct Pins {
+    /// Of the configuration of the main database, when they were read.
+    generation: i64,
     /// Where the databases are; `None`: its URL does not open.
     pub(super) elsewhere: BTreeMap<OrgId, Option<SecretString>>,
     objects: BTreeMap<OrgId, Objects>,
@@ -103,6 +106,21 @@ impl Pin {
     }
 }
 
+/// What is followed now.
+#[derive(Debug)]
+pub(super) struct Routes {
+    /// Under which generation the pins were read.
+    generation: i64,
+    /// Object stores that were opened, with where they are.
+    objects: BTreeMap<OrgId, (SecretString, Objects)>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self { generation: i64::MIN, objects: BTreeMap::new() }
+    }
+}
+
 /// An organisation's own store is one URL.
 pub(super) fn options(url: &SecretString) -> objects::Options {
     objects::Options { url: url.clone(), ..objects::Options::default() }
@@ -111,7 +129,7 @@ pub(super) fn options(url: &SecretString) -> objects::Options {
 impl Store {
     /// Reads who is pinned. The transaction is one across organisations of the main database.
     pub(super) async fn read_pins(&self, read: &mut AnyConnection) -> Result<Pins, StoreError> {
-        let mut pins = Pins::default();
+        let mut pins = Pins { generation: generation(&mut *read).await?, ..Pins::default() };
         let rows = sqlx::query(
             "SELECT org_id, sealed_database, sealed_objects, state, created_at FROM org_pins ORDER BY org_id",
         );
@@ -154,7 +172,7 @@ impl Store {
 
     /// Opened once: a store's client has connections.
     fn own_objects(&self, org: OrgId, url: &SecretString) -> Result<Objects, PortError> {
-        let mut known = self.objects_known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut self.routes.lock().unwrap_or_else(PoisonError::into_inner).objects;
         if let Some((at, objects)) = known.get(&org)
             && at.expose_secret() == url.expose_secret()
         {
@@ -165,11 +183,21 @@ impl Store {
         Ok(opened)
     }
 
-    /// Routes by these from now on.
+    /// Routes by these from now on. What was read before somebody else's newer view changes nothing: a pinned organisation
+    /// would be looked for in the main database again, and its mail would lie there.
     pub(super) fn follow(&self, pins: &Pins) {
-        self.database.pin(pins.elsewhere.clone());
-        self.bodies.pin(pins.objects.clone());
-        self.keyring.forget_unpinned(|org| pins.elsewhere.contains_key(&org));
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if pins.generation < routes.generation {
+            return;
+        }
+        // Of the same generation one of two may have seen a creation that the other had not.
+        let is_newer = pins.generation > routes.generation;
+        routes.generation = pins.generation;
+        self.database.pin(&pins.elsewhere, is_newer);
+        self.bodies.pin(&pins.objects, is_newer);
+        if is_newer {
+            self.keyring.forget_unpinned(|org| pins.elsewhere.contains_key(&org));
+        }
     }
 
     /// The row that pins an organisation.

@@ -38,7 +38,7 @@ const SETTINGS: [&str; 8] = [
 /// Rows and objects cannot be moved while mail flows.
 fn moved(key: &str) -> Failure {
     Failure::usage(format!("{key} is chosen when an organisation is created, and not changed after"))
-        .help("create another with `sentra org create --database … --objects …` and move what it has by export and import")
+        .help("a new one is, with `sentra org create NAME --database … --objects …`; docs/pinned.md tells what cannot be moved")
 }
 
 /// All settings of one command line; nothing is changed yet.
