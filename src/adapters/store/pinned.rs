@@ -217,25 +217,23 @@ impl Store {
         }
         self.follow(&pins);
         for id in &pins.erasing {
-            if let Err(error) = self.settle_erasure(*id).await {
-                tracing::warn!(org.id = %id, %error, "an interrupted erasure cannot be settled yet");
+            let settled = self.settle_erasure(*id).await;
+            let settled = settled.map(|ended| ended.then_some("an interrupted erasure is ended"));
+            if let Some(settled) = settled.transpose() {
+                told(*id, settled);
             }
         }
         let patience = i64::try_from(limits::PIN_CREATION.as_millis()).unwrap_or(i64::MAX);
         let before = self.clock.now_ms().saturating_sub(patience);
-        for (id, since) in &pins.creating {
-            if *since >= before {
-                continue;
-            }
-            match self.settle(*id, &self.database.part_of(*id).1).await {
-                Ok(true) => {
-                    tracing::warn!(org.id = %id, "an organisation whose creation was interrupted is ready")
-                }
-                Ok(false) => tracing::warn!(org.id = %id, "an interrupted creation is undone"),
-                Err(error) => {
-                    tracing::warn!(org.id = %id, %error, "an interrupted creation cannot be settled yet")
-                }
-            }
+        for (id, _) in pins.creating.iter().filter(|(_, since)| **since < before) {
+            let settled = self.settle(*id, &self.database.part_of(*id).1).await;
+            told(
+                *id,
+                settled.map(|is_one| match is_one {
+                    true => "an organisation whose creation was interrupted is ready",
+                    false => "an interrupted creation is undone",
+                }),
+            );
         }
         Ok(())
     }
@@ -251,11 +249,14 @@ impl Store {
 
     /// Of an erasure that was cut off between its two databases the main one's part is done; one that has rows left is
     /// gone on with by its command.
-    async fn settle_erasure(&self, id: OrgId) -> Result<(), StoreError> {
+    async fn settle_erasure(&self, id: OrgId) -> Result<bool, StoreError> {
         let mut read = self.database.part_of(id).1.scope(id).read().await?;
         let left = is_there(&mut read, id).await?;
         drop(read);
-        if left { Ok(()) } else { self.forget_pinned(id).await }
+        if !left {
+            self.forget_pinned(id).await?;
+        }
+        Ok(!left)
     }
 
     /// Notes in the main database that a pinned organisation's keys are destroyed: from now on it is missed nowhere.
@@ -364,6 +365,13 @@ async fn pairs(
     let sql = format!("SELECT {columns} FROM {table} WHERE org_id = $1");
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(org.to_string()).fetch_all(read).await?;
     rows.iter().map(|row| Ok([row.try_get(0)?, row.try_get(1)?, row.try_get(2)?])).collect()
+}
+
+fn told(org: OrgId, settled: Result<&'static str, StoreError>) {
+    match settled {
+        Ok(done) => tracing::warn!(org.id = %org, "{done}"),
+        Err(error) => tracing::warn!(org.id = %org, %error, "what was interrupted cannot be settled yet"),
+    }
 }
 
 /// Whether the organisation's own transaction was committed there, once and for all: taking its place waits for one whose

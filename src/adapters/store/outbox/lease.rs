@@ -43,15 +43,7 @@ impl Store {
         let now = self.clock.now_ms();
         // Most looks find nothing: they must not take the write lock.
         let mut whose = due(&self.database, busy, now).await?;
-        for part in self.database.pinned().iter().filter(|part| !part.is_away()) {
-            match due(&part.database, busy, now).await {
-                Ok(more) => whose.extend(more.into_iter().filter(|org| part.organisations.contains(org))),
-                // Its outage is told of elsewhere; the others' mail goes on.
-                Err(error) => {
-                    tracing::debug!(database = %part.database.place(), %error, "no look at an outbox")
-                }
-            }
-        }
+        whose.extend(self.due_elsewhere(busy, now).await);
         let mut items = Vec::new();
         for org in whose {
             let room = limits::OUTBOX_BATCH.saturating_sub(items.len());
@@ -68,6 +60,21 @@ impl Store {
         }
         items.sort_by_key(|item| item.id);
         Ok(items)
+    }
+
+    /// Whose mail is due in the pinned databases that answer.
+    async fn due_elsewhere(&self, busy: &[OrgId], now: i64) -> Vec<OrgId> {
+        let mut whose = Vec::new();
+        for part in self.database.pinned().iter().filter(|part| !part.is_away()) {
+            match due(&part.database, busy, now).await {
+                Ok(more) => whose.extend(more.into_iter().filter(|org| part.organisations.contains(org))),
+                // Its outage is told of elsewhere; the others' mail goes on.
+                Err(error) => {
+                    tracing::debug!(database = %part.database.place(), %error, "no look at an outbox")
+                }
+            }
+        }
+        whose
     }
 
     /// Takes up to `room` due rows of one organisation.
