@@ -269,6 +269,7 @@ impl Kept {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(UlidSource::new()));
         let bodies = Bodies::over(Objects::open(&config.objects)?);
         let store = Arc::new(Store::new(database.clone(), keyring, clock, ids, bodies));
+        store.settle_creations().await?;
         let book = Arc::new(Book::new(Arc::clone(&store)));
         book.refresh().await?;
         let last = CancellationToken::new();

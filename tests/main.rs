@@ -48,6 +48,7 @@ mod operator;
 mod organisations;
 mod outages;
 mod pictures;
+mod pinned;
 mod plaintext;
 mod postgres;
 mod privacy;

@@ -192,7 +192,7 @@ async fn an_organisation_with_a_store_of_its_own_uses_no_other() {
     let bodies = Bodies::new(common.path());
     let (alpha, beta) = (OrgId(Ulid::from_bytes([1; 16])), OrgId(Ulid::from_bytes([2; 16])));
     let id = QuarantineId(Ulid::from_bytes([3; 16]));
-    bodies.pin(BTreeMap::from([(beta, Objects::folder(own.path()))]));
+    bodies.pin(&BTreeMap::from([(beta, Objects::folder(own.path()))]), true);
     for org in [alpha, beta] {
         bodies.write(org, id, org.to_string().into_bytes()).await.unwrap();
         assert_eq!(bodies.read(org, id).await.unwrap(), Some(org.to_string().into_bytes()));

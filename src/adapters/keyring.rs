@@ -46,10 +46,14 @@ use zeroize::Zeroizing;
 const KEY: usize = 32;
 
 /// The organisations and the generation of the configuration they were read under.
+#[derive(Clone, Default)]
 struct Ring {
-    generation: i64,
+    /// By the number of the database they were read from.
+    generations: BTreeMap<u64, i64>,
     organisations: BTreeMap<OrgId, Arc<OrgKeys>>,
-    /// Those of this process that the database has not named yet.
+    /// The number of the database that named each: another one has no say about its keys.
+    homes: BTreeMap<OrgId, u64>,
+    /// Those of this process that no database has named yet.
     new: BTreeSet<OrgId>,
 }
 
@@ -59,6 +63,8 @@ pub struct LocalKeyring {
     ring: ArcSwap<Ring>,
     /// When the database last said that these are the keys.
     confirmed: ArcSwap<Instant>,
+    /// The same of organisations whose keys are in a database of their own.
+    pinned: ArcSwap<BTreeMap<OrgId, Instant>>,
     /// Serialises changes; never held by readers.
     writing: Mutex<()>,
 }
@@ -83,11 +89,12 @@ impl LocalKeyring {
     /// # Errors
     /// As [`LocalKeyring::new`].
     pub fn with(current: &MasterKey, previous: &[MasterKey]) -> Result<Self, PortError> {
-        let ring = Ring { generation: i64::MIN, organisations: BTreeMap::new(), new: BTreeSet::new() };
+        let ring = Ring::default();
         Ok(Self {
             masters: ArcSwap::from_pointee(Masters::new(current, previous)?),
             ring: ArcSwap::from_pointee(ring),
             confirmed: ArcSwap::from_pointee(Instant::now()),
+            pinned: ArcSwap::default(),
             writing: Mutex::new(()),
         })
     }
@@ -127,14 +134,28 @@ impl LocalKeyring {
     }
 
     /// Takes up the keys as the database has them at a generation of the configuration. An older view than the one
-    /// already taken changes nothing. An organisation that is not in it was erased and is dropped, its keys with it; one
-    /// that this process is creating stays until the database names it.
+    /// already taken changes nothing. An organisation that was in it and is not any more was erased and is dropped, its keys
+    /// with it; one that this process is creating stays until its database names it.
     ///
     /// # Errors
     /// As [`LocalKeyring::load`], for the first organisation that fails; the ring is then unchanged.
     pub fn take_up(&self, generation: i64, all: &BTreeMap<OrgId, Vec<WrappedKey>>) -> Result<(), PortError> {
+        self.take_up_from(0, generation, all)
+    }
+
+    /// The same for one of several databases, by its number: the main one is 0.
+    ///
+    /// # Errors
+    /// As [`LocalKeyring::take_up`].
+    pub fn take_up_from(
+        &self,
+        database: u64,
+        generation: i64,
+        all: &BTreeMap<OrgId, Vec<WrappedKey>>,
+    ) -> Result<(), PortError> {
         let ring = self.ring.load();
-        if generation < ring.generation {
+        let is_older = |ring: &Ring| ring.generations.get(&database).is_some_and(|known| generation < *known);
+        if is_older(&ring) {
             return Ok(());
         }
         let masters = self.masters.load();
@@ -146,15 +167,23 @@ impl LocalKeyring {
         };
         let new = all.iter().filter(differs).map(one).collect::<Result<Vec<_>, PortError>>()?;
         self.change(|ring| {
-            if generation >= ring.generation {
-                ring.generation = generation;
+            if !is_older(ring) {
+                ring.generations.insert(database, generation);
                 ring.organisations.extend(new);
                 ring.new.retain(|org| !all.contains_key(org));
-                let kept = &ring.new;
-                ring.organisations.retain(|org, _| all.contains_key(org) || kept.contains(org));
+                let (homes, kept) = (&ring.homes, &ring.new);
+                let is_gone = |org: &OrgId| {
+                    homes.get(org) == Some(&database) && !all.contains_key(org) && !kept.contains(org)
+                };
+                ring.organisations.retain(|org, _| !is_gone(org));
+                ring.homes.retain(|org, home| *home != database || all.contains_key(org));
+                ring.homes.extend(all.keys().map(|org| (*org, database)));
             }
         });
-        self.confirm();
+        match database {
+            0 => self.confirm(),
+            _ => self.confirm_pinned(all.keys().copied()),
+        }
         Ok(())
     }
 
@@ -163,22 +192,45 @@ impl LocalKeyring {
         self.confirmed.store(Arc::new(Instant::now()));
     }
 
+    /// [`LocalKeyring::confirm`] of a database that these organisations are pinned to: the main one's word is not for
+    /// their keys.
+    pub fn confirm_pinned(&self, organisations: impl Iterator<Item = OrgId> + Clone) {
+        let now = Instant::now();
+        self.pinned.rcu(|known| {
+            let mut next = BTreeMap::clone(known);
+            next.extend(organisations.clone().map(|org| (org, now)));
+            next
+        });
+    }
+
     /// Forgets an organisation that was erased.
     pub fn forget(&self, org: OrgId) {
         self.change(|ring| {
             ring.organisations.remove(&org);
+            ring.homes.remove(&org);
             ring.new.remove(&org);
         });
+    }
+
+    /// Forgets those that were read from a database of their own and are not pinned any more: they were erased, and nobody
+    /// reads that database again for them.
+    pub fn forget_unpinned(&self, is_pinned: impl Fn(OrgId) -> bool) {
+        let ring = self.ring.load();
+        let gone: Vec<OrgId> = ring
+            .homes
+            .iter()
+            .filter(|(org, home)| **home != 0 && !is_pinned(**org))
+            .map(|(org, _)| *org)
+            .collect();
+        for org in gone {
+            self.forget(org);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Ring)) {
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = self.ring.load();
-        let mut next = Ring {
-            generation: ring.generation,
-            organisations: ring.organisations.clone(),
-            new: ring.new.clone(),
-        };
+        let mut next = Ring::clone(&ring);
         change(&mut next);
         self.ring.store(Arc::new(next));
     }
@@ -191,8 +243,9 @@ impl LocalKeyring {
     }
 
     /// Whether it is known that the active key is still the active one.
-    fn is_current(&self) -> Result<(), PortError> {
-        if self.confirmed.load().elapsed() < limits::KEY_VIEW {
+    fn is_current(&self, org: OrgId) -> Result<(), PortError> {
+        let pinned = self.pinned.load().get(&org).copied();
+        if pinned.unwrap_or_else(|| **self.confirmed.load()).elapsed() < limits::KEY_VIEW {
             return Ok(());
         }
         Err(PortError::Transient {
@@ -238,7 +291,7 @@ impl Keyring for LocalKeyring {
     }
 
     fn seal(&self, org: OrgId, context: &str, plain: &[u8]) -> Result<Vec<u8>, PortError> {
-        self.is_current()?;
+        self.is_current(org)?;
         let keys = self.keys(org)?;
         let id = keys.data.active;
         let key = keys.data.get(id).ok_or_else(|| permanent("no data key"))?;

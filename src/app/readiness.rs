@@ -6,6 +6,7 @@ use crate::adapters::store::{Book, Store};
 use crate::ports::{BackUp, OrganisationBook as _};
 use crate::web::{Dependencies, DependencyState, Readiness};
 use async_trait::async_trait;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,19 @@ impl Readiness for Dependent {
         // Side by side: each may take as long as the page waits.
         let (database, objects) =
             tokio::join!(self.store.database().answers(), self.store.bodies().common().probe());
+        let now = self.store.clock().now_ms();
+        let (mut pinned, mut pinned_backup_age_seconds) = (BTreeMap::new(), BTreeMap::new());
+        for part in self.store.database().pinned() {
+            let state = if part.is_away() { DependencyState::Degraded } else { DependencyState::Ok };
+            let age = part.backup_at().and_then(|at| u64::try_from(now.saturating_sub(at) / 1_000).ok());
+            for org in part.organisations {
+                pinned.insert(org.to_string(), state);
+                pinned_backup_age_seconds.insert(org.to_string(), age);
+            }
+        }
         Dependencies {
+            pinned,
+            pinned_backup_age_seconds,
             database: failed_unless(database),
             // Clean mail needs no object store: taking every node away would only hold that up too.
             objects: if objects.is_ok() { DependencyState::Ok } else { DependencyState::Degraded },

@@ -135,7 +135,13 @@ impl SyncSuppliers for Syncing {
     async fn due_sources(&self) -> Result<Vec<DueSource>, PortError> {
         let mut due = Vec::new();
         for org in self.store.organisations().await? {
-            due.extend(self.sources().due(org.id).await?);
+            match self.sources().due(org.id).await {
+                Ok(sources) => due.extend(sources),
+                // Its own database may have gone away; the others' sources are due all the same.
+                Err(error) => {
+                    tracing::warn!(org.id = %org.id, %error, "supplier sources were not looked for")
+                }
+            }
         }
         Ok(due)
     }

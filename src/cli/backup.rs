@@ -107,12 +107,20 @@ async fn create(globals: &Globals, full: bool, io: &mut Io<'_>) -> Result<(), Fa
         io.note(&format!("warning: {why}"));
     }
     backups.note_created(&made, OPERATOR).await?;
+    let elsewhere = backups.not_covered().await?;
+    if !elsewhere.is_empty() {
+        io.note(&format!(
+            "not in this backup, because pinned to a database of their own: {}; docs/pinned.md tells how theirs is made",
+            elsewhere.join(", ")
+        ));
+    }
     if globals.json {
         let mut value = described(&made.manifest);
         if let Some(fields) = value.as_object_mut() {
             fields.insert("chunks_written".to_owned(), made.written.into());
             fields.insert("chunks_shared".to_owned(), made.shared.into());
             fields.insert("pruned".to_owned(), made.pruned.into());
+            fields.insert("not_covered".to_owned(), elsewhere.clone().into());
         }
         return io.json(&value);
     }

@@ -160,6 +160,13 @@ async fn rotate(
             io.note(&format!("{}: {} key {id} is destroyed", organisation.name, purpose.as_str()));
         }
     }
+    if args.all
+        && let Some(away) = at.store.organisations_away().await?.first()
+    {
+        let name = &away.organisation.name;
+        return Err(Failure::new(format!("the keys of {name} were not touched: its own database is away"))
+            .help("run the command again once it answers; until then keep the master key before this one"));
+    }
     if unreadable > 0 {
         return Err(Failure::new(format!("{unreadable} values could not be opened and stay as they are"))
             .help("the log names their tables; restore them from a backup. The old key is kept meanwhile"));

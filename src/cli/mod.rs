@@ -189,7 +189,7 @@ async fn execute(globals: &Globals, command: Command, io: &mut Io<'_>) -> Result
         Command::Retention(command) => retention::run(globals, command, io).await,
         Command::Privacy(command) => privacy::run(globals, command, io).await,
         Command::M365(command) => m365::run(globals, command, io).await,
-        Command::Audit(command) => audit::run(globals, command, io).await,
+        Command::Audit(command) => Box::pin(audit::run(globals, command, io)).await,
         Command::Quarantine(command) => quarantine::run(globals, command, io).await,
         Command::Backup(command) => backup::run(globals, command, io).await,
         Command::Restore(args) => backup::restore(globals, &args, io).await,

@@ -64,6 +64,9 @@ impl Transaction {
                 None => RefusalReason::NotProtected,
             });
         };
+        if standing != PeerStanding::Unknown && book.is_away(organisation.id) {
+            return Err(RefusalReason::LocalTrouble);
+        }
         if let Err(reason) = proof::by_connection(standing, &organisation) {
             // Strangers must not be able to ring alarms; Exchange without a registered tenant is our own omission.
             if standing != PeerStanding::Unknown {

@@ -89,7 +89,7 @@ impl Transaction {
         disposition: &Disposition,
     ) {
         let (reply_code, outcome) = reply_class(disposition);
-        self.gateway.journal.outcome(self.mail.id, reply_code, outcome);
+        self.gateway.journal.outcome(organisation.id, self.mail.id, reply_code, outcome);
         let verdict = &inspection.verdict;
         self.log(
             &MailEvent {

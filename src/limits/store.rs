@@ -8,6 +8,16 @@ use std::time::Duration;
 pub const STORE_READERS: u32 = 4;
 /// Connections to one PostgreSQL.
 pub const STORE_CONNECTIONS: u32 = 16;
+/// Connections to one PostgreSQL that organisations are pinned to.
+pub const PINNED_CONNECTIONS: u32 = 6;
+/// Databases that organisations may be pinned to: each has connections of its own and is asked once a second.
+pub const MAX_PINNED_DATABASES: usize = 32;
+/// Octets of a URL that names a pinned organisation's database or objects.
+pub const MAX_PIN_URL: usize = 2_048;
+/// A pinned organisation is made within this; what is unfinished after it was interrupted and is settled.
+pub const PIN_CREATION: Duration = Duration::from_secs(20);
+/// Reading the organisations of one pinned database, and asking whether they changed.
+pub const PINNED_LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Waiting in line for a connection to a PostgreSQL that answers.
 pub const STORE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A transaction on PostgreSQL begins within this, or it is asked whether the server is there at all.

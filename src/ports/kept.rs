@@ -43,7 +43,7 @@ pub trait Journal: Send + Sync {
     /// [`PortError`] when it could not be written.
     async fn intend(&self, record: MessageRecord, durable: bool) -> Result<(), PortError>;
     /// Notes the outcome; returns at once, is written in batches. A lost outcome shows as an open intent at start.
-    fn outcome(&self, id: MailId, reply_code: u16, outcome: &'static str);
+    fn outcome(&self, org: OrgId, id: MailId, reply_code: u16, outcome: &'static str);
 }
 
 /// What became of a hold.

@@ -43,6 +43,9 @@ pub trait OrganisationBook: Send + Sync {
     fn by_domain(&self, address: &EmailAddress) -> Option<Arc<Organisation>>;
     /// By id.
     fn by_id(&self, id: OrgId) -> Option<Arc<Organisation>>;
+    /// Whether only the addresses of an organisation are known, because the database that it is pinned to never answered:
+    /// its mail cannot be decided now.
+    fn is_away(&self, id: OrgId) -> bool;
     /// Whether the book could ever be read: false means that nobody can be told from nobody.
     fn is_loaded(&self) -> bool;
     /// Whether the store behind it answers right now.

@@ -183,6 +183,14 @@ fn describe(recorder: &PrometheusRecorder) {
         ("sentra_documents_waiting", "Documents waiting for a worker."),
         ("sentra_recognition_available", "Whether text in images is recognised here: 1 or 0."),
         ("sentra_smtp_sessions", "SMTP sessions open now."),
+        (
+            "sentra_pinned_database_up",
+            "Whether the database that an organisation is pinned to answers, by org.",
+        ),
+        (
+            "sentra_pinned_backup_age_seconds",
+            "Age of the newest backup of the database that an organisation is pinned to, by org; NaN without one.",
+        ),
         ("sentra_backup_age_seconds", "Age of the newest backup; NaN without one."),
         ("sentra_backup_drill_age_seconds", "Since a restore was last tried out; NaN if never."),
     ];

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// State of one dependency.
@@ -27,7 +28,7 @@ pub enum DependencyState {
 }
 
 /// What the gateway depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dependencies {
     /// Organisations, quarantine, record.
     pub database: DependencyState,
@@ -39,7 +40,14 @@ pub struct Dependencies {
     pub keys: DependencyState,
     /// The organisations, cached whole.
     pub book: DependencyState,
-    /// How old backups are; left out where none are configured.
+    /// Organisations with a database of their own, by id: one that is away defers that organisation's mail alone, and is
+    /// no reason to send the others' elsewhere.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned: BTreeMap<String, DependencyState>,
+    /// Seconds since the newest backup of each of those databases, by the organisation's id; null: there is none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned_backup_age_seconds: BTreeMap<String, Option<u64>>,
+    /// How old backups of the main database are; left out where none are configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupAges>,
     /// Whether the server is shutting down.

@@ -101,7 +101,7 @@ mod tests {
     #[async_trait]
     impl Readiness for Fixed {
         async fn dependencies(&self) -> Dependencies {
-            self.0
+            self.0.clone()
         }
     }
 
@@ -144,20 +144,32 @@ mod tests {
             keys: Ok,
             book: Ok,
             backup: None,
+            pinned: std::collections::BTreeMap::new(),
+            pinned_backup_age_seconds: std::collections::BTreeMap::new(),
             draining: false,
         };
         let rows = [
-            ("all well", well, "200 OK", "\"ready\":true"),
-            ("redis away", Dependencies { redis: Degraded, ..well }, "200 OK", "\"redis\":\"degraded\""),
-            ("database away", Dependencies { database: Failed, ..well }, "503", "\"database\":\"failed\""),
+            ("all well", well.clone(), "200 OK", "\"ready\":true"),
+            (
+                "redis away",
+                Dependencies { redis: Degraded, ..well.clone() },
+                "200 OK",
+                "\"redis\":\"degraded\"",
+            ),
+            (
+                "database away",
+                Dependencies { database: Failed, ..well.clone() },
+                "503",
+                "\"database\":\"failed\"",
+            ),
             (
                 "objects away",
-                Dependencies { objects: Degraded, ..well },
+                Dependencies { objects: Degraded, ..well.clone() },
                 "200 OK",
                 "\"objects\":\"degraded\"",
             ),
-            ("no keys", Dependencies { keys: Failed, ..well }, "503", "\"keys\":\"failed\""),
-            ("draining", Dependencies { draining: true, ..well }, "503", "\"draining\":true"),
+            ("no keys", Dependencies { keys: Failed, ..well.clone() }, "503", "\"keys\":\"failed\""),
+            ("draining", Dependencies { draining: true, ..well.clone() }, "503", "\"draining\":true"),
         ];
         for (name, dependencies, status, body) in rows {
             let (address, stop, task) = started(health_routes(Arc::new(Fixed(dependencies)))).await;

@@ -198,7 +198,7 @@ impl Bench {
                 };
                 let (id, start) = (record.id, Instant::now());
                 match journal.intend(record, times.len() % 4 == 3).await {
-                    Ok(()) => journal.outcome(id, 250, "relayed"),
+                    Ok(()) => journal.outcome(org, id, 250, "relayed"),
                     Err(_) => refused += 1,
                 }
                 times.push(start.elapsed());

@@ -39,7 +39,7 @@ async fn every_intent_is_there_when_it_is_answered_and_every_outcome_at_the_end(
                 assert_eq!(there, 1);
                 journal.intend(record, false).await.unwrap();
                 if number != 7 {
-                    journal.outcome(id, 250, "relayed");
+                    journal.outcome(kit.org, id, 250, "relayed");
                 }
             })
         })

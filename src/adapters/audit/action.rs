@@ -70,7 +70,7 @@ actions! {
     SystemReload = "system.reload" ("`taken_up` or `refused`"; "ruleset"; "-")
 
     /// An organisation was created, with its keys and tokens.
-    OrgCreate = "org.create" ("name of the organisation"; "mode"; "-")
+    OrgCreate = "org.create" ("name of the organisation"; "mode; of one with places of its own: database, objects (kind, name)"; "-")
     /// A setting was changed.
     OrgSet = "org.set" ("name of the setting"; "setting, value"; "value (with an address in it)")
     /// An organisation was shown, with addresses of executives and administrators.

@@ -115,6 +115,25 @@ impl Backups {
         Ok(BackupState::read(&self.store).await?)
     }
 
+    /// Names of the organisations that are pinned to a database of their own: each such database is backed up by itself,
+    /// to a place that its owner chose.
+    ///
+    /// # Errors
+    /// [`BackupError`] of the database.
+    pub async fn not_covered(&self) -> Result<Vec<String>, BackupError> {
+        let away = self.store.organisations_away().await?;
+        let all = self
+            .store
+            .organisations()
+            .await?
+            .into_iter()
+            .filter(|org| self.store.database().is_pinned(org.id));
+        let mut names: Vec<String> =
+            all.map(|org| org.name).chain(away.into_iter().map(|away| away.organisation.name)).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Notes in every organisation's audit that a backup was made.
     ///
     /// # Errors
@@ -148,7 +167,7 @@ impl Backups {
         detail: serde_json::Value,
         actor: &str,
     ) -> Result<(), BackupError> {
-        for organisation in self.store.organisations().await? {
+        for organisation in self.store.organisations_here().await? {
             let mut write = self.store.database().scope(organisation.id).write().await?;
             self.store.note(&mut write, organisation.id, actor, action, subject, detail.clone()).await?;
             write.commit().await?;

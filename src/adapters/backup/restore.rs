@@ -88,6 +88,8 @@ impl Backups {
     /// mail since the backup left such rows in it; those that the installation still names are a loss.
     async fn absent(&self, restored: &Store, read: &HashSet<Key>) -> Result<u64, BackupError> {
         let mut absent = HashSet::new();
+        // Also tells who has an object store of his own.
+        let named = self.store.bodies_named().await?;
         for (org, id) in restored.bodies_named().await? {
             if !read.contains(&Bodies::key(org, id)) && !self.store.bodies().exists(org, id).await? {
                 absent.insert((org, id));
@@ -96,7 +98,6 @@ impl Backups {
         if absent.is_empty() {
             return Ok(0);
         }
-        let named = self.store.bodies_named().await?;
         match count(named.iter().filter(|body| absent.contains(body))) {
             0 => Ok(count(&absent)),
             count => {
@@ -160,7 +161,7 @@ impl Backups {
         let loaded = load(&database, &vault, &manifest).await;
         database.close().await;
         loaded?;
-        let store = self.over(store::filled(server.url, server.owner_url).await?, keyring);
+        let store = self.over(store::filled(server.url, server.owner_url).await?.alone(), keyring);
         let chains = compare(&store, &manifest).await?;
         note(&store, &manifest, order.actor).await?;
         let replayed = self.replay(&store, order.actor).await?;
@@ -184,7 +185,8 @@ impl Backups {
         manifest: &Manifest,
         keyring: Arc<LocalKeyring>,
     ) -> Result<Arc<Store>, BackupError> {
-        let database = Database::open(&format!("sqlite:{}", path.display())).await?;
+        // By itself: what is pinned elsewhere is not in the backup, and not touched.
+        let database = Database::open(&format!("sqlite:{}", path.display())).await?.alone();
         database.migrate_to(manifest.schema).await?;
         load(&database, vault, manifest).await?;
         database.migrate().await?;

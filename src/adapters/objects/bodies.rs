@@ -41,9 +41,17 @@ impl Bodies {
         self.pinned.load().get(&org).unwrap_or(&self.common).clone()
     }
 
-    /// Sets which organisations have a store of their own; those not named use the common one.
-    pub fn pin(&self, pinned: BTreeMap<OrgId, Objects>) {
-        self.pinned.store(Arc::new(pinned));
+    /// Whether an organisation has a store of its own.
+    #[must_use]
+    pub fn is_pinned(&self, org: OrgId) -> bool {
+        self.pinned.load().contains_key(&org)
+    }
+
+    /// Sets which organisations have a store of their own; if `only` these have, those not named use the common one.
+    pub fn pin(&self, pinned: &BTreeMap<OrgId, Objects>, only: bool) {
+        let mut next = if only { BTreeMap::new() } else { BTreeMap::clone(&self.pinned.load()) };
+        next.extend(pinned.iter().map(|(org, objects)| (*org, objects.clone())));
+        self.pinned.store(Arc::new(next));
     }
 
     /// The name of a body.

@@ -42,6 +42,8 @@ pub struct Objects {
 enum Place {
     Folder(Folder),
     Cloud(Cloud),
+    /// None that can be opened, and why.
+    Closed(String),
 }
 
 /// What a listing says of an object.
@@ -82,6 +84,12 @@ impl Objects {
         Self { place: Place::Folder(Folder::new(path)), shown: path.display().to_string() }
     }
 
+    /// A store that nothing can be asked of, and why: in the place of one that cannot be opened.
+    #[must_use]
+    pub fn closed(why: &str) -> Self {
+        Self { place: Place::Closed(why.to_owned()), shown: "a store that cannot be opened".to_owned() }
+    }
+
     /// Where it is, without credentials.
     #[must_use]
     pub fn shown(&self) -> &str {
@@ -93,7 +101,7 @@ impl Objects {
     pub fn local(&self) -> Option<&Path> {
         match &self.place {
             Place::Folder(folder) => Some(folder.root()),
-            Place::Cloud(_) => None,
+            Place::Cloud(_) | Place::Closed(_) => None,
         }
     }
 
@@ -105,6 +113,7 @@ impl Objects {
         match &self.place {
             Place::Folder(folder) => folder.put(key, octets).await,
             Place::Cloud(cloud) => bounded(limits::OBJECT_WRITE_TIMEOUT, cloud.put(key, octets)).await,
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 
@@ -116,6 +125,7 @@ impl Objects {
         match &self.place {
             Place::Folder(folder) => folder.get(key).await,
             Place::Cloud(cloud) => bounded(limits::OBJECT_READ_TIMEOUT, cloud.get(key)).await,
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 
@@ -127,6 +137,7 @@ impl Objects {
         match &self.place {
             Place::Folder(folder) => folder.head(key).await,
             Place::Cloud(cloud) => bounded(limits::OBJECT_WRITE_TIMEOUT, cloud.head(key)).await,
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 
@@ -138,6 +149,7 @@ impl Objects {
         match &self.place {
             Place::Folder(folder) => folder.delete(key).await,
             Place::Cloud(cloud) => bounded(limits::OBJECT_WRITE_TIMEOUT, cloud.delete(key)).await,
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 
@@ -167,6 +179,7 @@ impl Objects {
         match &self.place {
             Place::Folder(local) => Listing(Pages::Folder(local.list(folder))),
             Place::Cloud(cloud) => Listing(Pages::Cloud(cloud.list(folder), folder.clone())),
+            Place::Closed(why) => Listing(Pages::Closed(why.clone())),
         }
     }
 
@@ -179,6 +192,7 @@ impl Objects {
         match &self.place {
             Place::Folder(local) => local.sweep_unfinished(folder, now_ms, age).await,
             Place::Cloud(_) => Ok(()),
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 
@@ -190,6 +204,7 @@ impl Objects {
         match &self.place {
             Place::Folder(folder) => folder.probe().await,
             Place::Cloud(cloud) => bounded(limits::OBJECT_WRITE_TIMEOUT, cloud.probe()).await,
+            Place::Closed(why) => Err(transient(why)),
         }
     }
 }
@@ -200,6 +215,7 @@ pub struct Listing(Pages);
 enum Pages {
     Folder(mpsc::Receiver<Result<Entry, PortError>>),
     Cloud(BoxStream<'static, Result<Entry, PortError>>, Key),
+    Closed(String),
 }
 
 impl Listing {
@@ -210,6 +226,7 @@ impl Listing {
     pub async fn next(&mut self) -> Result<Option<Entry>, PortError> {
         match &mut self.0 {
             Pages::Folder(entries) => entries.recv().await.transpose(),
+            Pages::Closed(why) => Err(transient(why)),
             Pages::Cloud(entries, folder) => loop {
                 let next = bounded(limits::OBJECT_WRITE_TIMEOUT, async { entries.next().await.transpose() });
                 match next.await? {

@@ -55,7 +55,9 @@ impl Erasures {
     }
 
     fn places(&self, org: OrgId) -> Vec<Objects> {
-        std::iter::once(self.store.bodies().of(org)).chain(self.backups.clone()).collect()
+        // A database of its own is not in these backups: what concerns it goes no further than its own objects.
+        let backups = self.backups.clone().filter(|_| !self.store.database().is_pinned(org));
+        std::iter::once(self.store.bodies().of(org)).chain(backups).collect()
     }
 
     /// Records an erasure in every place, durably, before anything is erased; records that no backup needs any more go.
@@ -77,22 +79,27 @@ impl Erasures {
     /// Applies every recorded erasure that the database has not seen to its end, in all its organisations.
     ///
     /// # Errors
-    /// [`StoreError`] of database, object stores and keys: the next replay goes on.
+    /// [`StoreError`] of database, object stores and keys, of the first organisation that failed; the others were done, and
+    /// the next replay goes on.
     pub async fn replay(&self, actor: &str) -> Result<Replayed, StoreError> {
-        let mut done = Replayed::default();
+        let (mut done, mut failed) = (Replayed::default(), Ok(()));
         for organisation in self.store.organisations().await? {
-            let org = organisation.id;
-            let (records, unreadable) = self.records(org).await?;
-            done.unreadable = done.unreadable.saturating_add(unreadable);
-            for (id, record) in records {
-                let what = (&record.address, record.suppliers);
-                if let Some(rows) = self.store.replay_erasure(org, &id, what, actor).await? {
-                    done.erasures = done.erasures.saturating_add(1);
-                    done.rows = done.rows.saturating_add(rows);
-                }
+            failed = failed.and(self.replay_of(organisation.id, actor, &mut done).await);
+        }
+        failed.map(|()| done)
+    }
+
+    async fn replay_of(&self, org: OrgId, actor: &str, done: &mut Replayed) -> Result<(), StoreError> {
+        let (records, unreadable) = self.records(org).await?;
+        done.unreadable = done.unreadable.saturating_add(unreadable);
+        for (id, record) in records {
+            let what = (&record.address, record.suppliers);
+            if let Some(rows) = self.store.replay_erasure(org, &id, what, actor).await? {
+                done.erasures = done.erasures.saturating_add(1);
+                done.rows = done.rows.saturating_add(rows);
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Wraps an organisation's records by the current master key. Returns how many were under another.

@@ -162,8 +162,11 @@ impl Store {
         write.commit().await
     }
 
-    /// Takes up the active keys of all organisations.
-    pub(super) async fn load_arc_keys(&self, read: &mut AnyConnection) -> Result<(), StoreError> {
+    /// The active keys of all organisations of a database. Their data keys have been taken up.
+    pub(super) async fn read_arc_keys(
+        &self,
+        read: &mut AnyConnection,
+    ) -> Result<BTreeMap<OrgId, Arc<SealingKey>>, StoreError> {
         let mut keys = BTreeMap::new();
         let sql = "SELECT org_id, domain, selector, sealed_key FROM arc_keys WHERE state = 'active'";
         for row in sqlx::query(sql).fetch_all(read).await? {
@@ -176,8 +179,7 @@ impl Store {
                 Err(error) => tracing::error!(%org, %error, "an ARC key cannot be opened"),
             }
         }
-        self.arc.replace(keys);
-        Ok(())
+        Ok(keys)
     }
 
     fn sealing_key(&self, org: OrgId, row: &AnyRow) -> Result<SealingKey, StoreError> {

@@ -1,103 +1,71 @@
-//! The database behind one type, whichever engine the URL names.
+//! The database: the main one, and those that organisations are pinned to, behind one type.
+//!
+//! The organisation decides where a transaction takes place ([`Database::scope`]); whatever belongs to none takes place
+//! in the main one. Which organisations are pinned is read from the main one: their ids when its schema is checked
+//! ([`Database::migrate`]), where they are once the keys can open it ([`Database::pin`]). In between, and while its own
+//! database is away, a pinned organisation's data is unavailable; it is never looked for in the main one.
 
-use super::error::StoreError;
+pub use super::engine::Durability;
+use super::engine::{Engine, Pinned, Seen};
+use super::error::{StoreError, damaged};
 use super::postgres::Postgres;
 use super::scope::{ReadTransaction, Scope, WriteTransaction};
 use super::sqlite::Sqlite;
 use super::system::SystemRead;
 use crate::model::OrgId;
+use arc_swap::ArcSwap;
+use secrecy::SecretString;
+use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AnyPool};
-use std::sync::{Arc, Once};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// How hard a commit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// fsynced before it returns: a power cut loses nothing.
-    Durable,
-    /// Handed to the operating system: survives the process, is fsynced with the next durable commit.
-    Quick,
-}
-
-/// Whose rows a transaction sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// Those of one organisation.
-    Organisation(OrgId),
-    /// Those of the tables that a listed read needs.
-    System(SystemRead),
-    /// No organisation's: only what belongs to none.
-    Nothing,
-}
-
-/// One opened database.
-#[derive(Clone, Debug)]
-pub(super) enum Engine {
-    Sqlite(Arc<Sqlite>),
-    Postgres(Arc<Postgres>),
-}
-
-impl Engine {
-    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
-        if Postgres::serves(url) {
-            return Ok(Self::Postgres(Arc::new(Postgres::open(url).await?)));
-        }
-        Ok(Self::Sqlite(Arc::new(Sqlite::open(url).await?)))
-    }
-
-    async fn begin_read(&self, seen: Seen) -> Result<ReadTransaction, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.begin_read().await,
-            Self::Postgres(postgres) => postgres.begin_read(seen).await,
-        }
-    }
-
-    async fn begin_write(&self, seen: Seen, durability: Durability) -> Result<WriteTransaction, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.begin_write(durability).await,
-            Self::Postgres(postgres) => postgres.begin_write(seen, durability).await,
-        }
-    }
-
-    async fn execute(
-        &self,
-        seen: Seen,
-        durability: Durability,
-        query: Query<'_, Any, AnyArguments>,
-    ) -> Result<u64, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.execute(durability, query).await,
-            Self::Postgres(postgres) => {
-                let mut write = postgres.begin_write(seen, durability).await?;
-                let done = query.execute(&mut *write).await?.rows_affected();
-                write.commit().await?;
-                Ok(done)
-            }
-        }
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.migrate().await,
-            Self::Postgres(postgres) => postgres.check().await,
-        }
-    }
-
-    async fn close(&self) {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.close().await,
-            Self::Postgres(postgres) => postgres.close().await,
-        }
-    }
-}
+/// Which organisations have a database of their own.
+type Pins = BTreeMap<OrgId, Arc<Pinned>>;
 
 /// The database: cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
     main: Engine,
+    /// `None`: one database by itself, whoever may be pinned elsewhere.
+    pins: Option<Arc<ArcSwap<Pins>>>,
+}
+
+/// A database that organisations are pinned to.
+#[derive(Clone, Debug)]
+pub struct PinnedPart {
+    /// Tells it apart from others in this process; never 0.
+    pub id: u64,
+    /// Who is pinned to it.
+    pub organisations: Vec<OrgId>,
+    /// That database by itself.
+    pub database: Database,
+    pinned: Arc<Pinned>,
+}
+
+impl PinnedPart {
+    /// Notes whether it answered; true when that is news.
+    pub(super) fn note(&self, away: bool) -> bool {
+        self.pinned.note(away)
+    }
+
+    /// Notes the moment of its newest backup, Unix milliseconds.
+    pub(super) fn note_backup(&self, at: i64) {
+        self.pinned.note_backup(at);
+    }
+
+    /// When its newest backup was made, Unix milliseconds, as the last look found it; `None` without one.
+    #[must_use]
+    pub fn backup_at(&self) -> Option<i64> {
+        self.pinned.backup_at()
+    }
+
+    /// Whether the last look at it failed.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.pinned.is_away()
+    }
 }
 
 impl Database {
@@ -110,12 +78,23 @@ impl Database {
     /// [`StoreError::Setup`] for a URL of another engine, a path that cannot be created or is no database, a server that
     /// refuses.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { main: Engine::open(url).await? })
+        Ok(Self { main: Engine::open(url).await?, pins: Some(Arc::default()) })
     }
 
     /// A PostgreSQL whose schema may be older than this program's, to be filled by a restore.
     pub(super) fn open_unchecked(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { main: Engine::Postgres(Arc::new(Postgres::unchecked(url)?)) })
+        Ok(Self { main: Engine::Postgres(Arc::new(Postgres::unchecked(url)?)), pins: None })
+    }
+
+    /// This database by itself: of organisations that are pinned elsewhere it has only what routes their mail.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self { main: self.main.clone(), pins: None }
+    }
+
+    /// Whether organisations that are pinned elsewhere are looked for there.
+    pub(super) fn follows_pins(&self) -> bool {
+        self.pins.is_some()
     }
 
     /// Makes sure that the schema is this program's. SQLite is brought to it; PostgreSQL is only checked, the role that
@@ -125,7 +104,109 @@ impl Database {
     /// [`StoreError::Setup`] when the database is newer than the program, was altered, or a migration failed; on
     /// PostgreSQL when the schema is old or the role could get around row-level security.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.main.migrate().await
+        self.main.migrate().await?;
+        self.find_pins().await
+    }
+
+    /// Notes who is pinned elsewhere, so that nobody takes the main database for theirs.
+    async fn find_pins(&self) -> Result<(), StoreError> {
+        let Some(pins) = &self.pins else { return Ok(()) };
+        let sql = "SELECT org_id FROM org_pins WHERE sealed_database IS NOT NULL";
+        let mut read = self.system(SystemRead::Organisations).await?;
+        let found: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut *read).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let closed = Arc::new(Pinned::new(None));
+        let mut next = Pins::clone(&pins.load());
+        for org in found {
+            let org = org.parse().map_err(|_| damaged("organisation id"))?;
+            next.entry(org).or_insert_with(|| Arc::clone(&closed));
+        }
+        pins.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Sets which organisations are pinned, and where (`None`: nobody knows); those not named stay pinned unless `only`
+    /// these are. Databases that stay the same stay open.
+    pub(super) fn pin(&self, urls: &BTreeMap<OrgId, Option<SecretString>>, only: bool) {
+        let Some(pins) = &self.pins else { return };
+        let known = pins.load();
+        let mut opened: Vec<Arc<Pinned>> = known.values().cloned().collect();
+        let mut next = if only { Pins::new() } else { Pins::clone(&known) };
+        for (org, url) in urls {
+            let same = opened.iter().find(|pinned| pinned.is_at(url.as_ref())).cloned();
+            let pinned = same.unwrap_or_else(|| {
+                let new = Arc::new(Pinned::new(url.clone()));
+                opened.push(Arc::clone(&new));
+                new
+            });
+            next.insert(*org, pinned);
+        }
+        pins.store(Arc::new(next));
+    }
+
+    /// Whether anybody is pinned elsewhere.
+    #[must_use]
+    pub fn has_pins(&self) -> bool {
+        self.pins.as_ref().is_some_and(|pins| !pins.load().is_empty())
+    }
+
+    /// The databases that organisations are pinned to; those that were not opened yet are left out.
+    #[must_use]
+    pub fn pinned(&self) -> Vec<PinnedPart> {
+        let Some(pins) = &self.pins else { return Vec::new() };
+        let mut parts: BTreeMap<u64, PinnedPart> = BTreeMap::new();
+        for (org, pinned) in pins.load().iter().filter(|(_, pinned)| pinned.is_known()) {
+            let part = parts.entry(pinned.id()).or_insert_with(|| PinnedPart {
+                id: pinned.id(),
+                organisations: Vec::new(),
+                database: Self { main: Engine::Pinned(Arc::clone(pinned)), pins: None },
+                pinned: Arc::clone(pinned),
+            });
+            part.organisations.push(*org);
+        }
+        parts.into_values().collect()
+    }
+
+    /// Sums a count over all organisations of all databases, for a gauge. A pinned one that is away is not counted.
+    pub(super) async fn count_everywhere(&self, sql: &'static str) -> Result<i64, StoreError> {
+        let mut read = self.system(SystemRead::Gauges).await?;
+        let mut sum: i64 = sqlx::query_scalar(sql).fetch_one(&mut *read).await?;
+        drop(read);
+        for part in self.pinned().iter().filter(|part| !part.is_away()) {
+            let Ok(mut read) = part.database.system(SystemRead::Gauges).await else { continue };
+            let counted: Result<i64, _> = sqlx::query_scalar(sql).fetch_one(&mut *read).await;
+            sum = sum.saturating_add(counted.unwrap_or_default());
+        }
+        Ok(sum)
+    }
+
+    /// Whether an organisation's data is elsewhere than in the main database.
+    #[must_use]
+    pub fn is_pinned(&self, org: OrgId) -> bool {
+        self.pins.as_ref().is_some_and(|pins| pins.load().contains_key(&org))
+    }
+
+    /// Where an organisation's own database is; `None` for one that is in the main one.
+    #[must_use]
+    pub fn pinned_place(&self, org: OrgId) -> Option<String> {
+        self.is_pinned(org).then(|| self.part_of(org).1.place())
+    }
+
+    /// The database of one organisation by itself.
+    #[must_use]
+    pub fn by_itself(&self, org: OrgId) -> Self {
+        self.part_of(org).1
+    }
+
+    /// The same, and its number: 0 is the main one.
+    pub(super) fn part_of(&self, org: OrgId) -> (u64, Self) {
+        let pinned = self.pins.as_ref().and_then(|pins| pins.load().get(&org).cloned());
+        match pinned {
+            Some(pinned) => (pinned.id(), Self { main: Engine::Pinned(pinned), pins: None }),
+            None => (0, self.alone()),
+        }
     }
 
     /// Brings an empty database to the schema that a backup was made with.
@@ -135,8 +216,8 @@ impl Database {
     pub async fn migrate_to(&self, schema: i64) -> Result<(), StoreError> {
         match &self.main {
             Engine::Sqlite(sqlite) => sqlite.migrate_to(schema).await,
-            Engine::Postgres(postgres) => Err(StoreError::Setup {
-                what: format!("the database {} cannot be given an older schema", postgres.place()),
+            other => Err(StoreError::Setup {
+                what: format!("the database {} cannot be given an older schema", other.place()),
                 help: "only its owner can: `sentra backup restore` does it with database.owner_url",
             }),
         }
@@ -156,12 +237,18 @@ impl Database {
 
     /// Whether a load may commit in steps: nobody sees the file before it is whole.
     pub(super) fn loads_in_steps(&self) -> bool {
-        matches!(self.main, Engine::Sqlite(_))
+        !self.main.is_postgres()
+    }
+
+    /// Whether an organisation's rows lie in a PostgreSQL.
+    #[must_use]
+    pub fn is_on_postgres(&self, org: OrgId) -> bool {
+        self.part_of(org).1.main.is_postgres()
     }
 
     /// Whether a transaction sees one organisation at a time.
     pub(super) fn is_secured(&self) -> bool {
-        matches!(self.main, Engine::Postgres(_))
+        self.main.is_postgres()
     }
 
     /// A view of what belongs to no organisation.
@@ -183,27 +270,19 @@ impl Database {
         self.execute_for(Seen::Nothing, Durability::Durable, query).await
     }
 
-    /// The data of one organisation: the way to everything that has an `org_id`.
+    /// The data of one organisation, in its database: the way to everything that has an `org_id`.
     #[must_use]
     pub fn scope(&self, org: OrgId) -> Scope {
         Scope::new(self.clone(), org)
     }
 
-    /// A consistent view across organisations for this one purpose.
+    /// A consistent view across organisations of the main database for this one purpose; those of a pinned one are
+    /// asked with [`Database::pinned`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection can be had in time.
     pub async fn system(&self, read: SystemRead) -> Result<ReadTransaction, StoreError> {
-        self.main.begin_read(Seen::System(read)).await
-    }
-
-    /// For statements that only read: writing through it fails. Goes once nobody uses it: take [`Database::scope`].
-    #[must_use]
-    pub fn reader(&self) -> &AnyPool {
-        match &self.main {
-            Engine::Sqlite(sqlite) => sqlite.reader(),
-            Engine::Postgres(postgres) => postgres.pool(),
-        }
+        self.begin_read(Seen::System(read)).await
     }
 
     /// Begins a durable transaction without an organisation. Goes once nobody uses it: take [`Database::scope`].
@@ -215,7 +294,7 @@ impl Database {
     }
 
     pub(super) async fn begin_read(&self, seen: Seen) -> Result<ReadTransaction, StoreError> {
-        self.main.begin_read(seen).await
+        self.engine(seen).begin_read(seen).await
     }
 
     pub(super) async fn begin_write(
@@ -223,7 +302,7 @@ impl Database {
         seen: Seen,
         durability: Durability,
     ) -> Result<WriteTransaction, StoreError> {
-        self.main.begin_write(seen, durability).await
+        self.engine(seen).begin_write(seen, durability).await
     }
 
     pub(super) async fn execute_for(
@@ -232,10 +311,17 @@ impl Database {
         durability: Durability,
         query: Query<'_, Any, AnyArguments>,
     ) -> Result<u64, StoreError> {
-        self.main.execute(seen, durability, query).await
+        self.engine(seen).execute(seen, durability, query).await
     }
 
-    /// Whether the database answers a read right now.
+    /// Where a transaction takes place.
+    fn engine(&self, seen: Seen) -> Engine {
+        let Seen::Organisation(org) = seen else { return self.main.clone() };
+        let pinned = self.pins.as_ref().and_then(|pins| pins.load().get(&org).cloned());
+        pinned.map_or_else(|| self.main.clone(), Engine::Pinned)
+    }
+
+    /// Whether the main database answers a read right now.
     pub async fn answers(&self) -> bool {
         let Ok(mut read) = self.begin_read(Seen::Nothing).await else { return false };
         sqlx::query("SELECT 1").execute(&mut *read).await.is_ok()
@@ -244,142 +330,17 @@ impl Database {
     /// Which database it is: the file, or server and database name. Never a password.
     #[must_use]
     pub fn place(&self) -> String {
-        match &self.main {
-            Engine::Sqlite(sqlite) => sqlite.path().display().to_string(),
-            Engine::Postgres(postgres) => postgres.place().to_owned(),
-        }
+        self.main.place()
     }
 
     /// Closes all connections after their work.
     pub async fn close(&self) {
         self.main.close().await;
+        for part in self.pinned() {
+            part.database.main.close().await;
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    #[tokio::test]
-    async fn opens_odd_paths_privately_and_migrates_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("odd name#%41 ü.db");
-        let database = Database::open(&format!("sqlite:{}", path.display())).await.unwrap();
-        database.migrate().await.unwrap();
-        database.migrate().await.unwrap();
-        assert!(database.answers().await);
-        for entry in std::fs::read_dir(folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
-        }
-        assert!(path.exists());
-        database.close().await;
-    }
-
-    #[tokio::test]
-    async fn connections_are_as_hard_as_they_say() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let database = Database::open(&url).await.unwrap();
-        database.migrate().await.unwrap();
-        for (durability, synchronous) in [(Durability::Durable, 2_i64), (Durability::Quick, 1)] {
-            let mut write = database.begin_write(Seen::Nothing, durability).await.unwrap();
-            for (pragma, value) in [
-                ("PRAGMA synchronous", synchronous),
-                ("PRAGMA foreign_keys", 1),
-                ("PRAGMA busy_timeout", 10_000),
-            ] {
-                let found: i64 = sqlx::query_scalar(pragma).fetch_one(&mut *write).await.unwrap();
-                assert_eq!(found, value, "{pragma} {durability:?}");
-            }
-            let mode: String =
-                sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *write).await.unwrap();
-            assert_eq!(mode, "wal");
-        }
-        let refused = sqlx::query("UPDATE generations SET value = 2")
-            .execute(&mut *database.begin_read(Seen::Nothing).await.unwrap())
-            .await;
-        assert!(refused.is_err(), "readers cannot write");
-    }
-
-    #[tokio::test]
-    async fn a_database_of_a_newer_version_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let database = Database::open(&url).await.unwrap();
-        database.migrate().await.unwrap();
-        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                     VALUES (9999, 'later', TRUE, x'00', 0)";
-        database.execute_for(Seen::Nothing, Durability::Durable, sqlx::query(newer)).await.unwrap();
-        let error = database.migrate().await.unwrap_err();
-        assert!(error.to_string().contains("a newer sentra wrote this database"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_dropped_transaction_changes_nothing_and_the_next_writer_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let database = Database::open(&url).await.unwrap();
-        database.migrate().await.unwrap();
-        let set = "UPDATE generations SET value = 77 WHERE name = 'config'";
-        let mut write = database.begin().await.unwrap();
-        sqlx::query(set).execute(&mut *write).await.unwrap();
-        drop(write);
-        let value = "SELECT value FROM generations WHERE name = 'config'";
-        let mut write = database.begin_write(Seen::Nothing, Durability::Quick).await.unwrap();
-        assert_eq!(sqlx::query_scalar::<_, i64>(value).fetch_one(&mut *write).await.unwrap(), 1);
-        sqlx::query(set).execute(&mut *write).await.unwrap();
-        write.commit().await.unwrap();
-        assert_eq!(
-            sqlx::query_scalar::<_, i64>(value)
-                .fetch_one(&mut *database.begin_read(Seen::Nothing).await.unwrap())
-                .await
-                .unwrap(),
-            77
-        );
-    }
-
-    /// A message's deadline can end while its transaction waits for another process's lock. The lock comes later, to a
-    /// connection that nobody waits for any more: it must not stay inside a transaction for ever.
-    #[tokio::test]
-    async fn a_transaction_given_up_while_it_begins_does_no_harm() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("a.db").display());
-        let (database, other) = (Database::open(&url).await.unwrap(), Database::open(&url).await.unwrap());
-        database.migrate().await.unwrap();
-        for durability in [Durability::Durable, Durability::Quick] {
-            let lock = other.begin().await.unwrap();
-            let given_up = tokio::time::timeout(
-                std::time::Duration::from_millis(200),
-                database.begin_write(Seen::Nothing, durability),
-            );
-            assert!(given_up.await.is_err(), "the other process holds the lock");
-            drop(lock);
-            let touch = "UPDATE generations SET value = value + 1 WHERE name = 'config'";
-            for _ in 0..3 {
-                let mut write = database.begin_write(Seen::Nothing, durability).await.unwrap();
-                sqlx::query(touch).execute(&mut *write).await.unwrap();
-                write.commit().await.unwrap();
-            }
-            let elsewhere = other.execute_for(Seen::Nothing, Durability::Quick, sqlx::query(touch)).await;
-            assert_eq!(elsewhere.unwrap(), 1, "the write lock was given back");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_opened_is_named_with_a_remedy() {
-        let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("missing/a.db");
-        let error = Database::open(&format!("sqlite:{}", missing.display())).await.unwrap_err();
-        assert!(error.to_string().contains("create its folder"), "{error}");
-        let other = folder.path().join("other.db");
-        std::fs::write(
-            &other,
-            "this is no database, but long enough to be looked at as if it were one".repeat(20),
-        )
-        .unwrap();
-        let error = Database::open(&format!("sqlite:{}", other.display())).await.unwrap_err();
-        assert!(error.to_string().contains("is a database of sentra"), "{error}");
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@
 use super::audit::let_audit_go;
 use super::dump::{Snapshot, Table};
 use super::retention::standing;
-use super::{Durability, Event, Store, StoreError, append_audit, config_changed, error::damaged};
+use super::{Database, Durability, Event, Store, StoreError, append_audit, config_changed, error::damaged};
 use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{OrgId, Organisation};
@@ -21,7 +21,10 @@ use tokio::time::{Instant, sleep};
 /// The setting that marks an organisation whose keys are destroyed and whose rows are going.
 const ERASING: &str = "org.erasing";
 /// Tables that go last, in this order: each keeps the one before honest (the audit's triggers), or is the mark itself.
-const LAST: [&str; 5] = ["audit", "audit_heads", "audit_checkpoints", "settings", "organisations"];
+const LAST: [&str; 6] =
+    ["audit", "audit_heads", "audit_checkpoints", "settings", "org_pins", "organisations"];
+/// Of them those that stay until nothing else is there any more: without them nobody would know what to go on with, where.
+const UNTIL_THE_END: [&str; 3] = ["settings", "org_pins", "organisations"];
 
 /// What an erasure is about to remove, or removed.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -86,7 +89,7 @@ impl Store {
     pub async fn erasure_plan(&self, of: &Organisation) -> Result<OrganisationErasure, StoreError> {
         let org = of.id;
         let mut rows = BTreeMap::new();
-        let mut snapshot = self.database.snapshot().await?;
+        let mut snapshot = self.database.part_of(org).1.snapshot().await?;
         for table in owned(&mut snapshot).await? {
             let count = snapshot.count_of(&table, org).await?;
             if count > 0 {
@@ -168,6 +171,11 @@ impl Store {
         self.cut_off(&mut write, org, &erasure).await?;
         write.commit().await?;
         self.keyring.forget(org);
+        if let Err(error) = self.mark_erasing(org).await {
+            tracing::warn!(org.id = %org, %error, "the main database does not know yet of an erasure");
+        }
+        // Name and addresses are free again there as well.
+        self.copy_routes(org).await;
         Ok(erasure)
     }
 
@@ -204,31 +212,38 @@ impl Store {
         config_changed(write).await
     }
 
-    /// Organisations without keys: what erasures and imports left behind.
+    /// Organisations without keys: what erasures and imports left behind, in every database that answers.
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
+    /// [`StoreError`] of the main database.
     pub async fn all_left(&self) -> Result<Vec<Left>, StoreError> {
+        self.settle_creations().await?;
         let mut read = self.database.system(super::SystemRead::Organisations).await?;
-        let sql = "SELECT o.id, s.value FROM organisations o LEFT JOIN settings s ON s.org_id = o.id AND s.name = $1 \
-                   WHERE NOT EXISTS (SELECT 1 FROM org_keys k WHERE k.org_id = o.id) ORDER BY o.id";
-        let rows = sqlx::query(sql).bind(ERASING).fetch_all(&mut *read).await?;
-        let left = |row: &sqlx::any::AnyRow| {
-            let org = row.try_get::<String, _>(0)?.parse().map_err(|_| damaged("organisation id"))?;
-            let mark: Option<String> = row.try_get(1)?;
-            let erasure =
-                mark.map(|mark| serde_json::from_str(&mark).map_err(|_| damaged("mark of an erasure")));
-            Ok(Left { org, erasure: erasure.transpose()? })
-        };
-        rows.iter().map(left).collect()
+        let pins = self.read_pins(&mut read).await?;
+        drop(read);
+        let mut all = left_in(&self.database).await?;
+        // What the main database has of these is no organisation's data.
+        all.retain(|left| !pins.elsewhere.contains_key(&left.org));
+        self.follow(&pins);
+        for part in self.database.pinned() {
+            match left_in(&part.database).await {
+                Ok(found) => {
+                    all.extend(found.into_iter().filter(|left| part.organisations.contains(&left.org)))
+                }
+                Err(error) => {
+                    tracing::warn!(database = %part.database.place(), %error, "it was not looked into")
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// One of [`Store::all_left`].
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
+    /// [`StoreError`] of the organisation's database.
     pub async fn left(&self, org: OrgId) -> Result<Option<Left>, StoreError> {
-        Ok(self.all_left().await?.into_iter().find(|left| left.org == org))
+        Ok(left_in(&self.database.part_of(org).1).await?.into_iter().find(|left| left.org == org))
     }
 
     /// Removes the rows and bodies of an organisation that has no keys any more; its own row and the mark stay. `note` is
@@ -246,8 +261,8 @@ impl Store {
                 "the organisation {org} still has its keys, or is not here"
             )));
         }
-        let tables = self.in_order().await?;
-        for table in tables.iter().filter(|table| table.name != "settings" && table.name != "organisations") {
+        let tables = in_order(&self.database.part_of(org).1).await?;
+        for table in tables.iter().filter(|table| !UNTIL_THE_END.contains(&table.name.as_str())) {
             if table.name == "audit" {
                 let mut write = self.database.scope(org).write().await?;
                 let_audit_go(&mut write, org).await?;
@@ -278,8 +293,16 @@ impl Store {
                 "the organisation {org} still has its keys, or is not here"
             )));
         }
-        let tables = self.in_order().await?;
-        let mut write = self.database.scope(org).write().await?;
+        self.mark_erasing(org).await?;
+        self.remove_rows(&self.database.part_of(org).1, org).await?;
+        // A run that is killed in between is settled by the next command or start.
+        self.forget_pinned(org).await
+    }
+
+    /// Removes all rows of an organisation from one database, at once.
+    pub(super) async fn remove_rows(&self, database: &Database, org: OrgId) -> Result<(), StoreError> {
+        let tables = in_order(database).await?;
+        let mut write = database.scope(org).write().await?;
         let_audit_go(&mut write, org).await?;
         for table in &tables {
             sqlx::query(AssertSqlSafe(table.delete_of_one()))
@@ -290,15 +313,30 @@ impl Store {
         config_changed(&mut write).await?;
         write.commit().await
     }
+}
 
-    /// Every table of organisations, those first that nothing refers to.
-    async fn in_order(&self) -> Result<Vec<Table>, StoreError> {
-        let mut tables = owned(&mut self.database.snapshot().await?).await?;
-        tables.reverse();
-        let place = |table: &Table| LAST.iter().position(|last| *last == table.name).map_or(0, |at| at + 1);
-        tables.sort_by_key(place);
-        Ok(tables)
-    }
+/// The organisations without keys of one database by itself.
+async fn left_in(database: &Database) -> Result<Vec<Left>, StoreError> {
+    let mut read = database.system(super::SystemRead::Organisations).await?;
+    let sql = "SELECT o.id, s.value FROM organisations o LEFT JOIN settings s ON s.org_id = o.id AND s.name = $1 \
+               WHERE NOT EXISTS (SELECT 1 FROM org_keys k WHERE k.org_id = o.id) ORDER BY o.id";
+    let rows = sqlx::query(sql).bind(ERASING).fetch_all(&mut *read).await?;
+    let left = |row: &sqlx::any::AnyRow| {
+        let org = row.try_get::<String, _>(0)?.parse().map_err(|_| damaged("organisation id"))?;
+        let mark: Option<String> = row.try_get(1)?;
+        let erasure = mark.map(|mark| serde_json::from_str(&mark).map_err(|_| damaged("mark of an erasure")));
+        Ok(Left { org, erasure: erasure.transpose()? })
+    };
+    rows.iter().map(left).collect()
+}
+
+/// Every table of organisations, those first that nothing refers to.
+async fn in_order(database: &Database) -> Result<Vec<Table>, StoreError> {
+    let mut tables = owned(&mut database.snapshot().await?).await?;
+    tables.reverse();
+    let place = |table: &Table| LAST.iter().position(|last| *last == table.name).map_or(0, |at| at + 1);
+    tables.sort_by_key(place);
+    Ok(tables)
 }
 
 /// The tables that belong to organisations, those before others that these refer to.

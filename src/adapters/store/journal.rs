@@ -3,41 +3,45 @@
 //! One task writes. While it commits one batch the next intents gather, so that under load many of them share one
 //! commit and one statement an organisation (group commit), and a single one waits for nobody. A batch with a durable intent is fsynced
 //! before anybody in it is answered; the others survive the process and are fsynced once a second.
+//!
+//! Each database has a task of its own ([`Lane`]): what joins in one commit lies in one database, and while a pinned one
+//! is away nobody else's mail waits for it.
 
-use super::database::{Database, Durability, Seen};
-use super::error::{StoreError, damaged};
-use super::system::SystemRead;
+use super::database::Database;
+use super::engine::{Durability, Seen};
+use super::error::StoreError;
 use crate::limits;
 use crate::model::{MailId, OrgId};
 use crate::ports::{Journal, MessageRecord, PortError};
 use async_trait::async_trait;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe, Row as _};
+use sqlx::{Any, AssertSqlSafe};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-/// The journal's front: hands records to the writing task.
+/// The journal's front: hands records to the writing task of the organisation's database.
 #[derive(Clone, Debug)]
 pub struct JournalWriter {
-    intents: mpsc::Sender<Intent>,
-    outcomes: mpsc::Sender<Outcome>,
+    database: Database,
+    lanes: Arc<Mutex<BTreeMap<u64, Lane>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Closed when the last front is dropped.
+    _alive: mpsc::Sender<()>,
 }
 
-/// An intent without outcome: sent onward or not, nobody here knows. The sender got no 250 from us in that session
-/// unless only the outcome row was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OpenIntent {
-    /// Message.
-    pub id: MailId,
-    /// Organisation.
-    pub org: OrgId,
-    /// Unix milliseconds.
-    pub received_at_ms: i64,
+/// The way to one writing task.
+#[derive(Clone, Debug)]
+struct Lane {
+    intents: mpsc::Sender<Intent>,
+    outcomes: mpsc::Sender<Outcome>,
 }
 
 struct Intent {
@@ -54,10 +58,39 @@ struct Outcome {
 }
 
 impl JournalWriter {
-    /// Starts the writing task. It ends, with everything written and fsynced, when `stop` is cancelled or the last
-    /// clone is dropped; await the handle before the database is closed.
+    /// Starts. The tasks end, with everything written and fsynced, when `stop` is cancelled or the last clone is dropped;
+    /// await the handle before the database is closed.
     #[must_use]
     pub fn start(database: Database, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+        let (alive, mut gone) = mpsc::channel(1);
+        let tasks = TaskTracker::new();
+        let lanes = Arc::default();
+        let journal = Self { database, lanes, tasks: tasks.clone(), stop: stop.clone(), _alive: alive };
+        let ended = tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = gone.recv() => {}
+            }
+            tasks.close();
+            tasks.wait().await;
+        });
+        (journal, ended)
+    }
+
+    /// The lane of an organisation's database, which is opened with its first record.
+    fn lane(&self, org: OrgId) -> Result<Lane, PortError> {
+        let (number, database) = self.database.part_of(org);
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Databases that nobody is pinned to any more: their tasks end with the way to them.
+        if lanes.len() > limits::MAX_PINNED_DATABASES.saturating_mul(2) {
+            lanes.retain(|known, _| *known == 0 || *known == number);
+        }
+        if let Some(lane) = lanes.get(&number) {
+            return Ok(lane.clone());
+        }
+        if self.stop.is_cancelled() {
+            return Err(closed());
+        }
         let (intents, intents_in) = mpsc::channel(limits::JOURNAL_QUEUE);
         let (outcomes, outcomes_in) = mpsc::channel(limits::JOURNAL_OUTCOMES);
         let writer = Writer {
@@ -68,21 +101,30 @@ impl JournalWriter {
             unwritten: Vec::with_capacity(limits::JOURNAL_BATCH),
             dirty: false,
         };
-        (Self { intents, outcomes }, tokio::spawn(writer.run(stop)))
+        self.tasks.spawn(writer.run(self.stop.clone()));
+        let lane = Lane { intents, outcomes };
+        lanes.insert(number, lane.clone());
+        Ok(lane)
     }
+}
+
+fn closed() -> PortError {
+    PortError::Transient { what: "database", detail: "the journal is closed".to_owned() }
 }
 
 #[async_trait]
 impl Journal for JournalWriter {
     async fn intend(&self, record: MessageRecord, durable: bool) -> Result<(), PortError> {
-        let gone = || PortError::Transient { what: "database", detail: "the journal is closed".to_owned() };
+        let lane = self.lane(record.org)?;
         let (done, written) = oneshot::channel();
-        self.intents.send(Intent { record, durable, done }).await.map_err(|_| gone())?;
-        written.await.map_err(|_| gone())?
+        lane.intents.send(Intent { record, durable, done }).await.map_err(|_| closed())?;
+        drop(lane);
+        written.await.map_err(|_| closed())?
     }
 
-    fn outcome(&self, id: MailId, reply_code: u16, outcome: &'static str) {
-        if self.outcomes.try_send(Outcome { id, reply_code, outcome }).is_err() {
+    fn outcome(&self, org: OrgId, id: MailId, reply_code: u16, outcome: &'static str) {
+        let outcome = Outcome { id, reply_code, outcome };
+        if !self.lane(org).is_ok_and(|lane| lane.outcomes.try_send(outcome).is_ok()) {
             dropped();
         }
     }
@@ -284,53 +326,6 @@ fn completing(org: OrgId, outcomes: &[Outcome]) -> Statement<'static> {
         query = query.bind(outcome.id.to_string()).bind(i64::from(outcome.reply_code)).bind(outcome.outcome);
     }
     query.bind(org.to_string())
-}
-
-impl Database {
-    /// Intents received before `before_ms` that have no outcome: the newest `limits::MAX_OPEN_INTENTS` and how many
-    /// there are in all organisations. Asked at start, by the operator of the machine.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn open_intents(&self, before_ms: i64) -> Result<(Vec<OpenIntent>, i64), StoreError> {
-        let count = "SELECT COUNT(*) FROM messages WHERE outcome IS NULL AND received_at < $1";
-        let mut read = self.system(SystemRead::OpenIntents).await?;
-        let count = sqlx::query_scalar(count).bind(before_ms).fetch_one(&mut *read).await?;
-        let rows = sqlx::query(
-            "SELECT id, org_id, received_at FROM messages WHERE outcome IS NULL AND received_at < $1 \
-             ORDER BY id DESC LIMIT $2",
-        );
-        let limit = i64::try_from(limits::MAX_OPEN_INTENTS).unwrap_or(i64::MAX);
-        let rows = rows.bind(before_ms).bind(limit).fetch_all(&mut *read).await?;
-        let intent = |row: &sqlx::any::AnyRow| {
-            Ok(OpenIntent {
-                id: row.try_get::<String, _>(0)?.parse().map_err(|_| damaged("message id"))?,
-                org: row.try_get::<String, _>(1)?.parse().map_err(|_| damaged("organisation id"))?,
-                received_at_ms: row.try_get(2)?,
-            })
-        };
-        Ok((rows.iter().map(intent).collect::<Result<_, StoreError>>()?, count))
-    }
-
-    /// Closes those intents as `unknown`, once reported: the next start reports only newer ones. Returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn settle_intents(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let whose = "SELECT DISTINCT org_id FROM messages WHERE outcome IS NULL AND received_at < $1";
-        let mut read = self.system(SystemRead::OpenIntents).await?;
-        let whose: Vec<String> = sqlx::query_scalar(whose).bind(before_ms).fetch_all(&mut *read).await?;
-        drop(read);
-        let sql = "UPDATE messages SET outcome = 'unknown' \
-                   WHERE org_id = $1 AND outcome IS NULL AND received_at < $2";
-        let mut settled = 0_u64;
-        for org in whose {
-            let org: OrgId = org.parse().map_err(|_| damaged("organisation id"))?;
-            let query = sqlx::query(sql).bind(org.to_string()).bind(before_ms);
-            settled = settled.saturating_add(self.scope(org).execute(Durability::Durable, query).await?);
-        }
-        Ok(settled)
-    }
 }
 
 /// `($1, $2), ($3, $4)`; returns the next number.

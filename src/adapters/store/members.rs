@@ -2,7 +2,7 @@
 
 use super::error::{StoreError, damaged};
 use super::settings::{MAILBOX_LANGUAGE, put_setting, taken};
-use super::{Event, Store, append_audit, config_changed, directory_changed, users};
+use super::{Event, Store, append_audit, config_changed, directory_changed};
 use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{
@@ -89,6 +89,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] for an address that another mailbox has; [`StoreError::NotFound`] organisation.
     pub async fn add_member(&self, org: OrgId, member: &Membership, actor: &str) -> Result<(), StoreError> {
+        self.reserve(org, member).await?;
+        let added = self.put_member(org, member, actor).await;
+        self.copy_routes(org).await;
+        added
+    }
+
+    async fn put_member(&self, org: OrgId, member: &Membership, actor: &str) -> Result<(), StoreError> {
         let mut write = self.database.scope(org).write().await?;
         match member {
             Membership::Mailbox(mailbox) => self.put_mailbox(&mut write, org, mailbox).await?,
@@ -146,7 +153,9 @@ impl Store {
             put_setting(&mut write, org, &name, None).await?;
         }
         self.noted_change(&mut write, org, member, false, actor).await?;
-        write.commit().await
+        write.commit().await?;
+        self.copy_routes(org).await;
+        Ok(())
     }
 
     /// The organisation's own accounts with their fingerprints.
@@ -212,44 +221,6 @@ impl Store {
         config_changed(&mut write).await?;
         write.commit().await?;
         Ok(token)
-    }
-
-    /// Sets an administrator's password, and adds the administrator if need be. The hash takes a good part of a
-    /// second and is made on a thread that may block.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database; [`StoreError::Invalid`] for a password under 12 characters.
-    pub async fn set_admin_password(
-        &self,
-        org: OrgId,
-        email: &EmailAddress,
-        password: SecretString,
-        actor: &str,
-    ) -> Result<(), StoreError> {
-        let hash = users::hash_password(password).await?;
-        let mut write = self.database.scope(org).write().await?;
-        self.put_admin(&mut write, org, email, Some(hash)).await?;
-        self.note(&mut write, org, actor, AuditAction::UserPassword, &email.folded(), json!({})).await?;
-        config_changed(&mut write).await?;
-        write.commit().await
-    }
-
-    /// Whether this is the password of this user. False for users without one; takes as long either way.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database.
-    pub async fn check_password(
-        &self,
-        org: OrgId,
-        email: &EmailAddress,
-        password: SecretString,
-    ) -> Result<bool, StoreError> {
-        let sql = "SELECT password_hash FROM users WHERE org_id = $1 AND folded = $2";
-        let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(org.to_string()).bind(email.folded());
-        let mut read = self.database.scope(org).read().await?;
-        let hash = query.fetch_optional(&mut *read).await?.flatten();
-        drop(read);
-        users::verify_password(password, hash).await
     }
 
     async fn noted_change(

@@ -12,15 +12,20 @@ mod companions;
 mod database;
 mod decisions;
 mod dump;
+mod engine;
 mod erase;
 mod error;
 pub mod inventory;
 mod journal;
 mod keys;
+mod loading;
 mod members;
+mod open_intents;
 mod organisations;
 mod outbox;
 mod own_rules;
+mod pinned;
+mod pins;
 mod postgres;
 mod postgres_checks;
 mod postgres_owner;
@@ -42,7 +47,7 @@ pub use audit::{
     append as append_audit,
 };
 pub use book::Book;
-pub use database::{Database, Durability};
+pub use database::{Database, Durability, PinnedPart};
 pub use decisions::ReleaseOrder;
 #[doc(hidden)]
 pub use dump::row_values;
@@ -51,14 +56,17 @@ pub use dump::{
 };
 pub use erase::{Left, OrganisationErasure};
 pub use error::StoreError;
-pub use journal::{JournalWriter, OpenIntent};
+pub use journal::JournalWriter;
 pub use keys::{
     KeyInfo, KeyProgress, KeyReport, KeyStatus, PurposeStatus, RotationStatus, SEALED, SealedColumn, WRAPPED,
 };
+pub use loading::Away;
 pub use members::{Membership, scheme_from_name};
+pub use open_intents::OpenIntent;
 pub use organisations::{CreatedOrganisation, NewOrganisation};
 pub use outbox::OutboxStatus;
 pub use own_rules::{OwnRulesChange, OwnRulesVersion};
+pub use pins::Pin;
 pub use postgres::complain_about_url;
 pub use postgres_checks::TABLES_OF_NO_ORGANISATION;
 pub use postgres_owner::migrate;
@@ -87,7 +95,7 @@ use sqlx::{AnyConnection, Row as _};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -99,6 +107,7 @@ pub struct Store {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     bodies: Bodies,
+    routes: Mutex<pins::Routes>,
 }
 
 impl Store {
@@ -111,7 +120,7 @@ impl Store {
         ids: Arc<dyn IdSource>,
         bodies: Bodies,
     ) -> Self {
-        Self { database, keyring, arc: Arc::default(), clock, ids, bodies }
+        Self { database, keyring, arc: Arc::default(), clock, ids, bodies, routes: Mutex::default() }
     }
 
     /// The database, for adapters with tables of their own (suppliers).

@@ -1,24 +1,15 @@
-//! Organisations: creating, and reading whole.
+//! Organisations: creating one, and finding one.
 
-use super::error::{StoreError, damaged};
-use super::members::token_context;
-use super::settings::{
-    BANNER_WORDING, MAILBOX_LANGUAGE, checked_name, checked_tenant, from_word, taken, word,
-};
-use super::{Store, SystemRead, audit, config_changed, keys, placed};
+use super::error::StoreError;
+use super::loading::Away;
+use super::settings::{checked_name, checked_tenant, taken, word};
+use super::{Pin, Store, audit, config_changed, keys};
 use crate::adapters::audit::AuditAction;
-use crate::model::{
-    Domain, EmailAddress, Executive, Mode, NextHopAddress, NextHopTls, OrgId, Organisation, Preferences,
-    ProtectedMailbox, Wording,
-};
-use crate::ports::Keyring as _;
+use crate::adapters::keyring::WrappedKey;
+use crate::model::{EmailAddress, Mode, NextHopAddress, OrgId, Organisation, ProtectedMailbox};
 use secrecy::SecretString;
-use serde_json::json;
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
-use std::collections::BTreeMap;
-use std::str::FromStr as _;
-use std::sync::Arc;
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
 
 /// What a new organisation starts with; everything can be changed later.
 #[derive(Clone, Debug)]
@@ -59,38 +50,67 @@ impl Store {
         actor: &str,
     ) -> Result<CreatedOrganisation, StoreError> {
         let id = OrgId(self.ids.ulid());
-        let now = self.clock.now_ms();
         let keys = self.keyring.generate(id)?;
         self.keyring.load(id, &keys)?;
         let mut write = self.database.scope(id).write().await?;
-        let name = checked_name(&new.name)?;
-        insert(&mut write, id, &name, &new, now).await?;
-        for key in &keys {
-            keys::insert(&mut write, id, key, now).await?;
-        }
-        audit::start(&mut write, id).await?;
-        for mailbox in &new.mailboxes {
-            self.put_mailbox(&mut write, id, mailbox).await?;
-        }
-        for email in &new.admin_emails {
-            self.put_admin(&mut write, id, email, None).await?;
-        }
-        let ingress_token = self.put_token(&mut write, id, "ingress").await?;
-        let return_token = self.put_token(&mut write, id, "return").await?;
-        self.note(&mut write, id, actor, AuditAction::OrgCreate, &name, json!({ "mode": new.mode.as_str() }))
-            .await?;
-        config_changed(&mut write).await?;
+        let (ingress_token, return_token) =
+            self.put_whole(&mut write, id, &new, &keys, actor, &Pin::default()).await?;
         write.commit().await?;
         let organisation = self.organisation(id).await?.ok_or(StoreError::NotFound("organisation"))?;
         Ok(CreatedOrganisation { organisation, ingress_token, return_token })
     }
 
-    /// All organisations, by name. Their keys are loaded on the way.
+    /// An organisation with its keys, members and tokens (ingress, return), audited with where it is pinned to, in the
+    /// caller's transaction.
+    pub(super) async fn put_whole(
+        &self,
+        write: &mut AnyConnection,
+        id: OrgId,
+        new: &NewOrganisation,
+        keys: &[WrappedKey],
+        actor: &str,
+        pin: &Pin,
+    ) -> Result<(SecretString, SecretString), StoreError> {
+        let now = self.clock.now_ms();
+        let name = checked_name(&new.name)?;
+        insert(&mut *write, id, &name, new, now).await?;
+        for key in keys {
+            keys::insert(&mut *write, id, key, now).await?;
+        }
+        audit::start(&mut *write, id).await?;
+        for mailbox in &new.mailboxes {
+            self.put_mailbox(&mut *write, id, mailbox).await?;
+        }
+        for email in &new.admin_emails {
+            self.put_admin(&mut *write, id, email, None).await?;
+        }
+        let ingress_token = self.put_token(&mut *write, id, "ingress").await?;
+        let return_token = self.put_token(&mut *write, id, "return").await?;
+        let mut detail = json!({ "mode": new.mode.as_str() });
+        if let (Some(detail), Value::Object(places)) = (detail.as_object_mut(), pin.described()) {
+            detail.extend(places);
+        }
+        self.note(&mut *write, id, actor, AuditAction::OrgCreate, &name, detail).await?;
+        config_changed(&mut *write).await?;
+        Ok((ingress_token, return_token))
+    }
+
+    /// All organisations whose database answers, by name. Their keys are loaded on the way.
     ///
     /// # Errors
     /// [`StoreError`]; of the keys when the master key is not this installation's.
     pub async fn organisations(&self) -> Result<Vec<Organisation>, StoreError> {
         Ok(self.load().await?.organisations)
+    }
+
+    /// Those that are in the main database itself: what its backup holds.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisations_here(&self) -> Result<Vec<Organisation>, StoreError> {
+        let mut all = self.organisations().await?;
+        all.retain(|org| !self.database.is_pinned(org.id));
+        Ok(all)
     }
 
     /// One organisation by its id.
@@ -109,78 +129,17 @@ impl Store {
         Ok(self.organisations().await?.into_iter().find(|org| org.name == name))
     }
 
-    /// Everything in one consistent read; loads the keys. An organisation without keys is none: it is being erased, or its
-    /// import has not ended.
-    pub(super) async fn load(&self) -> Result<Loaded, StoreError> {
-        let mut read = self.database.system(SystemRead::Organisations).await?;
-        let generation = generation(&mut read).await?;
-        let keys = keys::of_all(&mut read).await?;
-        self.keyring.take_up(generation, &keys)?;
-        self.load_arc_keys(&mut read).await?;
-        let mut loaded = Loaded { generation, stale_at: None, organisations: Vec::new() };
-        let rows = sqlx::query(
-            "SELECT id, name, mode, tenant_id, fail_policy, next_hop_host, next_hop_port, next_hop_tls, \
-             client_certificate, client_key, subject_prefix, directory_generation FROM organisations o \
-             WHERE EXISTS (SELECT 1 FROM org_keys k WHERE k.org_id = o.id) ORDER BY name",
-        );
-        for row in rows.fetch_all(&mut *read).await? {
-            loaded.organisations.push(organisation(&row)?);
-        }
-        let mut by_id: BTreeMap<OrgId, &mut Organisation> =
-            loaded.organisations.iter_mut().map(|org| (org.id, org)).collect();
-        load_members(&mut read, &mut by_id).await?;
-        self.load_own_rules(&mut read, &mut by_id).await?;
-        loaded.stale_at = self.load_tokens(&mut read, &mut by_id).await?;
-        Ok(loaded)
-    }
-
-    async fn load_tokens(
-        &self,
-        read: &mut AnyConnection,
-        by_id: &mut BTreeMap<OrgId, &mut Organisation>,
-    ) -> Result<Option<i64>, StoreError> {
-        let now = self.clock.now_ms();
-        let rows = sqlx::query(
-            "SELECT org_id, purpose, sealed, expires_at, id FROM org_tokens \
-             WHERE expires_at IS NULL OR expires_at > $1 ORDER BY org_id, created_at DESC, id DESC",
-        );
-        let mut stale_at: Option<i64> = None;
-        for row in rows.bind(now).fetch_all(&mut *read).await? {
-            let Some((id, org)) = placed(&row, by_id)? else { continue };
-            let purpose: String = row.try_get(1)?;
-            let sealed: Vec<u8> = row.try_get(2)?;
-            let expires_at: Option<i64> = row.try_get(3)?;
-            let context = token_context(row.try_get(4)?);
-            let token = String::from_utf8(self.keyring.open(id, &context, &sealed)?);
-            let token = SecretString::from(token.map_err(|_| damaged("token"))?);
-            if purpose == "ingress" {
-                org.ingress_tokens.push(token);
-            } else if org.return_token.is_none() {
-                org.return_token = Some(token);
-            }
-            stale_at = [stale_at, expires_at].into_iter().flatten().min();
-        }
-        Ok(stale_at)
+    /// The organisations whose database does not answer, as far as the main one knows them, and why.
+    ///
+    /// # Errors
+    /// As [`Store::organisations`].
+    pub async fn organisations_away(&self) -> Result<Vec<Away>, StoreError> {
+        // Most installations pin nobody and need not be read twice.
+        if self.database.has_pins() { Ok(self.load().await?.away) } else { Ok(Vec::new()) }
     }
 }
 
-/// The organisations as read, and when to read again.
-pub(super) struct Loaded {
-    /// Of the configuration.
-    pub(super) generation: i64,
-    /// When the first token expires, Unix milliseconds.
-    pub(super) stale_at: Option<i64>,
-    /// By name.
-    pub(super) organisations: Vec<Organisation>,
-}
-
-/// Current generation of the configuration.
-pub(super) async fn generation(read: &mut AnyConnection) -> Result<i64, StoreError> {
-    let sql = "SELECT value FROM generations WHERE name = 'config'";
-    Ok(sqlx::query_scalar(sql).fetch_one(read).await?)
-}
-
-async fn insert(
+pub(super) async fn insert(
     write: &mut AnyConnection,
     id: OrgId,
     name: &str,
@@ -204,100 +163,4 @@ async fn insert(
     .await
     .map_err(taken("an organisation of that name exists"))?;
     Ok(())
-}
-
-fn organisation(row: &AnyRow) -> Result<Organisation, StoreError> {
-    let host: Option<String> = row.try_get(5)?;
-    let port: Option<i64> = row.try_get(6)?;
-    let tls: Option<String> = row.try_get(7)?;
-    let next_hop = match (host, port, tls) {
-        (Some(host), Some(port), Some(tls)) => Some(NextHopAddress {
-            host,
-            port: u16::try_from(port).map_err(|_| damaged("next hop"))?,
-            tls: from_word::<NextHopTls>(&tls)?,
-        }),
-        _ => None,
-    };
-    let chain: Option<String> = row.try_get(8)?;
-    let key: Option<String> = row.try_get(9)?;
-    Ok(Organisation {
-        id: OrgId::from_str(row.try_get(0)?).map_err(|_| damaged("organisation id"))?,
-        name: row.try_get(1)?,
-        mode: from_word(row.try_get(2)?)?,
-        tenant_id: row.try_get(3)?,
-        fail_policy: from_word(row.try_get(4)?)?,
-        next_hop,
-        client_certificate: chain.zip(key),
-        subject_prefix: row.try_get(10)?,
-        preferences: Preferences::default(),
-        mailbox_languages: BTreeMap::new(),
-        wording: None,
-        own_rules: None,
-        directory_generation: row.try_get(11)?,
-        domains: Vec::new(),
-        mailboxes: Vec::new(),
-        executives: Vec::new(),
-        admin_emails: Vec::new(),
-        ingress_tokens: Vec::new(),
-        return_token: None,
-    })
-}
-
-async fn load_members(
-    read: &mut AnyConnection,
-    by_id: &mut BTreeMap<OrgId, &mut Organisation>,
-) -> Result<(), StoreError> {
-    let email = |text: &str| EmailAddress::parse(text).map_err(|_| damaged("mail address"));
-    let rows = sqlx::query("SELECT org_id, domain FROM org_domains ORDER BY org_id, domain");
-    for row in rows.fetch_all(&mut *read).await? {
-        let Some((_, org)) = placed(&row, by_id)? else { continue };
-        org.domains.push(Domain::parse(row.try_get(1)?).map_err(|_| damaged("domain"))?);
-    }
-    // A primary address sorts before its aliases.
-    let rows = sqlx::query(
-        "SELECT org_id, address, CASE WHEN folded = mailbox THEN 0 ELSE 1 END AS is_alias \
-         FROM mailbox_addresses ORDER BY org_id, mailbox, is_alias, folded",
-    );
-    for row in rows.fetch_all(&mut *read).await? {
-        let Some((_, org)) = placed(&row, by_id)? else { continue };
-        let address = email(row.try_get(1)?)?;
-        match org.mailboxes.last_mut() {
-            Some(mailbox) if row.try_get::<i64, _>(2)? == 1 => mailbox.aliases.push(address),
-            _ => org.mailboxes.push(ProtectedMailbox { address, aliases: Vec::new() }),
-        }
-    }
-    let rows = sqlx::query("SELECT org_id, name, addresses FROM executives ORDER BY org_id, folded");
-    for row in rows.fetch_all(&mut *read).await? {
-        let Some((_, org)) = placed(&row, by_id)? else { continue };
-        let addresses = serde_json::from_str(row.try_get(2)?).map_err(|_| damaged("executive"))?;
-        org.executives.push(Executive { name: row.try_get(1)?, addresses });
-    }
-    let rows = sqlx::query("SELECT org_id, name, value FROM settings ORDER BY org_id, name");
-    for row in rows.fetch_all(&mut *read).await? {
-        let Some((_, org)) = placed(&row, by_id)? else { continue };
-        take_up_setting(org, &row.try_get::<String, _>(1)?, row.try_get(2)?);
-    }
-    let rows = sqlx::query("SELECT org_id, email FROM users WHERE role = 'admin' ORDER BY org_id, folded");
-    for row in rows.fetch_all(&mut *read).await? {
-        let Some((_, org)) = placed(&row, by_id)? else { continue };
-        org.admin_emails.push(email(row.try_get(1)?)?);
-    }
-    Ok(())
-}
-
-/// One row of `settings`: a preference, the language of a mailbox, or the organisation's own banner texts. What this
-/// version does not understand counts as not set: it was checked when it was written, perhaps by another version.
-fn take_up_setting(org: &mut Organisation, name: &str, value: String) {
-    if let Some(mailbox) = name.strip_prefix(MAILBOX_LANGUAGE) {
-        org.mailbox_languages.insert(mailbox.to_owned(), value);
-    } else if name == BANNER_WORDING {
-        match Wording::parse(&value) {
-            Ok(wording) => org.wording = Some(Arc::new(wording)),
-            Err(reason) => {
-                tracing::warn!(org.id = %org.id, reason, "the organisation's banner texts are not used");
-            }
-        }
-    } else {
-        org.preferences.take_up(name, value);
-    }
 }

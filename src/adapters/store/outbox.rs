@@ -4,8 +4,10 @@
 //! A sender that dies lets its lease run out and the row is due again. Whenever a try may have reached the next hop
 //! without our knowing, `maybe_twice` stays on the row: the visible price of never losing one.
 
+mod lease;
+
 use super::error::{StoreError, damaged};
-use super::{Store, SystemRead, bounded, decisions, to_rfc3339};
+use super::{Store, bounded, decisions, to_rfc3339};
 use crate::adapters::audit::AuditAction;
 use crate::limits;
 use crate::model::{Envelope, HeldState, OrgId, QuarantineId};
@@ -72,9 +74,6 @@ pub struct OutboxStatus {
     pub last_reply: Option<String>,
 }
 
-const DUE: &str = "((state IN ('pending', 'uncertain') AND next_attempt_at <= $1) \
-                   OR (state = 'sending' AND lease_until <= $1))";
-
 impl Store {
     /// Queues a mail that belongs to no entry.
     ///
@@ -84,80 +83,6 @@ impl Store {
         let mut write = self.database.scope(mail.org).write().await?;
         self.enqueue_notice(&mut write, mail, None).await?;
         write.commit().await
-    }
-
-    /// Takes up to `limits::OUTBOX_BATCH` due rows for `limits::OUTBOX_LEASE`, of all organisations but the `busy` ones,
-    /// whose mail is being sent: a next hop that hangs must not use up the others' leases. A row that cannot be opened becomes `failed`, so that it never stands in the way of the others.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the database when it does not tell what is due: nothing is leased. An organisation whose rows
-    /// cannot be taken waits for the next look.
-    pub async fn lease_outbox(&self, busy: &[OrgId]) -> Result<Vec<OutboxItem>, StoreError> {
-        let now = self.clock.now_ms();
-        // The empty name keeps the list from being empty, which not every engine parses.
-        let sql = format!(
-            "SELECT org_id FROM outbox WHERE {DUE} AND org_id NOT IN ('', {}) \
-             GROUP BY org_id ORDER BY MIN(next_attempt_at) LIMIT {}",
-            super::placeholders(2, busy.len().max(1)),
-            limits::OUTBOX_BATCH
-        );
-        let mut whose = sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).bind(now);
-        for org in busy {
-            whose = whose.bind(org.to_string());
-        }
-        if busy.is_empty() {
-            whose = whose.bind("");
-        }
-        // Most looks find nothing: they must not take the write lock.
-        let mut read = self.database.system(SystemRead::OutboxDue).await?;
-        let whose = whose.fetch_all(&mut *read).await?;
-        drop(read);
-        let mut items = Vec::new();
-        for org in whose {
-            let room = limits::OUTBOX_BATCH.saturating_sub(items.len());
-            if room == 0 {
-                break;
-            }
-            let org = org.parse().map_err(|_| damaged("outbox row"))?;
-            match self.lease_of(org, now, room).await {
-                Ok(leased) => items.extend(leased),
-                // What is leased already must be sent; this one is due again at the next look.
-                Err(error) => {
-                    tracing::warn!(org.id = %org, %error, "an outbox could not be read; trying again")
-                }
-            }
-        }
-        items.sort_by_key(|item| item.id);
-        Ok(items)
-    }
-
-    /// Takes up to `room` due rows of one organisation.
-    async fn lease_of(&self, org: OrgId, now: i64, room: usize) -> Result<Vec<OutboxItem>, StoreError> {
-        // DUE twice: where writers wait for each other's rows, only the outer one is asked again after the wait.
-        let sql = format!(
-            "UPDATE outbox SET state = 'sending', attempts = attempts + 1, lease_until = $2, updated_at = $1, \
-             maybe_twice = CASE WHEN state = 'pending' THEN maybe_twice ELSE 1 END \
-             WHERE org_id = $3 AND {DUE} AND id IN \
-             (SELECT id FROM outbox WHERE org_id = $3 AND {DUE} ORDER BY next_attempt_at LIMIT {room}) \
-             RETURNING id, org_id, kind, quarantine_id, sealed_envelope, attempts, maybe_twice, created_at"
-        );
-        let mut write = self.database.scope(org).write().await?;
-        let leased = sqlx::query(sqlx::AssertSqlSafe(sql));
-        let leased = leased.bind(now).bind(later(now, limits::OUTBOX_LEASE)).bind(org.to_string());
-        let rows = leased.fetch_all(&mut *write).await?;
-        let mut items = Vec::with_capacity(rows.len());
-        for row in &rows {
-            match self.item(row, now) {
-                Ok(item) => items.push(item),
-                // Its key is not known here yet: the lease ends by itself, and then it is tried again.
-                Err(StoreError::Port(error)) if error.is_transient() && !is_old(row, now)? => {
-                    tracing::warn!(%error, "an outbox mail cannot be opened yet");
-                }
-                Err(error) => give_up(&mut write, org, row, &error).await?,
-            }
-        }
-        write.commit().await?;
-        Ok(items)
     }
 
     /// The octets to send: the notice's own, or the held mail's as received. `None` when that was deleted meanwhile.
@@ -229,13 +154,12 @@ impl Store {
     /// Rows that are not yet sent or given up, and rows given up: for metrics.
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
+    /// [`StoreError`] of the main database; a pinned one that is away is not counted.
     pub async fn outbox_counts(&self) -> Result<(i64, i64), StoreError> {
         let pending = "SELECT COUNT(*) FROM outbox WHERE state IN ('pending', 'sending', 'uncertain')";
         let failed = "SELECT COUNT(*) FROM outbox WHERE state = 'failed'";
-        let mut read = self.database.system(SystemRead::Gauges).await?;
-        let pending = sqlx::query_scalar(pending).fetch_one(&mut *read).await?;
-        Ok((pending, sqlx::query_scalar(failed).fetch_one(&mut *read).await?))
+        let pending = self.database.count_everywhere(pending).await?;
+        Ok((pending, self.database.count_everywhere(failed).await?))
     }
 
     /// What a final state of an outbox row means for its entry.

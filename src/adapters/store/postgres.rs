@@ -4,7 +4,7 @@
 //! this transaction only: the next one on the same connection starts with nothing. Schema and role are checked before
 //! first use ([`super::postgres_checks`]); migrations run elsewhere, as the owner ([`super::postgres_owner`]).
 
-use super::database::{Durability, Seen};
+use super::engine::{Durability, Seen};
 use super::error::{StoreError, is_lost_connection};
 use super::postgres_checks;
 use super::postgres_reach::Reach;
@@ -39,18 +39,18 @@ impl Postgres {
 
     /// Opens a pool and tries one connection, so that a wrong address or password shows at once.
     pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
-        let opened = Self::lazy(url)?;
+        let opened = Self::lazy(url, limits::STORE_CONNECTIONS)?;
         connect(url).await?.close().await?;
         Ok(opened)
     }
 
-    /// Opens a pool without a connection: the first use connects.
-    pub(super) fn lazy(url: &str) -> Result<Self, StoreError> {
+    /// Opens a pool of at most so many connections without making one: the first use connects.
+    pub(super) fn lazy(url: &str, connections: u32) -> Result<Self, StoreError> {
         let place = place(&parse(url)?);
         let options = options(url, &place)?;
         let reach = Reach::new(options.clone(), place.clone());
         let pool = AnyPoolOptions::new()
-            .max_connections(limits::STORE_CONNECTIONS)
+            .max_connections(connections)
             .acquire_timeout(limits::STORE_CONNECT_TIMEOUT)
             // A lost connection shows when a transaction begins, which is then begun on another one.
             .test_before_acquire(false)
@@ -61,7 +61,7 @@ impl Postgres {
 
     /// As [`Postgres::lazy`], for a database with an older schema that a restore fills.
     pub(super) fn unchecked(url: &str) -> Result<Self, StoreError> {
-        let lazy = Self::lazy(url)?;
+        let lazy = Self::lazy(url, limits::STORE_CONNECTIONS)?;
         Ok(Self { checked: OnceCell::new_with(Some(())), ..lazy })
     }
 
@@ -72,10 +72,6 @@ impl Postgres {
             postgres_checks::check(&mut connection, &self.place).await
         };
         self.checked.get_or_try_init(|| checking).await.copied()
-    }
-
-    pub(super) fn pool(&self) -> &AnyPool {
-        &self.pool
     }
 
     pub(super) fn place(&self) -> &str {
@@ -182,7 +178,7 @@ fn options(url: &str, place: &str) -> Result<AnyConnectOptions, StoreError> {
 }
 
 /// `user@host:port/database`
-fn place(options: &PgConnectOptions) -> String {
+pub(super) fn place(options: &PgConnectOptions) -> String {
     let mut place = String::new();
     let host = match options.get_socket() {
         Some(socket) => socket.display().to_string(),

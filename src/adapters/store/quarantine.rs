@@ -6,7 +6,7 @@
 
 use super::error::{StoreError, damaged};
 use super::outbox::OutboxStatus;
-use super::{Store, SystemRead, from_rfc3339, keys, to_rfc3339};
+use super::{Store, from_rfc3339, keys, to_rfc3339};
 use crate::adapters::audit::AuditAction;
 use crate::adapters::keyring::sealed_under;
 use crate::limits;
@@ -169,13 +169,14 @@ impl Store {
         Ok(body)
     }
 
-    /// Every entry whose body is there to stay: all but the deleted ones, organisation by organisation.
+    /// Every entry of the main database whose body is there to stay: all but the deleted ones, organisation by
+    /// organisation.
     ///
     /// # Errors
     /// [`StoreError`] of the database.
     pub async fn bodies_named(&self) -> Result<Vec<(OrgId, QuarantineId)>, StoreError> {
         let mut named = Vec::new();
-        for organisation in self.organisations().await? {
+        for organisation in self.organisations_here().await? {
             let org = organisation.id;
             let mut read = self.database.scope(org).read().await?;
             let sql = "SELECT id FROM quarantine WHERE org_id = $1 AND state <> 'deleted' ORDER BY id";
@@ -191,11 +192,10 @@ impl Store {
     /// Entries of all organisations that wait for a decision, for the metric.
     ///
     /// # Errors
-    /// [`StoreError`] of the database.
+    /// [`StoreError`] of the main database; a pinned one that is away is not counted.
     pub async fn held_count(&self) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM quarantine WHERE state IN ('held', 'claimed', 'approved')";
-        let mut read = self.database.system(SystemRead::Gauges).await?;
-        Ok(sqlx::query_scalar(sql).fetch_one(&mut *read).await?)
+        self.database.count_everywhere(sql).await
     }
 
     /// A body that the disk lost, again; its row names the key that sealed this copy.

@@ -3,7 +3,8 @@
 //! A [`Scope`] names the organisation when a transaction begins, so that an engine with row-level security shows and
 //! takes nothing but its rows. Statements name `org_id` as well: both walls must fail before data crosses.
 
-use super::database::{Database, Durability, Seen};
+use super::database::Database;
+use super::engine::{Durability, Seen};
 use super::error::StoreError;
 use crate::model::OrgId;
 use sqlx::any::AnyArguments;

@@ -127,6 +127,9 @@ impl Store {
         actor: &str,
     ) -> Result<(), StoreError> {
         let (columns, now) = (setting.columns()?, self.clock.now_ms());
+        if let OrgSetting::Name(name) = setting {
+            self.reserve_name(org, &checked_name(name)?).await?;
+        }
         let mut write = self.database.scope(org).write().await?;
         for (column, value) in &columns {
             // Column names are literals of this file.

@@ -6,7 +6,7 @@
 
 mod log;
 
-use super::database::Durability;
+use super::engine::Durability;
 use super::error::StoreError;
 use super::scope::{ReadTransaction, WriteTransaction};
 use crate::limits;
@@ -103,10 +103,6 @@ impl Sqlite {
         MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
-    pub(super) fn reader(&self) -> &AnyPool {
-        &self.reader
-    }
-
     pub(super) async fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
         Ok(ReadTransaction::new(self.reader.begin().await?, false))
     }
@@ -176,7 +172,7 @@ async fn prepare(connection: &mut AnyConnection, pragmas: Arc<str>) -> Result<()
     Ok(())
 }
 
-fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
+pub(super) fn sqlite_path(url: &str) -> Result<PathBuf, StoreError> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     let path = path.filter(|path| !path.is_empty() && !path.contains(":memory:"));
     let Some(path) = path else {

@@ -40,6 +40,7 @@ impl SystemRead {
         match self {
             Self::Organisations => &[
                 "organisations",
+                "org_pins",
                 "org_keys",
                 "arc_keys",
                 "org_domains",

@@ -2,11 +2,15 @@
 //! octets) and hash (32 octets) in base64 without padding. The iterations stand in each hash and can rise later.
 
 use super::error::{StoreError, damaged};
+use super::{Store, config_changed};
+use crate::adapters::audit::AuditAction;
+use crate::model::{EmailAddress, OrgId};
 use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA256};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use std::num::NonZeroU32;
 
 /// OWASP's figure for PBKDF2-HMAC-SHA-256.
@@ -71,6 +75,46 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| StoreError::Unavailable(error.to_string()))?
+}
+
+impl Store {
+    /// Sets an administrator's password, and adds the administrator if need be. The hash takes a good part of a
+    /// second and is made on a thread that may block.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database; [`StoreError::Invalid`] for a password under 12 characters.
+    pub async fn set_admin_password(
+        &self,
+        org: OrgId,
+        email: &EmailAddress,
+        password: SecretString,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let hash = hash_password(password).await?;
+        let mut write = self.database.scope(org).write().await?;
+        self.put_admin(&mut write, org, email, Some(hash)).await?;
+        self.note(&mut write, org, actor, AuditAction::UserPassword, &email.folded(), json!({})).await?;
+        config_changed(&mut write).await?;
+        write.commit().await
+    }
+
+    /// Whether this is the password of this user. False for users without one; takes as long either way.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the database.
+    pub async fn check_password(
+        &self,
+        org: OrgId,
+        email: &EmailAddress,
+        password: SecretString,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT password_hash FROM users WHERE org_id = $1 AND folded = $2";
+        let query = sqlx::query_scalar::<_, Option<String>>(sql).bind(org.to_string()).bind(email.folded());
+        let mut read = self.database.scope(org).read().await?;
+        let hash = query.fetch_optional(&mut *read).await?.flatten();
+        drop(read);
+        verify_password(password, hash).await
+    }
 }
 
 #[cfg(test)]

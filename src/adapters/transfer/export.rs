@@ -85,10 +85,10 @@ async fn write(
 ) -> Result<Exported, TransferError> {
     let org = organisation.id;
     let at = store.clock().now_ms();
-    let mut snapshot = store.database().snapshot().await?;
+    let mut snapshot = store.database().by_itself(org).snapshot().await?;
     let mut tables = snapshot.tables().await?;
-    // Keys are records of their own, wrapped anew.
-    tables.retain(|table| table.owner.is_some() && table.name != "org_keys");
+    // Keys are records of their own, wrapped anew; where it is pinned to is this installation's own affair.
+    tables.retain(|table| table.owner.is_some() && !["org_keys", "org_pins"].contains(&table.name.as_str()));
     let heads = snapshot.heads().await?;
     let head = heads.into_iter().find(|(of, _, _)| *of == org.to_string());
     let head =

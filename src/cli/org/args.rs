@@ -18,7 +18,9 @@ pub(in crate::cli) enum OrgCommand {
     /// Create an organisation and print its tokens, once
     #[command(
         after_help = "Example:\n  sentra org create Contoso --mailbox accounts@contoso.com --tenant-id \
-                            0a1b2c3d-0000-4000-8000-000000000000 --next-hop contoso-com.mail.protection.outlook.com:25"
+                            0a1b2c3d-0000-4000-8000-000000000000 --next-hop contoso-com.mail.protection.outlook.com:25\n  \
+                            sentra org create Fabrikam --mailbox accounts@fabrikam.com --database @/etc/sentra/fabrikam.url \
+                            --objects s3://fabrikam-mail/sentra\n\nOne with a database or store of its own: docs/pinned.md"
     )]
     Create(Box<CreateArgs>),
     /// Change settings
@@ -114,6 +116,22 @@ pub(in crate::cli) struct CreateArgs {
     pub(super) name: String,
     #[command(flatten)]
     pub(super) profile: Profile,
+    #[command(flatten)]
+    pub(super) places: Places,
+}
+
+/// Places of the organisation's own. `@FILE` reads a URL from a file: a command line is seen by others.
+#[derive(Clone, Debug, Default, Args)]
+pub(in crate::cli) struct Places {
+    /// Keep its rows in a database of its own: sqlite:/PATH or postgres://…
+    #[arg(long, value_name = "URL|@FILE")]
+    pub(super) database: Option<String>,
+    /// PostgreSQL: URL of the role that owns that database's tables; used once, to make them
+    #[arg(long, value_name = "URL|@FILE", requires = "database")]
+    pub(super) database_owner: Option<String>,
+    /// Keep its mail in an object store of its own: file:/PATH, s3://ID:SECRET@BUCKET/PREFIX or az://…
+    #[arg(long, value_name = "URL|@FILE")]
+    pub(super) objects: Option<String>,
 }
 
 /// What an organisation starts with.

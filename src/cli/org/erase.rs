@@ -12,7 +12,6 @@ use crate::config;
 use crate::limits;
 use crate::model::OrgId;
 use clap::Args;
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -158,7 +157,7 @@ async fn finish(
         Ok(count) => count,
         Err(error) => {
             remains.push(Remains {
-                what: format!("anchors of the audit in {}", at.store.bodies().common().shown()),
+                what: format!("anchors of the audit in {}", at.store.bodies().of(org).shown()),
                 why: format!(
                     "the store does not let them go ({error}); they hold numbers, times and hashes only"
                 ),
@@ -168,10 +167,15 @@ async fn finish(
         }
     };
     remains.extend(in_redis(at, org).await?);
-    remains.extend(in_backups(at).await?);
-    remains.push(in_database(at));
+    let own = at.store.database().pinned_place(org);
+    match &own {
+        None => remains.extend(in_backups(at).await?),
+        Some(place) => remains.push(in_own_backups(place)),
+    }
+    remains.push(in_database(at.store.database().is_on_postgres(org)));
     let now = at.store.clock().now_ms();
-    let mut certificate = Certificate::of(erasure, now, at.store.database().place(), remains);
+    let mut certificate =
+        Certificate::of(erasure, now, own.unwrap_or_else(|| at.store.database().place()), remains);
     (certificate.resumed, certificate.anchors) = (resumed, anchors);
     let signed = certificate.sign(at.store.keyring())?;
     let path = certificate_path(at, args, org);
@@ -269,9 +273,20 @@ async fn in_backups(at: &Installation) -> Result<Option<Remains>, Failure> {
     }))
 }
 
+/// A database of its own is backed up by itself, to a place that is not configured here.
+fn in_own_backups(place: &str) -> Remains {
+    Remains {
+        what: format!("backups of {place}"),
+        why: "that database was backed up by itself, and where to is not known here; a backup holds its rows and its keys \
+              wrapped by the master key"
+            .to_owned(),
+        until: "whoever keeps them removes them".to_owned(),
+    }
+}
+
 /// What the engine keeps of deleted rows for a while.
-fn in_database(at: &Installation) -> Remains {
-    if !at.config.database.url.expose_secret().starts_with("postgres") {
+fn in_database(is_on_postgres: bool) -> Remains {
+    if !is_on_postgres {
         return Remains {
             what: "free pages of the SQLite file and its log".to_owned(),
             why: "deleted rows can be read there until something takes their place; what was sealed stays sealed, the wrapped keys were \

@@ -3,6 +3,7 @@
 mod args;
 mod banner;
 mod erase;
+mod pinned;
 mod settings;
 mod transfer;
 
@@ -19,6 +20,7 @@ use crate::model::{
 use args::{
     AccountCommand, AdminCommand, CreateArgs, DomainCommand, ExecutiveCommand, MailboxCommand, TokenCommand,
 };
+pub(super) use pinned::read as read_url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use settings::parse_settings;
@@ -68,7 +70,11 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
             let org = at.organisation(globals).await?;
             let (action, subject) = (AuditAction::OrgShow, org.id.to_string());
             at.store.note_read(org.id, OPERATOR, action, &subject, json!({})).await?;
-            show(&org, globals, io)
+            if globals.json {
+                return io.json(&pinned::described(&at, &org));
+            }
+            show(&org, globals, io)?;
+            pinned::show(&at, &org, io)
         }
         OrgCommand::Create(args) => create(&at, globals, *args, io).await,
         OrgCommand::Set { settings } => set(&at, globals, &settings, io).await,
@@ -97,8 +103,11 @@ pub(super) async fn run(globals: &Globals, command: OrgCommand, io: &mut Io<'_>)
 async fn named(at: &Installation, name: &str) -> Result<Organisation, Failure> {
     let all = at.store.organisations().await?;
     let names = all.iter().map(|org| org.name.clone()).collect::<Vec<_>>().join(", ");
-    let found = all.into_iter().find(|org| org.name == name || org.id.to_string() == name);
-    found.ok_or_else(|| {
+    let is = |org: &Organisation| org.name == name || org.id.to_string() == name;
+    if let Some(away) = at.store.organisations_away().await?.iter().find(|away| is(&away.organisation)) {
+        return Err(super::database::is_away(away));
+    }
+    all.into_iter().find(is).ok_or_else(|| {
         Failure::new(format!("there is no organisation {name:?}")).help(format!("there are: {names}"))
     })
 }
@@ -166,8 +175,10 @@ async fn mailbox(
 
 async fn list(at: &Installation, globals: &Globals, io: &mut Io<'_>) -> Result<(), Failure> {
     let all = at.store.organisations().await?;
+    let away = at.store.organisations_away().await?;
     if globals.json {
-        return all.iter().try_for_each(|org| io.json(&described(org)));
+        all.iter().try_for_each(|org| io.json(&described(org)))?;
+        return away.iter().try_for_each(|away| io.json(&pinned::described_away(away)));
     }
     let row = |org: &Organisation| {
         let next_hop = org.next_hop.as_ref().map_or_else(|| "-".to_owned(), hop_text);
@@ -179,7 +190,8 @@ async fn list(at: &Installation, globals: &Globals, io: &mut Io<'_>) -> Result<(
             next_hop,
         ]
     };
-    io.table(&["NAME", "ID", "MODE", "MAILBOXES", "NEXT HOP"], all.iter().map(row).collect())
+    let rows = all.iter().map(row).chain(away.iter().map(pinned::row_away)).collect();
+    io.table(&["NAME", "ID", "MODE", "MAILBOXES", "NEXT HOP"], rows)
 }
 
 fn hop_text(hop: &NextHopAddress) -> String {
@@ -261,7 +273,7 @@ async fn create(
     io: &mut Io<'_>,
 ) -> Result<(), Failure> {
     let password = args.profile.admin_password_stdin.then(|| read_password(io)).transpose()?;
-    let created = at.store.create_organisation(args.profile.organisation(&args.name)?, OPERATOR).await?;
+    let created = pinned::create(at, &args).await?;
     if let (Some(password), Some(email)) = (password, &args.profile.admin_email) {
         at.store.set_admin_password(created.organisation.id, email, password, OPERATOR).await?;
     }

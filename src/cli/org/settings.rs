@@ -35,6 +35,12 @@ const SETTINGS: [&str; 8] = [
     "subject-prefix",
 ];
 
+/// Rows and objects cannot be moved while mail flows.
+fn moved(key: &str) -> Failure {
+    Failure::usage(format!("{key} is chosen when an organisation is created, and not changed after"))
+        .help("a new one is, with `sentra org create NAME --database … --objects …`; docs/pinned.md tells what cannot be moved")
+}
+
 /// All settings of one command line; nothing is changed yet.
 pub(super) fn parse_settings(org: &Organisation, settings: &[String]) -> Result<Vec<OrgSetting>, Failure> {
     let mut changes = Vec::new();
@@ -48,6 +54,7 @@ pub(super) fn parse_settings(org: &Organisation, settings: &[String]) -> Result<
         };
         let some = (!value.is_empty()).then(|| value.to_owned());
         match key.replace('_', "-").as_str() {
+            "database" | "objects" => return Err(moved(key)),
             "name" => changes.push(OrgSetting::Name(value.to_owned())),
             "mode" => changes.push(OrgSetting::Mode(one_of::<ModeName>(key, value)?.into())),
             "tenant-id" => changes.push(OrgSetting::TenantId(some)),

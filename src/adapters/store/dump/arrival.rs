@@ -129,6 +129,11 @@ impl Store {
                 there.name, there.id
             )));
         }
+        if self.database.is_pinned(org) {
+            return Err(StoreError::Taken(format!(
+                "the organisation {org} is here, with a database of its own: an import never changes one"
+            )));
+        }
         if let Some(left) = self.left(org).await? {
             if left.is_erasure() {
                 return Err(StoreError::Conflict(format!(

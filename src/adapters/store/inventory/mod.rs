@@ -24,7 +24,7 @@ pub enum Form {
     Plain,
     /// AES-256-GCM under the organisation's data key.
     Sealed,
-    /// A key, under the master key.
+    /// A key or a URL, under the master key.
     Wrapped,
     /// HMAC-SHA-256 under the organisation's fingerprint key.
     Fingerprint,

@@ -110,6 +110,18 @@ pub(super) const TABLES: &[StoredTable] = &[
         ],
     },
     StoredTable {
+        name: "org_pins",
+        purpose: "of an organisation with places of its own: where they are (docs/pinned.md); in the main database only",
+        lifetime: Lifetime::Until("until everything else of the organisation is erased"),
+        fields: &[
+            ORG,
+            Field::new("sealed_database", Form::Wrapped, "URL of its own database, with the password"),
+            Field::new("sealed_objects", Form::Wrapped, "URL of its own object store, with the credentials"),
+            plain("state", "creating, ready or erasing"),
+            plain("created_at", "when"),
+        ],
+    },
+    StoredTable {
         name: "key_rotations",
         purpose: "how far the newest rotation of each kind of key is",
         lifetime: Lifetime::Organisation,

@@ -11,7 +11,7 @@ Every column of the database, every kind of key in Redis, every object and every
 long. A test compares this list with the catalogue of SQLite and PostgreSQL; a column that is not here fails it.
 
 Forms: **sealed** is AES-256-GCM under the organisation's data key, **fingerprint** HMAC-SHA-256 under its fingerprint key,
-**wrapped** a key under the master key ([keys.md](keys.md)), **hash** a hash, a signature or a public key, **plain** as it is.
+**wrapped** a key or a URL under the master key ([keys.md](keys.md)), **hash** a hash, a signature or a public key, **plain** as it is.
 *Person*: it is, or tells something of, a person. Lifetimes name a class of [retention.md](retention.md) where there is
 one; a legal hold keeps what it covers beyond it. Whatever belongs to an organisation goes with it
 ([organisations.md](organisations.md)), and with the keys goes what is sealed in copies and backups. What was delivered is

@@ -129,7 +129,7 @@ impl Store {
             self.note(&mut write, org, actor, AuditAction::KeysRewrap, "master", detail).await?;
         }
         write.commit().await?;
-        Ok(count)
+        Ok(count.saturating_add(self.rewrap_pin(org).await?))
     }
 
     /// Finds the rotation that is under way, or begins one: a new key, used by nobody.

@@ -113,5 +113,8 @@ pub const SEALED: &[SealedColumn] = &[
 ];
 
 /// Columns of octets that are not sealed under a data key: table, column, what they are.
-pub const WRAPPED: &[(&str, &str, &str)] =
-    &[("org_keys", "wrapped", "keys, wrapped by the master key: `sentra keys rotate --purpose master`")];
+pub const WRAPPED: &[(&str, &str, &str)] = &[
+    ("org_keys", "wrapped", "keys, wrapped by the master key: `sentra keys rotate --purpose master`"),
+    ("org_pins", "sealed_database", "where the organisation's own database is, under the master key as well"),
+    ("org_pins", "sealed_objects", "where its own objects are, under the master key as well"),
+];
