@@ -197,9 +197,17 @@ async fn redis_holds_no_detail_and_believes_no_forger(on: Backend) {
     world.import(FILE, false, false).await;
     let organisation = warmed(&world, &server).await;
     for (key, value) in server.dump() {
-        for secret in
-            ["31926819", "6819", "9386011117947", "acme", "Acme", "billing", "980780684", "verified", "\"S1\""]
-        {
+        for secret in [
+            "31926819",
+            "6819",
+            "9386011117947",
+            "acme",
+            "Acme",
+            "billing",
+            "980780684",
+            "verified",
+            "\"S1\"",
+        ] {
             let found = |octets: &[u8]| octets.windows(secret.len()).any(|w| w == secret.as_bytes());
             // Four hexadecimal digits may turn up in a fingerprint by chance, and two letters in what is sealed.
             assert!(!found(&value) && (secret.len() <= 4 || !found(key.as_bytes())), "{secret} in {key}");
