@@ -244,7 +244,9 @@ impl LocalKeyring {
 
     /// Whether it is known that the active key is still the active one.
     fn is_current(&self, org: OrgId) -> Result<(), PortError> {
-        let pinned = self.pinned.load().get(&org).copied();
+        // One that came back into the main database is not confirmed by its former own one any more.
+        let is_main = self.ring.load().homes.get(&org) == Some(&0);
+        let pinned = self.pinned.load().get(&org).copied().filter(|_| !is_main);
         if pinned.unwrap_or_else(|| **self.confirmed.load()).elapsed() < limits::KEY_VIEW {
             return Ok(());
         }

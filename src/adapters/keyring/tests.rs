@@ -216,3 +216,19 @@ proptest! {
         prop_assert!(ring.open(a, "c", &plain).is_err());
     }
 }
+
+#[test]
+fn one_that_moved_into_the_main_database_is_confirmed_by_it() {
+    let (ring, a, b) = ring();
+    let all = |org| BTreeMap::from([(org, ring.generate(org).unwrap())]);
+    let (keys, others) = (all(a), all(b));
+    ring.take_up_from(1, 1, &keys).unwrap();
+    let long_ago = Instant::now().checked_sub(limits::KEY_VIEW).unwrap();
+    ring.pinned.store(Arc::new(BTreeMap::from([(a, long_ago)])));
+    ring.confirm();
+    assert!(ring.seal(a, "x", b"y").unwrap_err().is_transient(), "its own database is silent");
+    // Exported, erased there, imported into the main database.
+    ring.take_up_from(1, 2, &BTreeMap::new()).unwrap();
+    ring.take_up_from(0, 1, &keys.into_iter().chain(others).collect()).unwrap();
+    assert!(ring.seal(a, "x", b"y").is_ok());
+}

@@ -140,12 +140,15 @@ impl Snapshot {
     /// Whoever's own database is away stays as it was; of one that was never read the addresses are known.
     fn new(loaded: Loaded, before: Option<&Self>) -> Self {
         let mut all: Vec<Arc<Organisation>> = loaded.organisations.into_iter().map(Arc::new).collect();
-        let mut away = BTreeSet::new();
+        let (mut away, mut stale) = (BTreeSet::new(), BTreeSet::new());
         for gone in loaded.away {
             let id = gone.organisation.id;
             let known = before.filter(|before| !before.away.contains(&id));
             match known.and_then(|before| before.by_id.get(&id)) {
-                Some(known) => all.push(Arc::clone(known)),
+                Some(known) => {
+                    stale.insert(id);
+                    all.push(Arc::clone(known));
+                }
                 None => {
                     away.insert(id);
                     all.push(Arc::new(gone.organisation));
@@ -168,6 +171,10 @@ impl Snapshot {
                 let first = snapshot.by_domain.entry(domain.as_str().to_owned());
                 first.or_insert_with(|| Arc::clone(organisation));
             }
+        }
+        // An address that somebody else has now went there since the one that is away was read.
+        let (old, new): (Vec<_>, Vec<_>) = snapshot.all.iter().partition(|org| stale.contains(&org.id));
+        for organisation in old.into_iter().chain(new) {
             for mailbox in &organisation.mailboxes {
                 for address in std::iter::once(&mailbox.address).chain(&mailbox.aliases) {
                     snapshot.by_address.insert(address.folded(), Arc::clone(organisation));

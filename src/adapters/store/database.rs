@@ -12,6 +12,7 @@ use super::postgres::Postgres;
 use super::scope::{ReadTransaction, Scope, WriteTransaction};
 use super::sqlite::Sqlite;
 use super::system::SystemRead;
+use crate::limits;
 use crate::model::OrgId;
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
@@ -20,6 +21,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// Which organisations have a database of their own.
 type Pins = BTreeMap<OrgId, Arc<Pinned>>;
@@ -175,9 +177,13 @@ impl Database {
         let mut sum: i64 = sqlx::query_scalar(sql).fetch_one(&mut *read).await?;
         drop(read);
         for part in self.pinned().iter().filter(|part| !part.is_away()) {
-            let Ok(mut read) = part.database.system(SystemRead::Gauges).await else { continue };
-            let counted: Result<i64, _> = sqlx::query_scalar(sql).fetch_one(&mut *read).await;
-            sum = sum.saturating_add(counted.unwrap_or_default());
+            let counting = async {
+                let mut read = part.database.system(SystemRead::Gauges).await?;
+                Ok::<i64, StoreError>(sqlx::query_scalar(sql).fetch_one(&mut *read).await?)
+            };
+            // The gauge of everybody must not wait for one that hangs.
+            let Ok(Ok(counted)) = timeout(limits::PINNED_LOAD_TIMEOUT, counting).await else { continue };
+            sum = sum.saturating_add(counted);
         }
         Ok(sum)
     }

@@ -7,6 +7,7 @@ use super::system::SystemRead;
 use crate::limits;
 use crate::model::{MailId, OrgId};
 use sqlx::Row as _;
+use tokio::time::timeout;
 
 /// An intent without outcome: sent onward or not, nobody here knows. The sender got no 250 from us in that session
 /// unless only the outcome row was lost.
@@ -30,7 +31,8 @@ impl Database {
     pub async fn open_intents(&self, before_ms: i64) -> Result<(Vec<OpenIntent>, i64), StoreError> {
         let (mut intents, mut count) = self.open_here(before_ms).await?;
         for part in self.pinned() {
-            let Ok((more, also)) = part.database.open_here(before_ms).await else { continue };
+            let looking = timeout(limits::PINNED_LOAD_TIMEOUT, part.database.open_here(before_ms));
+            let Ok(Ok((more, also))) = looking.await else { continue };
             intents.extend(more);
             count = count.saturating_add(also);
         }
@@ -67,7 +69,9 @@ impl Database {
     pub async fn settle_intents(&self, before_ms: i64) -> Result<u64, StoreError> {
         let mut settled = self.settle_here(before_ms).await?;
         for part in self.pinned() {
-            match part.database.settle_here(before_ms).await {
+            // A start must not wait for one that hangs.
+            let settling = timeout(limits::PINNED_LOAD_TIMEOUT, part.database.settle_here(before_ms)).await;
+            match settling.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned()))) {
                 Ok(more) => settled = settled.saturating_add(more),
                 Err(error) => {
                     tracing::warn!(database = %part.database.place(), %error, "open intents were not looked for");

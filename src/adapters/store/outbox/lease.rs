@@ -7,6 +7,8 @@ use super::{give_up, is_old, later};
 use crate::limits;
 use crate::model::OrgId;
 use crate::ports::OutboxItem;
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
 const DUE: &str = "((state IN ('pending', 'uncertain') AND next_attempt_at <= $1) \
                    OR (state = 'sending' AND lease_until <= $1))";
@@ -50,7 +52,17 @@ impl Store {
             if room == 0 {
                 break;
             }
-            match self.lease_of(org, now, room).await {
+            let leasing = self.lease_of(org, now, room);
+            let leased = match self.database.is_pinned(org) {
+                true => match timeout(limits::PINNED_LOAD_TIMEOUT, leasing).await {
+                    Ok(leased) => leased,
+                    // Its database fell silent in the middle: whoever is not pinned to it must not wait for more. What
+                    // was taken there all the same is due again when its lease ends.
+                    Err(_) => break,
+                },
+                false => leasing.await,
+            };
+            match leased {
                 Ok(leased) => items.extend(leased),
                 // What is leased already must be sent; this one is due again at the next look.
                 Err(error) => {
@@ -64,9 +76,16 @@ impl Store {
 
     /// Whose mail is due in the pinned databases that answer.
     async fn due_elsewhere(&self, busy: &[OrgId], now: i64) -> Vec<OrgId> {
+        let mut parts = self.database.pinned();
+        parts.retain(|part| !part.is_away());
+        // Side by side and not for long: one that hangs, before anybody noticed or within a statement, holds up nobody.
+        let looks = parts.iter().map(|part| async move {
+            let look = timeout(limits::PINNED_LOAD_TIMEOUT, due(&part.database, busy, now)).await;
+            look.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())))
+        });
         let mut whose = Vec::new();
-        for part in self.database.pinned().iter().filter(|part| !part.is_away()) {
-            match due(&part.database, busy, now).await {
+        for (part, look) in parts.iter().zip(join_all(looks).await) {
+            match look {
                 Ok(more) => whose.extend(more.into_iter().filter(|org| part.organisations.contains(org))),
                 // Its outage is told of elsewhere; the others' mail goes on.
                 Err(error) => {
