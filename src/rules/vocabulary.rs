@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
     include_str!("../model/facts.rs"),
+    include_str!("../model/facts_claimed.rs"),
     include_str!("../model/facts_past.rs"),
     include_str!("../model/facts_payment.rs"),
 ];
