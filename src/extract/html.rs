@@ -9,6 +9,7 @@ mod entities;
 mod style;
 
 use self::elements::{BLOCKS, has_content, separator, turns};
+use super::BETWEEN;
 use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
 use crate::limits::{HTML_MEMORY, MAX_ANCHOR_TEXT, MAX_ANCHORS, MAX_HTML, MAX_LINK_TEXT};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
@@ -43,7 +44,7 @@ impl HtmlText {
     pub(super) fn not_shown(&self) -> String {
         let [everything, certain] = &self.readings;
         let parts = [&self.hidden, everything, certain].into_iter().filter(|text| !text.trim().is_empty());
-        parts.map(String::as_str).collect::<Vec<_>>().join("\n\u{1}\n")
+        parts.map(String::as_str).collect::<Vec<_>>().join(BETWEEN)
     }
 }
 
@@ -135,8 +136,12 @@ impl Reader {
                 self.anchor = Some((target.into(), self.out.visible.len()));
             }
         }
+        self.hint(element);
         let attribute = match tag.as_str() {
-            "input" | "button" => element.get_attribute("value"),
+            "input" => element.get_attribute("value").or_else(|| element.get_attribute("placeholder")),
+            "button" => element.get_attribute("value"),
+            "textarea" => element.get_attribute("placeholder"),
+            "option" | "optgroup" => element.get_attribute("label"),
             "img" | "area" => element.get_attribute("alt"),
             _ => None,
         };
@@ -151,6 +156,16 @@ impl Reader {
             } else {
                 self.push(&text);
             }
+        }
+    }
+
+    /// What shows when the pointer rests on an element: seen by some.
+    fn hint(&mut self, element: &Element<'_, '_>) {
+        let title = element.get_attribute("title").filter(|title| !title.trim().is_empty());
+        if let Some(title) = title {
+            self.out.hidden.push('\n');
+            self.out.hidden.push_str(&entities::decode(&title));
+            self.out.hidden.push('\n');
         }
     }
 

@@ -34,6 +34,9 @@ fn visible_and_hidden_text() {
         ("conditional comment", "a<!--[if mso]><p>b</p><![endif]-->c", "ac", "b"),
         ("title", "<head><title>a</title></head><body>b", "b", ""),
         ("input", "<input value='GB29'><input type=hidden value=x>", "GB29", "x"),
+        ("placeholder", "<input placeholder='GB29'><textarea placeholder=x></textarea>", "GB29 x", ""),
+        ("label of an option", "<select><option label='GB29'></select>", "GB29", ""),
+        ("title of an element", "a<span title='GB29'>b</span>", "ab", "GB29"),
         ("alt", "<img alt='Sort code 20-00-00'>", "Sort code 20-00-00", ""),
         (
             "entities",
