@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_SENDER_NAMES: usize = 4;
 
 /// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
-const BETWEEN: &str = "\n- - - - - - - -\n";
+const BETWEEN: &str = "\n= = = = = = = =\n";
 
 /// A part that a reader of documents shall read.
 #[derive(Clone, Debug)]
