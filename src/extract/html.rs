@@ -35,6 +35,8 @@ pub(super) struct HtmlText {
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
+    /// A style sheet puts digits on the page: what stands around them is not known.
+    pub(super) drawn: bool,
     /// Part of the markup was not read: size, memory limit.
     pub(super) incomplete: bool,
 }
@@ -47,6 +49,9 @@ impl HtmlText {
         parts.map(String::as_str).collect::<Vec<_>>().join(BETWEEN)
     }
 }
+
+/// Digits that a style sheet puts on a page and that are no icon and no quotation mark.
+const MIN_DRAWN: usize = 4;
 
 /// Hidden elements open at once that are tracked; deeper ones stay hidden with their ancestor.
 const MAX_HIDDEN_DEPTH: usize = 64;
@@ -137,6 +142,7 @@ impl Reader {
             }
         }
         self.hint(element);
+        self.attributes_of_sheet(element);
         let attribute = match tag.as_str() {
             "input" => element.get_attribute("value").or_else(|| element.get_attribute("placeholder")),
             "button" => element.get_attribute("value"),
@@ -156,6 +162,15 @@ impl Reader {
             } else {
                 self.push(&text);
             }
+        }
+    }
+
+    /// Attributes that a style sheet shows (`content: attr(data-x)`).
+    fn attributes_of_sheet(&mut self, element: &Element<'_, '_>) {
+        let shown: Vec<String> =
+            self.rules.attributes.iter().filter_map(|name| element.get_attribute(name)).collect();
+        for text in shown {
+            self.push(&format!(" {} ", entities::decode(&text)));
         }
     }
 
@@ -233,7 +248,13 @@ pub(super) fn read(html: &str) -> HtmlText {
     reader.push(&entities::decode(&rest));
     reader.end_anchor();
     let (some_hidden, some_perhaps) = reader.differs;
+    let written = std::mem::take(&mut reader.rules.written);
     let mut out = std::mem::take(&mut reader.out);
+    if written.bytes().filter(u8::is_ascii_digit).count() >= MIN_DRAWN {
+        out.visible.push('\n');
+        out.visible.push_str(&written);
+        out.drawn = true;
+    }
     let [everything, certain] = &mut out.readings;
     if !some_hidden {
         everything.clear();

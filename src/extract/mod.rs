@@ -119,7 +119,8 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
     // The list of a mailbox shows the name of the sender beside the subject.
     for name in message.from.iter().filter_map(|from| from.name.as_deref()).take(MAX_SENDER_NAMES) {
-        reader.text(name, Place::of(PartKind::Body, 0), None);
+        let view = fields::View::new(name, Place::of(PartKind::Body, 0));
+        fields::read(name, &view, &mut reader.claims);
     }
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);

@@ -7,25 +7,23 @@ use super::{Hit, Label};
 
 /// Octets behind a label in which a number begins.
 const REACH: usize = 40;
+/// Octets of the longest such number.
+const MAX_WORD: usize = 24;
 /// Digits that a word needs beside its letters, hyphens not counted.
 const MIN_DIGITS: usize = 4;
 
 /// Puts digits for the letters of numbers behind labels of national accounts.
 pub(super) fn undo(text: &mut String, labels: &[Hit]) {
     let mut changes: Vec<(usize, &str)> = Vec::new();
-    let mut done = 0;
     for hit in labels.iter().filter(|hit| is_numeric(hit.label)) {
-        let from = done.max(hit.end);
-        let window = text.get(from..super::floor(text, hit.end + REACH)).unwrap_or_default();
-        let mut at = from;
-        for word in window.split(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
-            if is_number(word) {
+        let window = text.get(hit.end..super::floor(text, hit.end + REACH + MAX_WORD)).unwrap_or_default();
+        let words = window.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        for word in words.filter(|word| is_number(word)) {
+            let at = word.as_ptr().addr() - window.as_ptr().addr();
+            if at <= REACH {
                 let digits = word.bytes().enumerate();
-                changes.extend(digits.filter_map(|(i, b)| Some((at + i, digit_like(b)?))));
+                changes.extend(digits.filter_map(|(i, b)| Some((hit.end + at + i, digit_like(b)?))));
             }
-            at += word.len();
-            at += text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-            done = done.max(at.min(text.len()));
         }
     }
     for (at, digit) in changes {

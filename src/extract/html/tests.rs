@@ -150,3 +150,23 @@ fn links_show_one_thing_and_lead_to_another() {
     let long = format!("<a href=b>{}</a>", "c".repeat(crate::limits::MAX_ANCHOR_TEXT + 1));
     assert!(read(&long).anchors.is_empty());
 }
+
+#[test]
+fn text_that_style_sheets_write() {
+    for (name, sheet, shown, drawn) in [
+        (
+            "string",
+            ".x::before{content:'GB29 NWBK'}.y:after{content:\"6016 1331\"}",
+            "GB29 NWBK 6016 1331",
+            true,
+        ),
+        ("attribute", ".x::after{content:attr(data-v)}", "DE89", false),
+        ("counter", ".x:before{counter-reset:a 203206;content:counter(a)}", "203206", true),
+        ("icon", ".x:before{content:'\\f101'}", "", false),
+        ("address behind a link", "a:after{content:' (' attr(href) ')'}", "", false),
+    ] {
+        let text = read(&format!("<style>{sheet}</style><p class=x data-v=DE89></p>"));
+        assert!(words(&text.visible).contains(shown), "{name}");
+        assert_eq!(text.drawn, drawn, "{name}");
+    }
+}
