@@ -9,6 +9,7 @@ mod entities;
 mod style;
 
 use self::elements::{BLOCKS, has_content, separator, turns};
+use super::BETWEEN;
 use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
 use crate::limits::{HTML_MEMORY, MAX_ANCHOR_TEXT, MAX_ANCHORS, MAX_HTML, MAX_LINK_TEXT};
 use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
@@ -34,6 +35,8 @@ pub(super) struct HtmlText {
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
+    /// A style sheet puts digits on the page: what stands around them is not known.
+    pub(super) drawn: bool,
     /// Part of the markup was not read: size, memory limit.
     pub(super) incomplete: bool,
 }
@@ -43,9 +46,12 @@ impl HtmlText {
     pub(super) fn not_shown(&self) -> String {
         let [everything, certain] = &self.readings;
         let parts = [&self.hidden, everything, certain].into_iter().filter(|text| !text.trim().is_empty());
-        parts.map(String::as_str).collect::<Vec<_>>().join("\n\u{1}\n")
+        parts.map(String::as_str).collect::<Vec<_>>().join(BETWEEN)
     }
 }
+
+/// Digits that a style sheet puts on a page and that are no icon and no quotation mark.
+const MIN_DRAWN: usize = 4;
 
 /// Hidden elements open at once that are tracked; deeper ones stay hidden with their ancestor.
 const MAX_HIDDEN_DEPTH: usize = 64;
@@ -135,8 +141,13 @@ impl Reader {
                 self.anchor = Some((target.into(), self.out.visible.len()));
             }
         }
+        self.hint(element);
+        self.attributes_of_sheet(element);
         let attribute = match tag.as_str() {
-            "input" | "button" => element.get_attribute("value"),
+            "input" => element.get_attribute("value").or_else(|| element.get_attribute("placeholder")),
+            "button" => element.get_attribute("value"),
+            "textarea" => element.get_attribute("placeholder"),
+            "option" | "optgroup" => element.get_attribute("label"),
             "img" | "area" => element.get_attribute("alt"),
             _ => None,
         };
@@ -151,6 +162,25 @@ impl Reader {
             } else {
                 self.push(&text);
             }
+        }
+    }
+
+    /// Attributes that a style sheet shows (`content: attr(data-x)`).
+    fn attributes_of_sheet(&mut self, element: &Element<'_, '_>) {
+        let shown: Vec<String> =
+            self.rules.attributes.iter().filter_map(|name| element.get_attribute(name)).collect();
+        for text in shown {
+            self.push(&format!(" {} ", entities::decode(&text)));
+        }
+    }
+
+    /// What shows when the pointer rests on an element: seen by some.
+    fn hint(&mut self, element: &Element<'_, '_>) {
+        let title = element.get_attribute("title").filter(|title| !title.trim().is_empty());
+        if let Some(title) = title {
+            self.out.hidden.push('\n');
+            self.out.hidden.push_str(&entities::decode(&title));
+            self.out.hidden.push('\n');
         }
     }
 
@@ -218,7 +248,13 @@ pub(super) fn read(html: &str) -> HtmlText {
     reader.push(&entities::decode(&rest));
     reader.end_anchor();
     let (some_hidden, some_perhaps) = reader.differs;
+    let written = std::mem::take(&mut reader.rules.written);
     let mut out = std::mem::take(&mut reader.out);
+    if written.bytes().filter(u8::is_ascii_digit).count() >= MIN_DRAWN {
+        out.visible.push('\n');
+        out.visible.push_str(&written);
+        out.drawn = true;
+    }
     let [everything, certain] = &mut out.readings;
     if !some_hidden {
         everything.clear();

@@ -6,6 +6,7 @@
 
 mod anchors;
 mod category;
+mod directory;
 pub mod documents;
 mod fields;
 mod formats;
@@ -28,6 +29,12 @@ use crate::model::{
     PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Names of senders that are read: more than one is odd already.
+const MAX_SENDER_NAMES: usize = 4;
+
+/// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
+const BETWEEN: &str = "\n= = = = = = = =\n";
 
 /// A part that a reader of documents shall read.
 #[derive(Clone, Debug)]
@@ -110,6 +117,11 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     };
     reader.claims.unchecked.clone_from(&message.gaps);
     reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
+    // The list of a mailbox shows the name of the sender beside the subject.
+    for name in message.from.iter().filter_map(|from| from.name.as_deref()).take(MAX_SENDER_NAMES) {
+        let view = fields::View::new(name, Place::of(PartKind::Body, 0));
+        fields::read(name, &view, &mut reader.claims);
+    }
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
@@ -396,7 +408,7 @@ fn cut(text: &str, allowed: usize) -> std::borrow::Cow<'_, str> {
     let tail_start = floor(text, text.len() - tail);
     let head = text.get(..head_end).unwrap_or_default();
     // The cut must join nothing.
-    format!("{head}\n{}\n{}", normalise::CUT, text.get(tail_start..).unwrap_or_default()).into()
+    format!("{head}{BETWEEN}{}", text.get(tail_start..).unwrap_or_default()).into()
 }
 
 /// The largest character boundary at or below `at`.

@@ -16,10 +16,15 @@ pub(super) const END_OF_OVERRIDE: char = '\u{202c}';
 /// Octets in which the host of a URL ends (RFC 1035 section 2.3.4).
 const MAX_HOST: usize = 255;
 
-/// First characters of the decimal digits of scripts other than Latin (Unicode general category Nd).
+/// The zeros of scripts other than Latin (Unicode 17, general category Nd): nine more digits follow each.
 const ZEROS: &[u32] = &[
-    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0E50,
-    0x0ED0, 0x0F20, 0x1040, 0x17E0, 0x1810, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1FBF0,
+    0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6,
+    0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0,
+    0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0, 0x10D30, 0x10D40,
+    0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x116D0, 0x116DA,
+    0x11730, 0x118E0, 0x11950, 0x11BF0, 0x11C50, 0x11D50, 0x11DA0, 0x11DE0, 0x11F50, 0x16A60, 0x16AC0,
+    0x16B50, 0x1CCF0, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E4F0, 0x1E5F1,
+    0x1E950, 0x1FBF0,
 ];
 
 /// The searchable form of a text: [`legible`] without URLs.
@@ -96,9 +101,10 @@ fn compatible(c: char) -> impl Iterator<Item = char> {
 fn plain(c: char) -> Option<char> {
     if c.is_ascii() {
         return match c {
-            '\r' | '\0' => None,
+            '\t' | '\n' => Some(c),
             '\u{b}' | '\u{c}' => Some('\n'),
-            _ => Some(c),
+            // Nobody sees the others, and one of them is [`CUT`], which only this module writes.
+            _ => Some(c).filter(|c| !c.is_ascii_control()),
         };
     }
     if is_invisible(c) {
@@ -267,7 +273,9 @@ mod tests {
     fn texts_in_searchable_form() {
         for (name, text, expected) in [
             ("invisible", "GB\u{200b}29\u{ad} NW\u{202a}BK", "GB29 NWBK"),
+            ("control characters", "G\u{1}B\u{7f}2\u{8}9", "GB29"),
             ("full width", "ＧＢ２９", "GB29"),
+            ("digits of far scripts", "\u{1c42}\u{1e959}\u{a9d0}\u{1ccf7}", "2907"),
             ("arabic digits", "٤٥", "45"),
             ("spaces", "a\u{a0}\u{2009} b\t \tc \r\n\r\n d", "a b\tc\nd"),
             ("dashes", "20\u{2013}00\u{2011}00", "20-00-00"),

@@ -25,7 +25,8 @@ fn fact(claim: &MethodClaim, suppliers: &Suppliers, senders: &Senders) -> Method
         kind: claim.kind.as_str().to_owned(),
         provider: claim.provider.to_owned(),
         personal: claim.personal,
-        of_supplier: of_sender || named_like(&claim.value, suppliers),
+        // The name in a mail address is chosen as freely as that in a link.
+        of_supplier: of_sender || claim.kind != MethodKind::PayId && named_like(&claim.value, suppliers),
         free_mail,
         hidden: claim.place.hidden,
     }

@@ -110,6 +110,9 @@ pub(super) fn text(octets: &[u8], charset: Option<&str>, html: bool) -> (String,
     }
     // RFC 2231 section 5: a language may follow the charset.
     let label = label.split('*').next().unwrap_or(&label);
+    // UTF-16 without a mark begins with the high octet (RFC 2781 section 4.3); programs of one maker write it the other way.
+    let label =
+        if label.eq_ignore_ascii_case("utf-16") && is_big_endian(octets) { "utf-16be" } else { label };
     let encoding = encoding_rs::Encoding::for_label(label.as_bytes());
     // "Replacement" stands for charsets that browsers refuse (ISO-2022-KR, HZ …) and mail clients show.
     if encoding.is_some_and(|e| e == encoding_rs::REPLACEMENT || !plausible(e, octets)) {
@@ -129,6 +132,13 @@ pub(super) fn text(octets: &[u8], charset: Option<&str>, html: bool) -> (String,
 fn plausible(encoding: &encoding_rs::Encoding, octets: &[u8]) -> bool {
     let wide = encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE;
     !wide || octets.contains(&0) || octets.trim_ascii().is_empty()
+}
+
+/// Whether the zeros of western text in UTF-16 stand before its letters.
+fn is_big_endian(octets: &[u8]) -> bool {
+    let head = octets.get(..1_024).unwrap_or(octets);
+    let zeros = |at: usize| head.iter().skip(at).step_by(2).filter(|b| **b == 0).count();
+    zeros(0) > zeros(1)
 }
 
 /// UTF-8 where valid, else windows-1252, which mislabelled and unlabelled western mail is.
@@ -191,6 +201,8 @@ mod tests {
             ("latin", &b"\xa31"[..], Some("iso-8859-1"), false, "£1"),
             ("mislabelled", b"\xa31", Some("us-ascii"), false, "£1"),
             ("utf-7", b"+AKM-1", Some("utf-7"), false, "£1"),
+            ("utf-16, high octet first", b"\0a\0b", Some("utf-16"), false, "ab"),
+            ("utf-16, low octet first", b"a\0b\0", Some("utf-16"), false, "ab"),
             ("utf-16 by mark", b"\xff\xfea\x00", None, false, "a"),
             ("meta", b"<meta charset=\"koi8-r\">\xcd", None, true, "<meta charset=\"koi8-r\">м"),
             ("unlabelled utf-8", "£1".as_bytes(), None, false, "£1"),

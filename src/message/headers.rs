@@ -54,8 +54,8 @@ pub(super) fn read_top_level(octets: &[u8], fields: &[HeaderField]) -> Message {
                 add_mailboxes(&mut found, &header.value);
                 message.sender = message.sender.take().or(found.into_iter().next());
             }
-            HeaderName::Subject if message.subject.is_empty() => {
-                message.subject = header.value.as_text().unwrap_or_default().trim().to_owned();
+            HeaderName::Subject => {
+                add_subject(&mut message.subject, header.value.as_text().unwrap_or_default())
             }
             HeaderName::InReplyTo | HeaderName::References => {
                 add_ids(&mut message.references, &header.value);
@@ -68,6 +68,17 @@ pub(super) fn read_top_level(octets: &[u8], fields: &[HeaderField]) -> Message {
     }
     message.message_id = message_id(octets, fields);
     message
+}
+
+/// Of several subjects, which RFC 5322 section 3.6 forbids, some programs show the first and some the last: all are read.
+fn add_subject(to: &mut String, text: &str) {
+    let text = text.trim();
+    if !to.is_empty() && !text.is_empty() && to != text {
+        to.push_str(" | ");
+        to.push_str(text);
+    } else if to.is_empty() {
+        text.clone_into(to);
+    }
 }
 
 /// Message-ID as written, folding removed: it is compared and quoted in replies, so it is not re-generated.

@@ -13,6 +13,9 @@ const HEAD: usize = 4_096;
 const BINARY: &[&str] =
     &["pdf", "zip", "docx", "docm", "xlsx", "xlsm", "xlsb", "pptx", "odt", "ods", "odp", "7z", "rar"];
 
+/// Types whose octets are readable and yet say nothing of what the recipient gets to see.
+const NO_TEXT: &[&str] = &["message/partial", "message/external-body", "application/postscript"];
+
 /// HTML.
 pub(super) struct WebPage;
 
@@ -90,6 +93,10 @@ fn complain_about_name(file: &File<'_>, reading: &mut Reading<'_>) {
 /// No zeros outside UTF-16, hardly any control characters, and no PDF.
 fn is_text(file: &File<'_>) -> bool {
     let head = file.head(HEAD);
+    // A piece of a message, the address of one, a program that draws: their text is not what is seen.
+    if NO_TEXT.contains(&file.media_type) || head.starts_with(b"%!PS") {
+        return false;
+    }
     if memmem::find(head.get(..1_024).unwrap_or(head), b"%PDF-").is_some() {
         return false;
     }

@@ -87,6 +87,9 @@ fn french(view: &View, hit: &Hit, claims: &mut PaymentClaims) -> bool {
     if start > REACH {
         return false;
     }
+    if hit.label == Label::BankCode && labelled_parts(view, claims, window) {
+        return true;
+    }
     let mut rib = String::new();
     let mut rest = window.get(start..).unwrap_or_default().chars();
     for c in rest.by_ref() {
@@ -105,6 +108,28 @@ fn french(view: &View, hit: &Hit, claims: &mut PaymentClaims) -> bool {
         && rib.bytes().take(10).all(|b| b.is_ascii_digit())
         && rib.bytes().skip(21).all(|b| b.is_ascii_digit());
     if !bounded || !rib_holds(&rib) {
+        return false;
+    }
+    let Some(iban) = with_check_digits("FR", &rib) else { return false };
+    add(view, claims, &iban, Some(true));
+    true
+}
+
+/// `Code banque 30006 Code guichet 00001 N° de compte … Clé 89`: the parts, each behind its own words.
+fn labelled_parts(view: &View, claims: &mut PaymentClaims, window: &str) -> bool {
+    let words = window.split(|c: char| !c.is_ascii_alphanumeric());
+    let parts = words.filter(|word| word.bytes().any(|b| b.is_ascii_digit()));
+    let mut rib = String::new();
+    for part in parts {
+        if rib.len() >= 23 {
+            break;
+        }
+        rib.push_str(part);
+    }
+    let shaped = rib.len() == 23
+        && rib.bytes().take(10).chain(rib.bytes().skip(21)).all(|b| b.is_ascii_digit())
+        && rib.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    if !shaped || !rib_holds(&rib) {
         return false;
     }
     let Some(iban) = with_check_digits("FR", &rib) else { return false };

@@ -4,6 +4,7 @@
 //! it is read: the cost is linear in the text, and a number without a label stays what it is, a number.
 
 mod disguise;
+mod imitations;
 pub(super) mod labels;
 mod numbers;
 
@@ -35,8 +36,9 @@ impl View {
     pub(super) fn new(text: &str, place: Place) -> Self {
         let plain = legible(text);
         let links = link::find(&plain);
-        let text = cut_urls(&plain).into_owned();
+        let mut text = cut_urls(&plain).into_owned();
         let (labels, truncated) = labels::find(&text);
+        imitations::undo(&mut text, &labels);
         Self { text, labels, truncated, links, place }
     }
 

@@ -29,6 +29,15 @@ fn national_forms_become_ibans() {
         ),
         ("german", "BLZ 370 400 44, Kto.-Nr. 532013000", "DE89370400440532013000"),
         ("german, account first", "Konto 532 013 000 BLZ 37040044", "DE89370400440532013000"),
+        ("letters like digits", "Sort code: 2O-32-O6 Account number: l3456789", "20320613456789"),
+        ("letters like digits, no label", "Order 2O-32-O6 l3456789", ""),
+        ("bank in general", "Bank: 203299 / 13456789", "20329913456789"),
+        ("bank and a date", "Bank 261231 / 13456789", ""),
+        (
+            "french, each part with its label",
+            "Code banque 30006 Code guichet 00001 N° de compte 12345678901 Clé 89",
+            "FR7630006000011234567890189",
+        ),
         ("an order behind no label", "Bestellnummer 21000418450200051332", ""),
     ] {
         assert_eq!(accounts(text), expected, "{name}");

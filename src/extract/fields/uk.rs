@@ -30,7 +30,8 @@ impl Finder for Uk {
         }
         unlabelled(view, &mut codes, claims);
         // "Account: 20-00-00 55779911": the sort code has no label of its own.
-        for hit in view.labels_of(Label::Account).take(MAX_SORT_CODES) {
+        let general = |hit: &&super::Hit| matches!(hit.label, Label::Account | Label::Bank);
+        for hit in view.labels.iter().filter(general).take(MAX_SORT_CODES) {
             let list = chunks(view, hit.end, hit.end + 40);
             for at in 0..list.len().min(4) {
                 let Some((code, count)) = groups(view, &list, at, &[2, 2, 2]) else { continue };
@@ -41,6 +42,10 @@ impl Finder for Uk {
                     continue;
                 };
                 let between = view.text.get(code.end..number.start).unwrap_or("x");
+                // "Bank" is a word as others are: what may be a date behind it is one.
+                if hit.label == Label::Bank && is_date(&code.digits) {
+                    continue;
+                }
                 if !codes.contains(&code.start) && between.len() <= 6 && !between.contains(char::is_alphabetic) {
                     codes.insert(code.start);
                     add(view, &code.digits, &number.digits, claims);

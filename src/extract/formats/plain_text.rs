@@ -1,6 +1,7 @@
 //! Plain text, and formats that are text: CSV, calendar, XML, JSON, reports about mail.
 
 use super::super::documents::is_invoice;
+use super::super::directory;
 use super::super::html;
 use super::{DocumentFormat, Reading, is_generic, named, octets_as_text, octets_of};
 use crate::model::{Part, PartContent};
@@ -38,6 +39,10 @@ impl DocumentFormat for PlainText {
             PartContent::Text(text) | PartContent::Html(text) => Cow::Borrowed(text.as_str()),
             PartContent::Binary(octets) => octets_as_text(octets),
             PartContent::Multipart | PartContent::AttachedMessage => Cow::Borrowed(""),
+        };
+        let text = match directory::is_one(&text) {
+            true => Cow::Owned(directory::shown(&text)),
+            false => text,
         };
         read_text(text, part.media_type == "text/plain")
     }

@@ -30,7 +30,7 @@ impl DocumentFormat for WebPage {
 /// Reads HTML.
 pub(in crate::extract) fn read_page<'a>(page: &str) -> Reading<'a> {
     let text = html::read(page);
-    let error = text.incomplete.then_some("limit");
+    let error = text.incomplete.then_some("limit").or(text.drawn.then_some("unsupported"));
     let hidden = text.not_shown();
     Reading { visible: Cow::Owned(text.visible), hidden, links: text.links, anchors: text.anchors, error }
 }

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 const MAX_SHEET: usize = 64 * 1_024;
 /// Selectors that are kept.
 const MAX_SELECTORS: usize = 200;
+/// Attributes named by style sheets that are kept.
+const MAX_ATTRIBUTES: usize = 8;
 /// Background colours that are kept.
 const MAX_COLOURS: usize = 200;
 /// A channel from which on a colour counts as white on white.
@@ -33,6 +35,10 @@ pub(super) enum Shown {
 pub(super) struct Rules {
     /// Selectors of hidden elements, and how surely they are hidden.
     pub(super) selectors: Vec<(Selector, Shown)>,
+    /// Text that the sheets themselves put on the page (CSS 2.1 section 12), one string a line.
+    pub(super) written: String,
+    /// Attributes whose values the sheets put on the page.
+    pub(super) attributes: Vec<String>,
     /// Colours of backgrounds seen so far: letters of such a colour may be invisible.
     backgrounds: BTreeSet<u32>,
 }
@@ -64,6 +70,9 @@ impl Rules {
     }
 
     fn rule(&mut self, selectors: &str, declarations: &str, conditional: bool) {
+        if selectors.contains(":before") || selectors.contains(":after") {
+            self.generated(declarations);
+        }
         let shown = self.judge(declarations);
         if shown == Shown::Yes {
             return;
@@ -78,6 +87,22 @@ impl Rules {
             } else if let Some(Ok(selector)) = last_compound(selector).map(str::parse) {
                 self.selectors.push((selector, Shown::Perhaps));
             }
+        }
+    }
+
+    /// Strings, attributes and counters of `content` and of what sets counters.
+    fn generated(&mut self, declarations: &str) {
+        for (name, value) in declarations.split(';').take(100).filter_map(|one| one.split_once(':')) {
+            let name = name.trim().to_ascii_lowercase();
+            if !(name == "content" || name.starts_with("counter-")) || self.written.len() > MAX_SHEET {
+                continue;
+            }
+            let names = value.split("attr(").skip(1).filter_map(|rest| rest.split([')', ',', ' ']).next());
+            let free = MAX_ATTRIBUTES.saturating_sub(self.attributes.len());
+            let names = names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| name != "href");
+            self.attributes.extend(names.take(free));
+            self.written.extend(value.chars().filter(|c| !matches!(c, '"' | '\'')));
+            self.written.push('\n');
         }
     }
 

@@ -34,6 +34,9 @@ fn visible_and_hidden_text() {
         ("conditional comment", "a<!--[if mso]><p>b</p><![endif]-->c", "ac", "b"),
         ("title", "<head><title>a</title></head><body>b", "b", ""),
         ("input", "<input value='GB29'><input type=hidden value=x>", "GB29", "x"),
+        ("placeholder", "<input placeholder='GB29'><textarea placeholder=x></textarea>", "GB29 x", ""),
+        ("label of an option", "<select><option label='GB29'></select>", "GB29", ""),
+        ("title of an element", "a<span title='GB29'>b</span>", "ab", "GB29"),
         ("alt", "<img alt='Sort code 20-00-00'>", "Sort code 20-00-00", ""),
         (
             "entities",
@@ -146,4 +149,24 @@ fn links_show_one_thing_and_lead_to_another() {
     assert_eq!(read(&many).anchors.len(), crate::limits::MAX_ANCHORS);
     let long = format!("<a href=b>{}</a>", "c".repeat(crate::limits::MAX_ANCHOR_TEXT + 1));
     assert!(read(&long).anchors.is_empty());
+}
+
+#[test]
+fn text_that_style_sheets_write() {
+    for (name, sheet, shown, drawn) in [
+        (
+            "string",
+            ".x::before{content:'GB29 NWBK'}.y:after{content:\"6016 1331\"}",
+            "GB29 NWBK 6016 1331",
+            true,
+        ),
+        ("attribute", ".x::after{content:attr(data-v)}", "DE89", false),
+        ("counter", ".x:before{counter-reset:a 203206;content:counter(a)}", "203206", true),
+        ("icon", ".x:before{content:'\\f101'}", "", false),
+        ("address behind a link", "a:after{content:' (' attr(href) ')'}", "", false),
+    ] {
+        let text = read(&format!("<style>{sheet}</style><p class=x data-v=DE89></p>"));
+        assert!(words(&text.visible).contains(shown), "{name}");
+        assert_eq!(text.drawn, drawn, "{name}");
+    }
 }
