@@ -30,9 +30,6 @@ use crate::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names of senders that are read: more than one is odd already.
-const MAX_SENDER_NAMES: usize = 4;
-
 /// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
 const BETWEEN: &str = "\n= = = = = = = =\n";
 
@@ -118,7 +115,8 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     reader.claims.unchecked.clone_from(&message.gaps);
     reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
     // The list of a mailbox shows the name of the sender beside the subject.
-    for name in message.from.iter().filter_map(|from| from.name.as_deref()).take(MAX_SENDER_NAMES) {
+    for name in message.from.iter().filter_map(|from| from.name.as_deref()).take(crate::limits::SENDER_NAMES)
+    {
         let view = fields::View::new(name, Place::of(PartKind::Body, 0));
         fields::read(name, &view, &mut reader.claims);
     }

@@ -177,3 +177,6 @@ pub const MAX_MISLEADING_LINKS: usize = 16;
 pub const MAX_ANCHORS: usize = 500;
 /// Octets of a link's text that are kept: what is longer shows no address.
 pub const MAX_ANCHOR_TEXT: usize = 400;
+
+/// Names of senders of a message that are read for accounts: more than one is odd already.
+pub const SENDER_NAMES: usize = 4;

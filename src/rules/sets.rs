@@ -5,7 +5,7 @@
 
 use super::RuleSet;
 use crate::limits;
-use crate::model::{OrgId, Organisation};
+use crate::model::{OrgId, Organisation, OwnRules};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,8 @@ pub struct RunningRules {
 struct Joined {
     /// The set it was made from.
     base: Arc<RuleSet>,
+    /// What the organisation changes; a version alone could be that of an earlier life, before an import.
+    own: Arc<OwnRules>,
     set: Arc<RuleSet>,
 }
 
@@ -50,7 +52,8 @@ impl RunningRules {
         let Some(own) = &organisation.own_rules else { return Some(base) };
         let joined = self.joined.lock().unwrap_or_else(PoisonError::into_inner);
         let known = joined.get(&organisation.id)?;
-        let current = known.set.version() == own.version && Arc::ptr_eq(&known.base, &base);
+        let same = Arc::ptr_eq(&known.own, own) || (known.own.version == own.version && known.own == *own);
+        let current = same && Arc::ptr_eq(&known.base, &base);
         current.then(|| Arc::clone(&known.set))
     }
 
@@ -70,7 +73,7 @@ impl RunningRules {
         if joined.len() >= limits::MAX_JOINED_SETS {
             joined.pop_first();
         }
-        joined.insert(organisation.id, Joined { base, set: Arc::clone(&set) });
+        joined.insert(organisation.id, Joined { base, own: Arc::clone(own), set: Arc::clone(&set) });
         (set, problems)
     }
 }

@@ -126,10 +126,23 @@ impl Store {
         setting: &OrgSetting,
         actor: &str,
     ) -> Result<(), StoreError> {
-        let (columns, now) = (setting.columns()?, self.clock.now_ms());
-        if let OrgSetting::Name(name) = setting {
-            self.reserve_name(org, &checked_name(name)?).await?;
+        let OrgSetting::Name(name) = setting else { return self.put_organisation(org, setting, actor).await };
+        self.reserve_name(org, &checked_name(name)?).await?;
+        let changed = self.put_organisation(org, setting, actor).await;
+        if changed.is_err() {
+            // The reserved name goes back.
+            self.copy_routes(org).await;
         }
+        changed
+    }
+
+    async fn put_organisation(
+        &self,
+        org: OrgId,
+        setting: &OrgSetting,
+        actor: &str,
+    ) -> Result<(), StoreError> {
+        let (columns, now) = (setting.columns()?, self.clock.now_ms());
         let mut write = self.database.scope(org).write().await?;
         for (column, value) in &columns {
             // Column names are literals of this file.

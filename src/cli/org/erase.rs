@@ -215,11 +215,13 @@ fn write(path: &Path, signed: &Signed) -> Result<(), Failure> {
 /// What the machine did concerns everybody on it: the audits of the others note it, without a name.
 async fn tell_others(at: &Installation, org: OrgId, signed: &Signed) -> Result<(), Failure> {
     let (subject, detail) = (org.to_string(), json!({ "certificate": signed.hash() }));
+    // One that cannot be told keeps nobody else from it; the same command tells all again.
+    let mut told = Ok(());
     for other in at.store.organisations().await? {
         let action = AuditAction::OrgErased;
-        at.store.note_read(other.id, OPERATOR, action, &subject, detail.clone()).await?;
+        told = told.and(at.store.note_read(other.id, OPERATOR, action, &subject, detail.clone()).await);
     }
-    Ok(())
+    Ok(told?)
 }
 
 async fn in_redis(at: &Installation, org: OrgId) -> Result<Option<Remains>, Failure> {
