@@ -46,7 +46,7 @@ pub(super) enum OverrideCommand {
         #[arg(value_name = "CODE", value_parser = super::code)]
         code: String,
     },
-    /// Add a rule of the organisation's own from a file with one [[rule]]; its code begins with ORG_
+    /// Add a rule of the organisation's own from a file that holds one; its code begins with ORG_
     #[command(after_help = "Examples:\n  sentra rules add foreign-account.toml --org Contoso\n  \
                             sentra rules add foreign-account.toml --replace --org Contoso")]
     Add {
