@@ -1,6 +1,6 @@
 //! Calendars and cards (iCalendar, RFC 5545; vCard, RFC 6350 and 2.1): content lines as a client shows them.
 //!
-//! Lines are folded anywhere and line ends written `\\n`, so that a number may be cut by both.
+//! Lines are folded anywhere and line ends written `\n`, so that a number may be cut by both.
 
 /// Beginnings of such a file.
 const BEGINS: &[&str] = &["BEGIN:VCALENDAR", "BEGIN:VCARD", "BEGIN:VEVENT"];
@@ -26,10 +26,7 @@ pub(super) fn shown(text: &str) -> String {
             }
         }
         // vCard 2.1 may write a value in quoted-printable, with its soft line ends.
-        let begins = line
-            .split_once(':')
-            .is_some_and(|(name, _)| name.to_ascii_uppercase().contains("QUOTED-PRINTABLE"));
-        quoted = (quoted || begins) && unfolded.ends_with('=');
+        quoted = (quoted || is_quoted(line)) && unfolded.ends_with('=');
         if quoted {
             unfolded.pop();
         }
@@ -39,23 +36,27 @@ pub(super) fn shown(text: &str) -> String {
 
 /// One content line without escapes.
 fn value_shown(line: &str) -> String {
-    let quoted =
-        line.split_once(':').is_some_and(|(name, _)| name.to_ascii_uppercase().contains("QUOTED-PRINTABLE"));
-    if quoted { unquoted(line) } else { unescaped(line) }
+    if is_quoted(line) { unquoted(line) } else { unescaped(line) }
 }
 
-/// `\\n` is a line end; any other escaped character stands for itself (RFC 5545 section 3.3.11).
+/// Whether the parameters of a line say that its value is in quoted-printable.
+fn is_quoted(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, _)| name.to_ascii_uppercase().contains("QUOTED-PRINTABLE"))
+}
+
+/// `\n` is a line end; any other escaped character stands for itself (RFC 5545 section 3.3.11).
 fn unescaped(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, true) => match chars.next() {
-                Some('n' | 'N') => out.push('\n'),
-                Some(other) => out.push(other),
-                None => {}
-            },
-            (c, false) => out.push(c),
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n' | 'N') => out.push('\n'),
+            Some(other) => out.push(other),
+            None => {}
         }
     }
     out
