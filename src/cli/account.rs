@@ -1,7 +1,7 @@
 //! An account as a person types it: an IBAN, or one of the canonical forms of a national number.
 
 use super::Failure;
-use crate::model::{Account, Scheme};
+use crate::model::{Account, Scheme, account_check};
 
 /// Reads an IBAN or a national number; spaces are ignored, letters become upper case. Six digits, a hyphen and eight
 /// digits are a UK and an Australian form alike: both are meant then.
@@ -17,6 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Account>, Failure> {
     };
     let iban = || text.as_bytes().first_chunk::<2>().map(|country| (Scheme::Iban, *country, &text));
     let found = match groups.as_slice() {
+        [number] if account_check::clabe_holds(number) => vec![Some((Scheme::MxClabe, *b"MX", &text))],
         [_] if is_iban(&text) => vec![iban()],
         [bank, number] if digits(bank, 9, 9) && digits(number, 4, 17) => {
             vec![Some((Scheme::UsAba, *b"US", &text))]
@@ -41,17 +42,22 @@ pub(super) fn parse(text: &str) -> Result<Vec<Account>, Failure> {
         _ if digits(&joined, 14, 14) => vec![Some((Scheme::Uk, *b"GB", &joined))],
         _ => Vec::new(),
     };
+    let foreign = match groups.as_slice() {
+        [bic, number] => account_check::bic(bic, number).ok(),
+        _ => None,
+    };
     let accounts: Vec<Account> = found
         .into_iter()
         .flatten()
         .filter_map(|(scheme, country, canonical)| Account::from_canonical(scheme, country, canonical).ok())
+        .chain(foreign.map(|checked| checked.account))
         .collect();
     if !accounts.is_empty() {
         return Ok(accounts);
     }
     Err(Failure::usage("this is no account number that Sentra knows, or its check digits are wrong").help(
         "an IBAN; UK 14 digits (sort code, account); US 123456789-ACCOUNT; AU 123456-ACCOUNT; \
-         NZ 12-1234-1234567-123; CA 12345-123-ACCOUNT; IN IFSC-ACCOUNT",
+         NZ 12-1234-1234567-123; CA 12345-123-ACCOUNT; IN IFSC-ACCOUNT; MX 18 digits (CLABE); elsewhere BIC-ACCOUNT",
     ))
 }
 
@@ -84,7 +90,7 @@ mod tests {
 
     #[test]
     fn written_forms_are_read_and_others_refused_without_repeating_them() {
-        let rows: [(&str, &[(Scheme, &str)]); 16] = [
+        let rows: [(&str, &[(Scheme, &str)]); 18] = [
             ("gb29 nwbk 6016 1331 9268 19", &[(Scheme::Iban, "GB29NWBK60161331926819")]),
             ("60161331926819", &[(Scheme::Uk, "60161331926819")]),
             ("60-16-13 31926819", &[(Scheme::Uk, "60161331926819")]),
@@ -95,6 +101,8 @@ mod tests {
             ("01-0242-0100194-00", &[(Scheme::Nz, "01-0242-0100194-00")]),
             ("12345-001-1234567", &[(Scheme::Ca, "12345-001-1234567")]),
             ("hdfc0001234-50100012345678", &[(Scheme::InIfsc, "HDFC0001234-50100012345678")]),
+            ("002010077777777771", &[(Scheme::MxClabe, "002010077777777771")]),
+            ("hsbchkhh-123456789838", &[(Scheme::Bic, "HSBCHKHH-123456789838")]),
             ("GB28NWBK60161331926819", &[]),
             ("é", &[]),
             ("", &[]),

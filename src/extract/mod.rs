@@ -17,7 +17,10 @@ mod normalise;
 pub mod pdf;
 mod quote;
 mod sight;
+mod spelled;
 
+#[cfg(test)]
+mod pieces_tests;
 #[cfg(test)]
 mod tests;
 
@@ -111,6 +114,7 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
         documents,
         budget: TEXT_PER_MESSAGE,
         opened: Opened::default(),
+        pieces: fields::Pieces::default(),
     };
     reader.claims.unchecked.clone_from(&message.gaps);
     reader.text(&message.subject, Place::of(PartKind::Body, 0), Some(Zone::Subject));
@@ -123,7 +127,9 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
-    let Reader { mut claims, signs, .. } = reader;
+    let Reader { mut claims, signs, pieces, .. } = reader;
+    let changes = claims.phrases.iter().any(|phrase| phrase.value.0 == "bank_change");
+    pieces.settle(changes, &mut claims);
     (claims.category, claims.category_because) = category::category(&signs, &claims);
     claims
 }
@@ -152,6 +158,8 @@ struct Reader<'d> {
     budget: usize,
     /// Attachments whose content was opened.
     opened: Opened,
+    /// Bank details in pieces.
+    pieces: fields::Pieces,
 }
 
 impl Reader<'_> {
@@ -295,6 +303,7 @@ impl Reader<'_> {
         self.budget -= cut.len().min(self.budget);
         let view = fields::View::new(&cut, place);
         fields::read(&cut, &view, &mut self.claims);
+        self.pieces.collect(&view);
         match zone {
             Some(Zone::Written) => {
                 let (written, quoted) = quote::split(&view.text);

@@ -117,6 +117,7 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &
         bic_conflict: methods::bic_conflict(claims),
         payee_differs: methods::payee_differs(claims, suppliers),
         tax_number_invalid: claims.tax_number_invalid,
+        announced: count(claims.announced.len()),
         accounts: count(claims.accounts.len()),
         amounts: count(claims.amounts.len()),
         invoice_numbers: count(claims.invoice_numbers.len()),

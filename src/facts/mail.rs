@@ -58,6 +58,7 @@ fn has_payment_content(claims: &PaymentClaims) -> bool {
     let by_phrase = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
     by_category
         || !claims.accounts.is_empty()
+        || !claims.announced.is_empty()
         || !claims.methods.is_empty()
         || !claims.invoice_numbers.is_empty()
         || by_phrase("bank_change")

@@ -32,6 +32,8 @@ pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
+/// Codes and numbers behind labels that are kept until the texts of a message are read together.
+pub const MAX_PIECES: usize = 256;
 /// Different phrases reported of one message; beyond it only families that were not seen before.
 pub const MAX_PHRASES: usize = 200;
 /// Links, and words that may be an address of a crypto currency, that are looked at in one text.

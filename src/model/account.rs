@@ -24,6 +24,10 @@ pub enum Scheme {
     Ca,
     /// Indian IFSC and account number.
     InIfsc,
+    /// Mexican CLABE: bank 3, place 3, account 11, check digit.
+    MxClabe,
+    /// BIC (ISO 9362, its first eight characters) and account number: what countries without a scheme of their own use.
+    Bic,
 }
 
 impl Scheme {
@@ -38,6 +42,8 @@ impl Scheme {
             Self::Nz => "nz",
             Self::Ca => "ca",
             Self::InIfsc => "in_ifsc",
+            Self::MxClabe => "mx_clabe",
+            Self::Bic => "bic",
         }
     }
 }
@@ -74,7 +80,7 @@ impl Account {
     ///
     /// `country` is ISO 3166 alpha-2. `canonical` follows the contract: IBAN without spaces in upper case, UK
     /// `SSSSSSAAAAAAAA`, US `RRRRRRRRR-ACCOUNT`, AU `BBBBBB-ACCOUNT`, NZ `BB-bbbb-AAAAAAA-SSS`, CA
-    /// `TTTTT-III-ACCOUNT`, IN `IFSC-ACCOUNT`.
+    /// `TTTTT-III-ACCOUNT`, IN `IFSC-ACCOUNT`, MX 18 digits, BIC `BBBBCCLL-ACCOUNT`.
     ///
     /// # Errors
     /// [`AccountError::Character`] for anything but ASCII letters, digits and `-`; [`AccountError::Length`] outside
@@ -128,7 +134,7 @@ impl Account {
                 let (sort, number) = c.split_at_checked(6).unwrap_or((c, ""));
                 format!("uk|{sort}|{number:0>8}")
             }
-            Scheme::UsAba | Scheme::AuBsb => {
+            Scheme::UsAba | Scheme::AuBsb | Scheme::Bic => {
                 let (bank, number) = c.split_once('-').unwrap_or((c, ""));
                 let number = number.trim_start_matches('0');
                 format!("{}|{bank}|{number}", self.scheme.as_str())
@@ -137,7 +143,7 @@ impl Account {
                 let (head, suffix) = c.rsplit_once('-').unwrap_or((c, ""));
                 format!("nz|{}|{suffix:0>3}", head.replace('-', "|"))
             }
-            Scheme::Ca | Scheme::InIfsc => {
+            Scheme::Ca | Scheme::InIfsc | Scheme::MxClabe => {
                 format!("{}|{}", self.scheme.as_str(), c.replace('-', "|"))
             }
         };

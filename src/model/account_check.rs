@@ -169,6 +169,47 @@ pub fn india(ifsc: &str, account_number: &str) -> Result<CheckedAccount, Account
     checked(Scheme::InIfsc, *b"IN", &format!("{ifsc}-{number}"), CheckDigits::None)
 }
 
+/// Mexican CLABE: bank (3 digits), place (3), account (11), check digit.
+///
+/// # Errors
+/// [`AccountError::Character`] or [`AccountError::Length`].
+pub fn clabe(text: &str) -> Result<CheckedAccount, AccountError> {
+    let number = exactly(digits(text)?, 18)?;
+    let check = if clabe_holds(&number) { CheckDigits::Passed } else { CheckDigits::Failed };
+    checked(Scheme::MxClabe, *b"MX", &number, check)
+}
+
+/// Whether the last of a CLABE's eighteen digits is right: weights 3, 7, 1, each product modulo 10 (Banco de México).
+#[must_use]
+pub fn clabe_holds(number: &str) -> bool {
+    let mut digits = number.chars().filter_map(|c| c.to_digit(10));
+    let sum: u32 = digits.by_ref().take(17).zip([3, 7, 1].into_iter().cycle()).map(|(d, w)| d * w % 10).sum();
+    number.len() == 18 && number.bytes().any(|b| b != b'0') && digits.next() == Some((10 - sum % 10) % 10)
+}
+
+/// BIC (ISO 9362, of which the bank's first eight characters count) and account number (6 to 18 digits), as countries
+/// without a scheme of their own use them.
+///
+/// # Errors
+/// [`AccountError::Character`], [`AccountError::Length`] or [`AccountError::Structure`].
+pub fn bic(bic: &str, account_number: &str) -> Result<CheckedAccount, AccountError> {
+    let code = compact(bic).ok_or(AccountError::Character)?;
+    let bank = code.get(..8).filter(|_| matches!(code.len(), 8 | 11)).ok_or(AccountError::Length)?;
+    let country = bank.get(4..6).filter(|country| super::is_country(country)).ok_or(AccountError::Structure)?;
+    let (true, Some(country)) = (has_structure(bank, "6a2c"), country.as_bytes().first_chunk::<2>()) else {
+        return Err(AccountError::Structure);
+    };
+    let number = between(digits(account_number)?, 6, 18)?;
+    checked(Scheme::Bic, *country, &format!("{bank}-{number}"), CheckDigits::None)
+}
+
+/// Whether accounts of a country (ISO 3166 alpha-2) have a written form of their own here, an IBAN or a national one. A
+/// BIC and a number are all that the others have.
+#[must_use]
+pub fn has_own_form(country: &str) -> bool {
+    iban_length(country).is_some() || matches!(country, "US" | "AU" | "NZ" | "CA" | "IN" | "MX")
+}
+
 /// New Zealand account: bank (2), branch (4), account (7; 8 with a leading zero), suffix (2 or 3), with separators
 /// or as 15 or 16 digits.
 ///

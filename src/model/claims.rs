@@ -231,6 +231,9 @@ pub struct PaymentClaims {
     pub category_because: Vec<String>,
     /// Accounts, each once, in order of appearance.
     pub accounts: Vec<AccountClaim>,
+    /// Where bank details are announced that could not be put together to an account: half an IBAN, a sort code or a number
+    /// alone.
+    pub announced: Vec<Place>,
     /// Ways to be paid other than by a bank account, each once.
     pub methods: Vec<MethodClaim>,
     /// BICs that a label announces.

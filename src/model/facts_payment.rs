@@ -10,7 +10,8 @@ pub struct AccountFact {
     /// Outcome of the comparison: `"match"`, `"mismatch"`, `"first"`, `"other_supplier"`, `"unknown"`, `"pending"`,
     /// `"retired"`, `"blocked"`, `"own"`, `"unavailable"`.
     pub status: AccountStatus,
-    /// How it is written: `"iban"`, `"uk"`, `"us_aba"`, `"au_bsb"`, `"nz"`, `"ca"`, `"in_ifsc"`.
+    /// How it is written: `"iban"`, `"uk"`, `"us_aba"`, `"au_bsb"`, `"nz"`, `"ca"`, `"in_ifsc"`, `"mx_clabe"`,
+    /// `"bic"` (BIC and account number).
     pub scheme: Scheme,
     /// ISO 3166 alpha-2.
     pub country: String,
@@ -98,6 +99,9 @@ pub struct ClaimFacts {
     pub payee_differs: bool,
     /// A tax number stands there whose own check digits are wrong.
     pub tax_number_invalid: bool,
+    /// Places that announce bank details which could not be put together to an account and compared: half an IBAN, a sort
+    /// code or a number alone.
+    pub announced: i64,
     /// Different accounts.
     pub accounts: i64,
     /// Different amounts.

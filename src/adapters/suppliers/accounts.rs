@@ -61,6 +61,7 @@ struct Bank<'r> {
     transit: Option<(&'r str, &'r str)>,
     institution: Option<(&'r str, &'r str)>,
     ifsc: Option<(&'r str, &'r str)>,
+    bic: Option<(&'r str, &'r str)>,
 }
 
 impl<'r> Bank<'r> {
@@ -75,6 +76,7 @@ impl<'r> Bank<'r> {
             transit: cell(Column::TransitNumber),
             institution: cell(Column::InstitutionNumber),
             ifsc: cell(Column::Ifsc),
+            bic: cell(Column::Bic),
         };
         // A bank code without a name of its own is what the country has.
         if let Some(code) = cell(Column::BankCode) {
@@ -137,7 +139,13 @@ fn national(bank: &Bank<'_>, has_iban: bool) -> Result<Option<CheckedAccount>, C
             .map(Some)
             .map_err(|(error, kind)| blame(error, code, kind, (header, number)));
     }
-    if has_iban { Ok(None) } else { alone(header, number, bank.country).map(Some) }
+    if has_iban {
+        return Ok(None);
+    }
+    if let Some(code) = bank.bic.filter(|code| decides(code.1)) {
+        return build(account_check::bic(code.1, number), code, "BIC");
+    }
+    alone(header, number, bank.country).map(Some)
 }
 
 /// A routing number (United States) or a transit number (Canada): nine digits may be either, the Canadian ones then
@@ -163,6 +171,12 @@ fn routed(
     }
 }
 
+/// Whether a BIC and a number are all that its country has: neither IBANs nor a scheme of its own.
+fn decides(bic: &str) -> bool {
+    let country = bic.trim().get(4..6).map(str::to_ascii_uppercase).unwrap_or_default();
+    !country.is_empty() && !account_check::has_own_form(&country)
+}
+
 /// A number without any bank code: an IBAN, a New Zealand account, or bank code and account in one cell.
 fn alone(header: &str, text: &str, country: Option<&str>) -> Result<CheckedAccount, CellError> {
     let compact = account_check::compact(text).unwrap_or_default();
@@ -178,6 +192,9 @@ fn alone(header: &str, text: &str, country: Option<&str>) -> Result<CheckedAccou
     if rounded(text) {
         return Err(refuse(header, "account number", text, AccountError::Character));
     }
+    if country == Some("MX") || account_check::clabe_holds(&compact) {
+        return account_check::clabe(text).map_err(|error| refuse(header, "CLABE", text, error));
+    }
     let split = |at: usize| compact.split_at_checked(at).unwrap_or((&compact, ""));
     let made = match country {
         Some("GB") if compact.len() == 14 => Some((Scheme::Uk, split(6))),
@@ -191,7 +208,7 @@ fn alone(header: &str, text: &str, country: Option<&str>) -> Result<CheckedAccou
         Some((_, (code, number))) => account_check::us(code, number),
         None => {
             let reason = "stands without a bank code: add sort_code, routing_number, bsb, transit_number and \
-                          institution_number, or ifsc, or give the iban";
+                          institution_number, ifsc, or bic, or give the iban";
             return Err((header.to_owned(), reason.to_owned()));
         }
     }
@@ -213,6 +230,7 @@ fn blame(error: AccountError, code: (&str, &str), kind: &str, number: (&str, &st
         "sort code" | "BSB" => code_length != 6 || account_check::digits(code.1).is_err(),
         "routing number" => code_length != 9 || account_check::digits(code.1).is_err(),
         "IFSC" => code_length != 11 || error == AccountError::Structure,
+        "BIC" => !matches!(code_length, 8 | 11) || error == AccountError::Structure,
         "bank code" => true,
         _ => {
             number_error.is_none()

@@ -43,7 +43,7 @@ fn row(supplier: &SupplierRecord, account: Option<&SupplierAccount>) -> [String;
         text(&supplier.company_number),
         text(&supplier.country),
         bank.iban,
-        of_account(account.map(|a| &a.bic)),
+        Some(of_account(account.map(|a| &a.bic))).filter(|bic| !bic.is_empty()).unwrap_or(bank.bic),
         bank.sort_code,
         bank.account_number,
         bank.routing_number,
@@ -60,6 +60,8 @@ fn row(supplier: &SupplierRecord, account: Option<&SupplierAccount>) -> [String;
 #[derive(Default)]
 struct BankCells {
     iban: String,
+    /// That of an account that is nothing but BIC and number.
+    bic: String,
     sort_code: String,
     account_number: String,
     routing_number: String,
@@ -82,7 +84,7 @@ impl BankCells {
                 rest.clone_into(&mut cells.account_number);
                 return cells;
             }
-            Scheme::Nz => {
+            Scheme::Nz | Scheme::MxClabe => {
                 number.clone_into(&mut cells.account_number);
                 return cells;
             }
@@ -94,6 +96,7 @@ impl BankCells {
             Scheme::UsAba => (&mut cells.routing_number, tail),
             Scheme::AuBsb => (&mut cells.bsb, tail),
             Scheme::InIfsc => (&mut cells.ifsc, tail),
+            Scheme::Bic => (&mut cells.bic, tail),
         };
         head.clone_into(code);
         account_number.clone_into(&mut cells.account_number);

@@ -29,6 +29,8 @@ pub(in crate::extract) enum Label {
     Institution,
     /// An Indian IFSC.
     Ifsc,
+    /// A Mexican CLABE.
+    Clabe,
     /// A German bank code, the bank part of a French RIB.
     BankCode,
     /// A BIC (ISO 9362).
@@ -68,8 +70,8 @@ pub(in crate::extract) enum Label {
 impl Label {
     /// Whether a number that follows may be an account number.
     pub(in crate::extract) fn is_payment(self) -> bool {
-        use Label::{Account, Bsb, Iban, Ifsc, Institution, Routing, SortCode, Transit};
-        matches!(self, Account | Bsb | Iban | Ifsc | Institution | Routing | SortCode | Transit)
+        use Label::{Account, Bsb, Clabe, Iban, Ifsc, Institution, Routing, SortCode, Transit};
+        matches!(self, Account | Bsb | Clabe | Iban | Ifsc | Institution | Routing | SortCode | Transit)
     }
 }
 

@@ -7,11 +7,14 @@ mod disguise;
 mod imitations;
 pub(super) mod labels;
 mod numbers;
+mod pieces;
 
 use labels::{Hit, Label};
+pub(super) use pieces::Pieces;
 
 use super::floor;
 use super::normalise::{cut_urls, legible};
+use super::spelled::digits;
 use crate::limits::{MAX_ACCOUNTS, MAX_CLAIMED_VALUES};
 use crate::model::{
     Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
@@ -36,7 +39,7 @@ impl View {
     pub(super) fn new(text: &str, place: Place) -> Self {
         let plain = legible(text);
         let links = link::find(&plain);
-        let mut text = cut_urls(&plain).into_owned();
+        let mut text = digits(&cut_urls(&plain)).into_owned();
         let (labels, truncated) = labels::find(&text);
         imitations::undo(&mut text, &labels);
         Self { text, labels, truncated, links, place }
@@ -174,10 +177,15 @@ fn add_account(
             disguised: false,
         });
     } else {
-        let gap = Gap { what: "message".to_owned(), why: "limit".to_owned() };
-        if !claims.unchecked.contains(&gap) {
-            claims.unchecked.push(gap);
-        }
+        note_limit(claims);
+    }
+}
+
+/// Notes that the message says more than is kept.
+fn note_limit(claims: &mut PaymentClaims) {
+    let gap = Gap { what: "message".to_owned(), why: "limit".to_owned() };
+    if !claims.unchecked.contains(&gap) {
+        claims.unchecked.push(gap);
     }
 }
 

@@ -1,9 +1,9 @@
-//! Accounts of the United States, Australia, New Zealand, Canada and India: each only behind its label, because a
+//! Accounts of the United States, Australia, New Zealand, Canada, India and Mexico: each only behind its label, because a
 //! checksum of nine digits passes one number in ten and the others have none.
 
-use super::numbers::{Chunk, Number, Reach, account_near, chunks, groups};
+use super::numbers::{Chunk, Number, Reach, account_near, chunks, groups, run_of_digits};
 use super::{Finder, Hit, Label, View, add_account};
-use crate::extract::floor;
+use crate::model::account_check::clabe_holds;
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ impl Finder for National {
             }
         }
         new_zealand(view, claims);
+        mexico(view, claims);
     }
 }
 
@@ -33,6 +34,11 @@ impl Finder for National {
 fn code_after(view: &View, hit: &Hit, reach: usize, shapes: &[&[usize]]) -> Option<Number> {
     let list: Vec<Chunk<'_>> = chunks(view, hit.end, hit.end + reach);
     (0..list.len()).find_map(|at| shapes.iter().find_map(|shape| groups(view, &list, at, shape)).map(|(n, _)| n))
+}
+
+/// The digits of such a code.
+pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize, shapes: &[&[usize]]) -> Option<String> {
+    code_after(view, hit, reach, shapes).map(|number| number.digits)
 }
 
 fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
@@ -51,7 +57,7 @@ fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mu
 }
 
 /// Weights 3, 7, 1 modulo 10 and a Federal Reserve prefix (00 to 12, 21 to 32, 61 to 72, 80).
-fn aba_checks(digits: &str) -> bool {
+pub(super) fn aba_checks(digits: &str) -> bool {
     let sum: u32 = digits.bytes().zip([3, 7, 1].into_iter().cycle()).map(|(b, w)| u32::from(b - b'0') * w).sum();
     let prefix = digits.get(..2).and_then(|p| p.parse::<u32>().ok()).unwrap_or(99);
     sum > 0 && sum.is_multiple_of(10) && matches!(prefix, 0..=12 | 21..=32 | 61..=72 | 80)
@@ -92,15 +98,19 @@ fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Payme
 /// IFSC: four letters, a zero, six letters or digits.
 fn india(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 9..=18, adjacent: 9..=18, distance: 200 };
-    let window = view.text.get(hit.end..floor(&view.text, hit.end + 40).max(hit.end)).unwrap_or_default();
-    let is_word = |c: char| c.is_ascii_alphanumeric();
-    let Some(code) = window.split(|c| !is_word(c)).find(|word| is_ifsc(word)) else { return };
-    let start = hit.end + window.find(code).unwrap_or(0);
-    let number = Number { start, end: start + code.len(), digits: code.to_ascii_uppercase() };
+    let Some(number) = ifsc_behind(view, hit) else { return };
     if let Some(account) = account(view, hit, &number, &REACH, used) {
         let canonical = format!("{}-{account}", number.digits);
         add_account(claims, &view.place, Scheme::InIfsc, *b"IN", &canonical, None);
     }
+}
+
+/// The first IFSC behind a label.
+pub(super) fn ifsc_behind(view: &View, hit: &Hit) -> Option<Number> {
+    let window = view.after(hit.end, 40);
+    let code = window.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_ifsc(word))?;
+    let start = hit.end + window.find(code).unwrap_or(0);
+    Some(Number { start, end: start + code.len(), digits: code.to_ascii_uppercase() })
 }
 
 fn is_ifsc(word: &str) -> bool {
@@ -129,6 +139,18 @@ fn new_zealand(view: &View, claims: &mut PaymentClaims) {
         let canonical = format!("{}-{}-{}-{suffix:0>3}", part(0, 2), part(2, 6), part(6, 13));
         let valid = new_zealand_checks(&number.digits);
         add_account(claims, &view.place, Scheme::Nz, *b"NZ", &canonical, valid);
+    }
+}
+
+/// CLABE: eighteen digits behind their label, or behind that of an account where the check digit holds.
+fn mexico(view: &View, claims: &mut PaymentClaims) {
+    let labels = view.labels.iter().filter(|hit| matches!(hit.label, Label::Clabe | Label::Account));
+    for hit in labels.take(MAX_CODES) {
+        let digits = run_of_digits(view, hit.end, 40, 18);
+        let valid = clabe_holds(&digits);
+        if digits.len() == 18 && (valid || hit.label == Label::Clabe) {
+            add_account(claims, &view.place, Scheme::MxClabe, *b"MX", &digits, Some(valid));
+        }
     }
 }
 

@@ -154,7 +154,12 @@ pub(super) fn account_near(
 }
 
 /// An account number at chunk `at`: one run, or groups such as `1234-5678`, `12 34 56 78`, outside the bank code.
-fn account_at(view: &View, list: &[Chunk<'_>], at: usize, code: (usize, usize)) -> Option<(Number, usize)> {
+pub(super) fn account_at(
+    view: &View,
+    list: &[Chunk<'_>],
+    at: usize,
+    code: (usize, usize),
+) -> Option<(Number, usize)> {
     let outside = |n: &Number| n.end <= code.0 || n.start >= code.1;
     let first = list.get(at)?;
     let free = |count: usize| {

@@ -71,7 +71,8 @@ fn unlabelled(view: &View, codes: &mut BTreeSet<usize>, claims: &mut PaymentClai
         let between = view.text.get(left.end..right.start).unwrap_or("x");
         let adjacent = between.len() <= 6 && !between.contains(|c: char| c.is_alphabetic() || c == '\n');
         let announced = view.label_before(left.start, 80).is_some_and(|hit| hit.label == Label::Bank);
-        if adjacent && (announced || !is_date(&code.digits)) && right.is_plain() && right.raw.len() == 8 {
+        let pair = adjacent && right.is_plain() && right.raw.len() == 8;
+        if pair && (announced || !is_date(&code.digits) && !is_of_goods(view, left.start, right.end)) {
             codes.insert(left.start);
             add(view, &code.digits, right.raw, claims);
         }
@@ -91,10 +92,26 @@ fn reversed(
     let Some((code, _)) = groups(view, list, at, &[2, 2, 2]) else { return };
     let between = view.text.get(number.end..first.start).unwrap_or("x");
     let adjacent = between.len() <= 3 && !between.contains(|c: char| c.is_alphanumeric() || c == '\n');
-    if adjacent && !is_date(&code.digits) {
+    if adjacent && !is_date(&code.digits) && !is_of_goods(view, number.start, first.end) {
         codes.insert(first.start);
         add(view, &code.digits, number.raw, claims);
     }
+}
+
+/// Whether a pair is a number of goods: "part no 12-34-56 78901234", "20-30-40 12345678 pieces". Only a word directly
+/// beside it says so, and people read it so too.
+fn is_of_goods(view: &View, start: usize, end: usize) -> bool {
+    const UNITS: [&str; 14] = [
+        "pcs", "pieces", "piece", "units", "unit", "off", "each", "ea", "kg", "mm", "items", "stück", "stk", "st.",
+    ];
+    let between = |hit: &super::Hit| view.text.get(hit.end..start).unwrap_or("x");
+    let other = view.label_before(start, 16).is_some_and(|hit| {
+        matches!(hit.label, Label::Other | Label::InvoiceNumber | Label::Vat | Label::Company | Label::Phone)
+            && between(hit).chars().all(|c| !c.is_alphanumeric() && c != '\n')
+    });
+    let behind = view.after(end, 16).trim_start_matches([' ', '\t', 'x']);
+    let unit = behind.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')')).next().unwrap_or_default();
+    other || UNITS.iter().any(|known| known.eq_ignore_ascii_case(unit))
 }
 
 /// Whether six digits can be day, month and year in one of their usual orders.
@@ -125,6 +142,12 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
     .or_else(|| (0..after.len()).find_map(|at| sort_code_at(view, &after, at, taken)))
 }
 
+/// The digits of a sort code directly behind its label.
+pub(super) fn code_behind(view: &View, hit: &super::Hit, reach: usize) -> Option<String> {
+    let list = chunks(view, hit.end, hit.end + reach);
+    sort_code_at(view, &list, 0, &BTreeSet::new()).map(|(_, _, digits)| digits)
+}
+
 fn sort_code_at(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, taken: &BTreeSet<usize>) -> Option<Code> {
     let shapes: [&[usize]; 3] = [&[2, 2, 2], &[3, 3], &[1; 6]];
     let (number, count) = shapes.iter().find_map(|shape| groups(view, list, at, shape))?;
@@ -150,7 +173,7 @@ fn add(view: &View, sort_code: &str, number: &str, claims: &mut PaymentClaims) {
 
 /// Six and eight digits after the rules for account numbers of other lengths (Pay.UK, Vocalink specification of
 /// modulus checking, "non-standard account numbers").
-fn canonical(sort_code: &str, number: &str) -> String {
+pub(super) fn canonical(sort_code: &str, number: &str) -> String {
     match number.len() {
         // The first digit replaces the last one of the sort code.
         9 => {

@@ -49,6 +49,14 @@ fn every_scheme_and_its_written_forms() {
             None,
             &["in_ifsc HDFC0002854-123456789012"],
         ),
+        (
+            "bic",
+            &["bic", "account_number"],
+            &["HSBCHKHHHKH", "123-456789-838"],
+            Some("HK"),
+            &["bic HSBCHKHH-123456789838"],
+        ),
+        ("clabe", &["account_number"], &["002 010 07777777777 1"], None, &["mx_clabe 002010077777777771"]),
         ("nz", &["account_number"], &["01-0242-0100194-00"], None, &["nz 01-0242-0100194-000"]),
         ("nz, digits", &["account_number"], &["010242010019400"], Some("NZ"), &["nz 01-0242-0100194-000"]),
         (

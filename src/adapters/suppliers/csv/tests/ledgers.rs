@@ -11,7 +11,7 @@ fn exports_of_ledgers_are_recognised() {
              Acme Pty Ltd,ACM01,ap@acme.com.au,02 9999,Acme,082-082 012345678,51 824 753 556,https://www.acme.com.au/x,\n\
              Kiwi,,,,,01-0242-0100194-00,,,\n",
             vec![
-                "error 2: stands without a bank code: add sort_code, routing_number, bsb, transit_number and institution_number, or ifsc, or give the iban",
+                "error 2: stands without a bank code: add sort_code, routing_number, bsb, transit_number and institution_number, ifsc, or bic, or give the iban",
                 "line:3 Kiwi [] [01-0242-0100194-000:pending]",
             ],
         ),

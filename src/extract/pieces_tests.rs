@@ -1,0 +1,81 @@
+//! Bank details in pieces, over the texts of whole messages.
+
+use super::super::message::parse;
+use super::{Documents, payment_claims};
+
+/// The accounts of a message, and in how many places it announces what makes none.
+fn read(subject: &str, body: &str, attachment: &str) -> (String, usize) {
+    let octets = format!(
+        "Subject: {subject}\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n\
+         --q\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n\
+         --q\r\nContent-Type: text/plain; charset=utf-8; name=a.txt\r\nContent-Disposition: attachment\r\n\r\n{attachment}\r\n--q--\r\n"
+    );
+    let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+    let accounts: Vec<&str> = claims.accounts.iter().map(|claim| claim.account.reveal()).collect();
+    (accounts.join(" "), claims.announced.len())
+}
+
+fn check(rows: &[(&str, [&str; 3], &str, usize)]) {
+    for (name, [subject, body, attachment], accounts, announced) in rows {
+        assert_eq!(read(subject, body, attachment), ((*accounts).to_owned(), *announced), "{name}");
+    }
+}
+
+#[test]
+fn pieces_in_different_texts_make_an_account() {
+    check(&[
+        ("subject and body", ["Sort code 20-00-00", "Account number: 55779911", ""], "20000055779911", 0),
+        ("body and attachment", ["", "Our sort code is 20-00-00.", "Account no 55779911"], "20000055779911", 0),
+        ("attachment and body", ["", "Account: 55 77 99 11", "Sort code: 200000"], "20000055779911", 0),
+        ("far apart", ["", &format!("Sort code: 20-00-00\n{}\nAccount number 55779911", "word ".repeat(200)), ""],
+            "20000055779911", 0),
+        ("routing number", ["", "Routing number 021000021", "Account no: 123456789"], "021000021-123456789", 0),
+        ("BSB", ["", "BSB 062-000", "Account number: 12345678"], "062000-12345678", 0),
+        ("IFSC", ["", "IFSC HDFC0002854", "Account number 123456789012"], "HDFC0002854-123456789012", 0),
+        ("BIC", ["", "SWIFT: HSBCHKHHHKH\nAccount No.: 123-456789-838", ""], "HSBCHKHH-123456789838", 0),
+        ("BIC elsewhere", ["", "Account No.: 1100223344", "SWIFT: ICBKCNBJ"], "ICBKCNBJ-1100223344", 0),
+        ("CLABE", ["", "CLABE: 002 010 07777777777 1", ""], "002010077777777771", 0),
+        ("CLABE without its word", ["", "Cuenta 002010077777777771", ""], "002010077777777771", 0),
+        ("the payee's number, not the customer's", ["", "Account number 10023345",
+            "Sort code 20-00-00\nBeneficiary: Acme Ltd\nAccount number 55779911"], "20000055779911", 0),
+        ("spelled", ["", "sort code two zero dash zero zero dash zero zero, account number five five seven seven \
+            nine nine one one", ""], "20000055779911", 0),
+    ]);
+}
+
+#[test]
+fn what_is_announced_and_makes_no_account() {
+    check(&[
+        ("a new number alone", ["", "Our bank details have changed: same sort code as always, account number 13456789", ""],
+            "", 1),
+        ("halves of an IBAN", ["", "IBAN first half: DE89 3704 0044\nthen come 0532 0130 00", ""], "", 1),
+        ("words in an IBAN", ["", "IBAN: DE89 3704 (no spaces) 0044 (please) 0532 0130 00", ""], "", 1),
+        ("letters and then words", ["", "IBAN GB29 NWBK and then 6016 1331 9268 19", ""], "", 1),
+        ("a sort code alone", ["", "Our sort code is 20-00-00, the number comes by phone", ""], "", 1),
+        ("payee and number", ["", "Account name: Acme Ltd\nAccount number: 13456789", ""], "", 1),
+        ("BIC of an IBAN country", ["", "BIC: DEUTDEFF\nAccount number: 0532013000", ""], "", 1),
+        ("a change beside the record", ["", "Our bank details have changed. New account number: 13456789",
+            "Sort code 20-00-00 Account number 55779911"], "20000055779911", 1),
+    ]);
+}
+
+#[test]
+fn what_announces_nothing() {
+    check(&[
+        ("customer's number", ["", "Account number: 10023345\nInvoice 4711, due 1 May", ""], "", 0),
+        ("customer's number beside bank details", ["Statement", "Please quote account no 10023345 when paying by BACS.\n\
+            Sort code 20-00-00 Account number 55779911", ""], "20000055779911", 0),
+        ("the same twice", ["Sort code 20-00-00", "Sort code 20-00-00 Account number 55779911", "Account no: 55779911"],
+            "20000055779911", 0),
+        ("sort code of the IBAN", ["", "IBAN GB29 NWBK 6016 1331 9268 19, sort code 60-16-13", ""],
+            "GB29NWBK60161331926819", 0),
+        ("masked", ["", "We hold sort code 20-00-00, account ****1234 for you", ""], "", 0),
+        ("masked IBAN", ["", "IBAN DE89 **** **** **** **30 00; IBAN: GB29 NWBK **** **** **68 19", ""], "", 0),
+        ("ending", ["", "Bank account ending 4821, sort code 20-00-00 ending 00", ""], "", 0),
+        ("a date", ["", "Account: 01.02.2026, bank transfer", ""], "", 0),
+        ("a tax number", ["", "Bank: IBAN on request. VAT GB980780684", ""], "", 0),
+        ("a phone", ["", "Account queries: bank team, phone 020 7946 0000", ""], "", 0),
+        ("goods", ["", "part no 12-34-56 78901234\n20-30-40 12345678 pieces", ""], "", 0),
+        ("prose", ["", "one two three four five six steps to your account", ""], "", 0),
+    ]);
+}

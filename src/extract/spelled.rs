@@ -1,0 +1,220 @@
+//! Digits that are written as words, in eight languages: "two zero dash four seven …" is read as people read it.
+//!
+//! Only a run of digit words is one: prose counts "one, two, three" at most, nobody spells a number by accident.
+
+use std::borrow::Cow;
+
+/// Digits in a row that make a run.
+const LEAST: usize = 4;
+/// Octets of the longest word below.
+const LONGEST: usize = 12;
+
+/// The words of one digit each, in small letters: English, German, French, Spanish, Italian, Dutch, Portuguese, Polish.
+/// Sorted, so that they can be looked up.
+const WORDS: &[(&str, char)] = &[
+    ("acht", '8'),
+    ("cero", '0'),
+    ("cinco", '5'),
+    ("cinq", '5'),
+    ("cinque", '5'),
+    ("cuatro", '4'),
+    ("cztery", '4'),
+    ("deux", '2'),
+    ("dois", '2'),
+    ("dos", '2'),
+    ("drei", '3'),
+    ("drie", '3'),
+    ("due", '2'),
+    ("dwa", '2'),
+    ("dziewięć", '9'),
+    ("een", '1'),
+    ("eight", '8'),
+    ("eins", '1'),
+    ("five", '5'),
+    ("four", '4'),
+    ("fünf", '5'),
+    ("huit", '8'),
+    ("jeden", '1'),
+    ("naught", '0'),
+    ("negen", '9'),
+    ("neuf", '9'),
+    ("neun", '9'),
+    ("nine", '9'),
+    ("nought", '0'),
+    ("nove", '9'),
+    ("nueve", '9'),
+    ("nul", '0'),
+    ("null", '0'),
+    ("ocho", '8'),
+    ("oh", '0'),
+    ("oito", '8'),
+    ("one", '1'),
+    ("osiem", '8'),
+    ("otto", '8'),
+    ("pięć", '5'),
+    ("quatre", '4'),
+    ("quatro", '4'),
+    ("quattro", '4'),
+    ("sechs", '6'),
+    ("sei", '6'),
+    ("seis", '6'),
+    ("sept", '7'),
+    ("sete", '7'),
+    ("sette", '7'),
+    ("seven", '7'),
+    ("sieben", '7'),
+    ("siedem", '7'),
+    ("siete", '7'),
+    ("six", '6'),
+    ("sześć", '6'),
+    ("three", '3'),
+    ("tre", '3'),
+    ("tres", '3'),
+    ("trois", '3'),
+    ("trzy", '3'),
+    ("três", '3'),
+    ("twee", '2'),
+    ("two", '2'),
+    ("um", '1'),
+    ("un", '1'),
+    ("uno", '1'),
+    ("vier", '4'),
+    ("vijf", '5'),
+    ("zero", '0'),
+    ("zes", '6'),
+    ("zeven", '7'),
+    ("zwei", '2'),
+    ("zwo", '2'),
+    ("zéro", '0'),
+];
+
+/// What a word says inside a number.
+enum Word {
+    Digit(char),
+    /// The next digit stands so many times: "double four".
+    Times(usize),
+    Dash,
+}
+
+fn word(text: &str) -> Option<Word> {
+    // Most words are small already.
+    let small = if text.bytes().all(|b| b.is_ascii_lowercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    };
+    match &*small {
+        "double" => return Some(Word::Times(2)),
+        "triple" | "treble" => return Some(Word::Times(3)),
+        "dash" | "hyphen" | "strich" | "tiret" => return Some(Word::Dash),
+        _ => {}
+    }
+    let at = WORDS.binary_search_by(|(known, _)| (*known).cmp(&*small)).ok()?;
+    WORDS.get(at).map(|(_, digit)| Word::Digit(*digit))
+}
+
+/// A run of words that is being read.
+#[derive(Default)]
+struct Run {
+    start: usize,
+    end: usize,
+    digits: String,
+    times: usize,
+}
+
+impl Run {
+    fn take(&mut self, word: &Word, start: usize, end: usize) {
+        if self.digits.is_empty() && self.times == 0 {
+            self.start = start;
+        }
+        match word {
+            Word::Digit(digit) => {
+                let times = std::mem::take(&mut self.times).max(1);
+                self.digits.extend(std::iter::repeat_n(*digit, times));
+                self.end = end;
+            }
+            Word::Times(times) => self.times = *times,
+            // Nothing begins with a dash.
+            Word::Dash if self.digits.is_empty() => {}
+            Word::Dash => self.digits.push('-'),
+        }
+    }
+
+    /// Ends the run: its place and digits, if they are enough.
+    fn finish(&mut self) -> Option<Run> {
+        let run = std::mem::take(self);
+        (run.digits.bytes().filter(u8::is_ascii_digit).count() >= LEAST).then_some(run)
+    }
+}
+
+/// The text with runs of digit words in digits. Borrowed where there are none; linear in the text.
+pub(super) fn digits(text: &str) -> Cow<'_, str> {
+    let mut runs = Vec::new();
+    let mut run = Run::default();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if !c.is_alphabetic() {
+            // What people put between the digits that they dictate.
+            if !matches!(c, ' ' | ',' | '-' | '.' | '/') {
+                runs.extend(run.finish());
+            }
+            continue;
+        }
+        let mut end = at + c.len_utf8();
+        while let Some((_, next)) = chars.next_if(|(_, next)| next.is_alphanumeric()) {
+            end += next.len_utf8();
+        }
+        let spoken = text.get(at..end).filter(|text| text.len() <= LONGEST).and_then(word);
+        match spoken {
+            Some(word) => run.take(&word, at, end),
+            None => runs.extend(run.finish()),
+        }
+    }
+    runs.extend(run.finish());
+    if runs.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for run in &runs {
+        out.push_str(text.get(from..run.start).unwrap_or_default());
+        out.push_str(run.digits.trim_end_matches('-'));
+        from = run.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_sorted_and_short() {
+        assert!(WORDS.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(WORDS.iter().all(|(word, _)| word.len() <= LONGEST));
+        for (known, digit) in WORDS {
+            assert!(matches!(word(known), Some(Word::Digit(found)) if found == *digit), "{known}");
+        }
+    }
+
+    #[test]
+    fn spelled_numbers_are_numbers_and_prose_is_prose() {
+        for (text, expected) in [
+            ("sort code two zero dash four seven dash one one, ok", "sort code 20-47-11, ok"),
+            ("account: Five five seven seven, nine nine one one.", "account: 55779911."),
+            ("Konto null fünf drei zwo null eins drei null", "Konto 05320130"),
+            ("numer: dziewięć sześć pięć cztery trzy", "numer: 96543"),
+            ("konto double four triple zero one", "konto 440001"),
+            ("compte zéro un deux trois quatre", "compte 01234"),
+            ("one, two, three and away", "one, two, three and away"),
+            ("one two three\nfour five six", "one two three\nfour five six"),
+            ("phone one two three four x", "phone 1234 x"),
+            ("dash dash nine", "dash dash nine"),
+            ("someone two three four", "someone two three four"),
+            ("two three four five6", "two three four five6"),
+        ] {
+            assert_eq!(digits(text), expected, "{text}");
+        }
+    }
+}
