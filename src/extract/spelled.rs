@@ -1,10 +1,10 @@
 //! Digits that are written as words, in eight languages: "two zero dash four seven …" is read as people read it.
 //!
-//! Only a run of digit words is one: prose counts "one, two, three" at most, nobody spells a number by accident.
+//! Only where a long run of digit words stands: prose counts "one, two, three" at most, nobody spells a number by accident.
 
 use std::borrow::Cow;
 
-/// Digits in a row that make a run.
+/// Digits in a row of which a text must have one run, else nobody dictates in it.
 const LEAST: usize = 4;
 /// Octets of the longest word below.
 const LONGEST: usize = 12;
@@ -140,10 +140,13 @@ impl Run {
         }
     }
 
-    /// Ends the run: its place and digits, if they are enough.
+    /// Ends the run.
     fn finish(&mut self) -> Option<Run> {
-        let run = std::mem::take(self);
-        (run.digits.bytes().filter(u8::is_ascii_digit).count() >= LEAST).then_some(run)
+        Some(std::mem::take(self)).filter(|run| !run.digits.is_empty())
+    }
+
+    fn length(&self) -> usize {
+        self.digits.bytes().filter(u8::is_ascii_digit).count()
     }
 }
 
@@ -171,13 +174,20 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
         }
     }
     runs.extend(run.finish());
-    if runs.is_empty() {
+    // Where somebody dictates, the short pieces of the number count too: "GB two nine".
+    if !runs.iter().any(|run| run.length() >= LEAST) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for run in &runs {
-        out.push_str(text.get(from..run.start).unwrap_or_default());
+        let before = text.get(from..run.start).unwrap_or_default();
+        // Capitals of a bank or a country are one word with the digits that follow them.
+        let glued = before.strip_suffix(' ').filter(|before| {
+            let mut last = before.chars().rev().map(|c| c.is_ascii_uppercase());
+            last.next() == Some(true) && last.next() == Some(true)
+        });
+        out.push_str(glued.unwrap_or(before));
         out.push_str(run.digits.trim_end_matches('-'));
         from = run.end;
     }
@@ -207,6 +217,8 @@ mod tests {
             ("numer: dziewięć sześć pięć cztery trzy", "numer: 96543"),
             ("konto double four triple zero one", "konto 440001"),
             ("compte zéro un deux trois quatre", "compte 01234"),
+            ("IBAN GB two nine NWBK six zero one six", "IBAN GB29 NWBK6016"),
+            ("HDFC zero zero one two", "HDFC0012"),
             ("one, two, three and away", "one, two, three and away"),
             ("one two three\nfour five six", "one two three\nfour five six"),
             ("phone one two three four x", "phone 1234 x"),

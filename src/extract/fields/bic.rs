@@ -31,7 +31,12 @@ impl Finder for Bic {
 }
 
 fn after(view: &View, hit: &Hit) -> Option<String> {
-    let window = view.after(hit.end, REACH);
+    // At the head of a column, the cell below it; else what follows.
+    view.cell_below(hit).and_then(code).or_else(|| code(view.after(hit.end, REACH)))
+}
+
+/// The first BIC of a text that begins with one.
+fn code(window: &str) -> Option<String> {
     let words: Vec<&str> =
         window.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).take(8).collect();
     // "BIC / SWIFT code: …": such words may stand between, and no others.

@@ -20,6 +20,9 @@ use crate::model::{
     Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
 };
 
+/// Octets behind a label in which the cell below it ends.
+const COLUMN_REACH: usize = 240;
+
 /// A text in searchable form, with its labels and its place.
 pub(super) struct View {
     /// Normalised text.
@@ -80,6 +83,34 @@ impl View {
     fn label_before(&self, at: usize, reach: usize) -> Option<&Hit> {
         let count = self.labels.partition_point(|hit| hit.end <= at);
         self.labels.get(count.checked_sub(1)?).filter(|hit| at - hit.end <= reach)
+    }
+
+    /// The cell below a label that heads a column.
+    fn cell_below(&self, hit: &Hit) -> Option<&str> {
+        let after = self.after(hit.end, COLUMN_REACH);
+        let line_end = after.find('\n')?;
+        let rest_of_row = after.get(..line_end)?;
+        let row_start = self.text.get(..hit.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let before = self.text.get(row_start..hit.start)?;
+        // A head row holds other labels in other cells.
+        let cells_before = before.matches('\t').count();
+        let labels_beside = rest_of_row.contains('\t') || cells_before > 0;
+        let own_cell = rest_of_row.split('\t').next().unwrap_or_default();
+        if !labels_beside
+            || own_cell.chars().any(char::is_alphanumeric)
+            || !self.heads_columns(hit, rest_of_row)
+        {
+            return None;
+        }
+        after.get(line_end + 1..)?.split('\n').next()?.split('\t').nth(cells_before)
+    }
+
+    /// Whether the cell beside the label's begins with a label too.
+    fn heads_columns(&self, hit: &Hit, rest_of_row: &str) -> bool {
+        let Some(cell) = rest_of_row.find('\t') else { return true };
+        let start = hit.end + cell + 1;
+        let near = self.labels.partition_point(|other| other.start < start);
+        self.labels.get(near).is_some_and(|other| other.start < start + 3)
     }
 
     /// Whether a label begins or ends exactly at `at`.

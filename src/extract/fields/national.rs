@@ -75,24 +75,27 @@ fn australia(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Pa
 /// Transit and institution, in the order of the cheque (`00006-003`) or of the electronic form (`0003 00006`).
 fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 5..=12, adjacent: 7..=12, distance: 200 };
-    let Some(transit) = code_after(view, hit, 60, &[&[5]]) else { return };
-    let near = |other: &&Hit| other.label == Label::Institution && other.start.abs_diff(hit.start) <= 120;
-    let institution = view.labels.iter().find(near).and_then(|other| {
-        code_after(view, other, 60, &[&[3], &[4]]).filter(|n| n.start.abs_diff(transit.start) <= 160)
-    });
-    let Some(institution) = institution else { return };
-    let digits = institution.digits.trim_start_matches('0');
-    let code = Number {
-        start: transit.start.min(institution.start),
-        end: transit.end.max(institution.end),
-        digits: format!("{}-{digits:0>3}", transit.digits),
-    };
-    if digits.len() <= 3
+    if let Some(code) = transit_behind(view, hit)
         && let Some(number) = account(view, hit, &code, &REACH, used)
     {
         let canonical = format!("{}-{number}", code.digits);
         add_account(claims, &view.place, Scheme::Ca, *b"CA", &canonical, None);
     }
+}
+
+/// The transit number behind a label and the institution number near it, as `00006-003`.
+pub(super) fn transit_behind(view: &View, hit: &Hit) -> Option<Number> {
+    let transit = code_after(view, hit, 60, &[&[5]])?;
+    let near = |other: &&Hit| other.label == Label::Institution && other.start.abs_diff(hit.start) <= 120;
+    let institution = view.labels.iter().find(near).and_then(|other| {
+        code_after(view, other, 60, &[&[3], &[4]]).filter(|n| n.start.abs_diff(transit.start) <= 160)
+    })?;
+    let digits = institution.digits.trim_start_matches('0');
+    (digits.len() <= 3).then(|| Number {
+        start: transit.start.min(institution.start),
+        end: transit.end.max(institution.end),
+        digits: format!("{}-{digits:0>3}", transit.digits),
+    })
 }
 
 /// IFSC: four letters, a zero, six letters or digits.

@@ -18,36 +18,11 @@ pub(super) struct Payee;
 impl Finder for Payee {
     fn find(&self, view: &View, claims: &mut PaymentClaims) {
         for hit in view.labels_of(Label::Payee).take(MAX_PAYEES) {
-            if let Some(name) = below(view, hit).or_else(|| behind(view, hit)) {
+            if let Some(name) = view.cell_below(hit).and_then(name).or_else(|| behind(view, hit)) {
                 add_once(&mut claims.payees, name);
             }
         }
     }
-}
-
-/// The label heads a column: the cell below it.
-fn below(view: &View, hit: &Hit) -> Option<String> {
-    let after = view.after(hit.end, REACH);
-    let line_end = after.find('\n')?;
-    let rest_of_row = after.get(..line_end)?;
-    let row_start = view.text.get(..hit.start)?.rfind('\n').map_or(0, |at| at + 1);
-    let before = view.text.get(row_start..hit.start)?;
-    // A head row holds other labels in other cells.
-    let cells_before = before.matches('\t').count();
-    let labels_beside = rest_of_row.contains('\t') || cells_before > 0;
-    let own_cell = rest_of_row.split('\t').next().unwrap_or_default();
-    if !labels_beside || own_cell.chars().any(char::is_alphanumeric) || !heads_columns(view, hit, rest_of_row) {
-        return None;
-    }
-    let row = after.get(line_end + 1..)?.split('\n').next()?;
-    name(row.split('\t').nth(cells_before)?)
-}
-
-/// Whether the cell beside the label's begins with a label too.
-fn heads_columns(view: &View, hit: &Hit, rest_of_row: &str) -> bool {
-    let Some(cell) = rest_of_row.find('\t') else { return true };
-    let start = hit.end + cell + 1;
-    view.labels.iter().any(|other| (start..start + 3).contains(&other.start))
 }
 
 /// What follows in the line, else the next line.

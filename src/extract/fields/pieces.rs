@@ -97,7 +97,8 @@ impl Pieces {
             claims.accounts.iter().map(|claim| claim.account.reveal().replace('-', "")).collect();
         let others = [&claims.tax_numbers, &claims.company_numbers, &claims.invoice_numbers, &claims.references];
         self.pieces.retain(|piece| {
-            let value = piece.value.trim_start_matches('0');
+            let value = piece.value.replace('-', "");
+            let value = value.trim_start_matches('0');
             let named = |number: &String| {
                 piece.kind == Kind::Number
                     && number.chars().filter(char::is_ascii_digit).eq(piece.value.chars())
@@ -123,6 +124,7 @@ impl Pieces {
                 Scheme::Uk => (*b"GB", 6..=10),
                 Scheme::UsAba => (*b"US", 6..=17),
                 Scheme::AuBsb => (*b"AU", 6..=10),
+                Scheme::Ca => (*b"CA", 6..=12),
                 _ => (*b"IN", 9..=18),
             };
             for number in self.numbers(&lengths) {
@@ -159,6 +161,7 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
         Label::SortCode => (Kind::Code(Scheme::Uk), uk::code_behind(view, hit, REACH)?),
         Label::Routing => (Kind::Code(Scheme::UsAba), national::code_behind(view, hit, REACH, &[&[9], &[3, 3, 3]])?),
         Label::Bsb => (Kind::Code(Scheme::AuBsb), national::code_behind(view, hit, REACH, &[&[3, 3]])?),
+        Label::Transit => (Kind::Code(Scheme::Ca), national::transit_behind(view, hit)?.digits),
         Label::Ifsc => (Kind::Code(Scheme::InIfsc), national::ifsc_behind(view, hit)?.digits),
         Label::Iban => (Kind::IbanHead, iban_head(view, hit)?),
         Label::Account => match iban_head(view, hit) {
@@ -172,6 +175,9 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
 
 /// The first number behind a label, if no other label stands between.
 fn number(view: &View, hit: &Hit) -> Option<String> {
+    if let Some(cell) = view.cell_below(hit) {
+        return hyphened(cell.trim());
+    }
     let list = chunks(view, hit.end, hit.end + REACH * 2);
     let first = list.first().filter(|first| first.start <= hit.end + REACH)?;
     view.label_before(first.start, REACH).filter(|last| last.start == hit.start)?;
@@ -184,7 +190,7 @@ fn number(view: &View, hit: &Hit) -> Option<String> {
 
 /// `123-456789-838`, as banks outside Europe write; no date.
 fn hyphened(raw: &str) -> Option<String> {
-    let groups: Vec<&str> = raw.split('-').collect();
+    let groups: Vec<&str> = raw.split(['-', ' ']).collect();
     let digits: String = groups.concat();
     let date = digits.len() == 8 && groups.len() == 3 || groups.iter().any(|group| group.len() == 4 && digits.len() < 8);
     (!date && digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)

@@ -45,6 +45,10 @@ pub enum Scheme {
     Nz,
     Ca,
     In,
+    /// CLABE.
+    Mx,
+    /// BIC and number, in a country that has nothing else.
+    Bic(&'static str),
 }
 
 impl Scheme {
@@ -58,6 +62,8 @@ impl Scheme {
             Self::Nz => "nz",
             Self::Ca => "ca",
             Self::In => "in",
+            Self::Mx => "mx",
+            Self::Bic(_) => "bic",
         }
     }
 }
@@ -109,10 +115,16 @@ impl Account {
             }
             Scheme::Ca => vec![format!("0{}", dice.digits(4)), "003".to_owned(), dice.digits(7)],
             Scheme::In => vec![format!("HDFC0{}", dice.digits(6)), dice.digits(14)],
+            Scheme::Mx => {
+                let number = format!("012{}", dice.digits(14));
+                let check = (0..10).find(|check| account_check::clabe_holds(&format!("{number}{check}")));
+                vec![format!("{number}{}", check.expect("a check digit"))]
+            }
+            Scheme::Bic(bank) => vec![bank.to_owned(), dice.digits(12)],
         };
         let canonical = match scheme {
             Scheme::Nrb => format!("PL{}", parts[0]),
-            Scheme::Uk | Scheme::Iban(..) => parts.concat(),
+            Scheme::Uk | Scheme::Iban(..) | Scheme::Mx => parts.concat(),
             Scheme::Nz => account_check::nz(&parts[0]).expect("nz").account.reveal().to_owned(),
             _ => parts.join("-"),
         };
@@ -120,22 +132,30 @@ impl Account {
     }
 
     /// The columns of the supplier file, in the order of `super::HEADER`.
-    pub fn columns(&self) -> [String; 7] {
-        let part = |at: usize| self.parts[at].clone();
-        let none = String::new;
-        match self.scheme {
+    pub fn columns(&self) -> [String; 8] {
+        // iban, sort_code, account_number, routing_number, bsb, transit_number|institution_number, ifsc, bic
+        let mut cells: [String; 8] = Default::default();
+        let (code, number) = match self.scheme {
             Scheme::Iban(..) | Scheme::Nrb => {
-                [self.canonical.clone(), none(), none(), none(), none(), none(), none()]
+                cells[0].clone_from(&self.canonical);
+                return cells;
             }
-            Scheme::Uk => [none(), part(0), part(1), none(), none(), none(), none()],
-            Scheme::Us => [none(), none(), part(1), part(0), none(), none(), none()],
-            Scheme::Au => [none(), none(), part(1), none(), part(0), none(), none()],
-            Scheme::Nz => [none(), none(), part(0), none(), none(), none(), none()],
+            Scheme::Uk => (Some(1), 1),
+            Scheme::Us => (Some(3), 1),
+            Scheme::Au => (Some(4), 1),
+            Scheme::Nz | Scheme::Mx => (None, 0),
             Scheme::Ca => {
-                [none(), none(), part(2), none(), none(), format!("{}|{}", part(0), part(1)), none()]
+                cells[5] = format!("{}|{}", self.parts[0], self.parts[1]);
+                (None, 2)
             }
-            Scheme::In => [none(), none(), part(1), none(), none(), none(), part(0)],
+            Scheme::In => (Some(6), 1),
+            Scheme::Bic(_) => (Some(7), 1),
+        };
+        if let Some(code) = code {
+            cells[code].clone_from(&self.parts[0]);
         }
+        cells[2].clone_from(&self.parts[number]);
+        cells
     }
 
     /// Labels and values, in one of several ways of writing.
@@ -174,6 +194,20 @@ impl Account {
             ],
             Scheme::In => {
                 vec![(own("IFSC"), self.parts[0].clone()), (own("Account number"), self.parts[1].clone())]
+            }
+            Scheme::Mx => {
+                let gap = ["", " "][form % 2];
+                let number = &self.parts[0];
+                let groups = [&number[..3], &number[3..6], &number[6..17], &number[17..]];
+                vec![(own("CLABE"), groups.join(gap))]
+            }
+            Scheme::Bic(_) => {
+                let label = ["SWIFT", "BIC", "SWIFT code", "BIC/SWIFT"][form % 4];
+                let number = match form % 3 {
+                    0 => self.parts[1].clone(),
+                    _ => chunks(&self.parts[1], 4, ["", "-", ""][form % 3]),
+                };
+                vec![(own(label), self.parts[0].clone()), (own(words.account), number)]
             }
         }
     }

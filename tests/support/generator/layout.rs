@@ -10,6 +10,12 @@ use std::fmt::Write as _;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Text,
+    /// All digits as words.
+    Spelled,
+    /// The bank's code in the text, the number in an attachment.
+    Split,
+    /// The bank's code in the subject, the number in the text.
+    SplitSubject,
     /// The label in a line of its own, the value below it.
     LabelAbove,
     HtmlParagraph,
@@ -36,6 +42,9 @@ pub enum Place {
 
 pub const PLACES: &[Place] = &[
     Place::Text,
+    Place::Spelled,
+    Place::Split,
+    Place::SplitSubject,
     Place::LabelAbove,
     Place::HtmlParagraph,
     Place::HtmlRows,
@@ -79,6 +88,10 @@ impl Letter<'_> {
     /// The octets of the message.
     pub fn write(&self) -> Vec<u8> {
         let root = self.parts();
+        let subject = match self.place {
+            Place::SplitSubject => format!("{} {}", self.subject, self.halves().0),
+            _ => self.subject.clone(),
+        };
         let mut mail = String::new();
         let date = "Mon, 02 Dec 2024 09:15:00 +0000";
         write!(
@@ -86,7 +99,7 @@ impl Letter<'_> {
             "From: {}\r\nTo: accounts@contoso.example\r\nSubject: {}\r\nDate: {date}\r\n\
              Message-ID: <{}.{}@mail.example>\r\n{}MIME-Version: 1.0\r\n{}\r\n{}",
             self.from,
-            header(&self.subject),
+            header(&subject),
             self.form,
             self.subject.len(),
             PRODUCERS[self.form % PRODUCERS.len()],
@@ -103,6 +116,12 @@ impl Letter<'_> {
         let letter = |block: Option<&str>| self.encoded("text/plain", &self.plain(block), "");
         match self.place {
             Place::Text => letter(Some(&self.lines(": "))),
+            Place::Spelled => letter(Some(&self.spelled())),
+            Place::Split => {
+                let (first, rest) = self.halves();
+                with(&[letter(Some(&first)), self.encoded("text/plain", &rest, "account.txt")])
+            }
+            Place::SplitSubject => letter(Some(&self.halves().1)),
             Place::LabelAbove => letter(Some(&self.lines(":\n"))),
             Place::HtmlParagraph => {
                 self.alternative(&format!("<p>{}</p>", self.lines(": ").replace('\n', "<br>")))
@@ -171,6 +190,29 @@ impl Letter<'_> {
             rows.extend(fields.into_iter().map(|(label, value)| vec![label, value]));
         }
         rows
+    }
+
+    /// Every digit of the account as a word of the mail's language.
+    fn spelled(&self) -> String {
+        let (_, words) = DIGITS.iter().find(|(code, _)| *code == self.words.code).expect("a language");
+        let value = |text: &str| {
+            let spoken = text.chars().map(|c| match c.to_digit(10) {
+                Some(digit) => format!(" {} ", words[digit as usize]),
+                None => c.to_string(),
+            });
+            spoken.collect::<String>()
+        };
+        let fields = self.fields();
+        let lines = fields.iter().map(|(label, text)| format!("{label}:{}", value(text)));
+        format!("{}\n{}", self.words.pay_to, lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The bank's code, and the number; a scheme of one number stands in the second.
+    fn halves(&self) -> (String, String) {
+        let mut fields: Vec<String> =
+            self.fields().into_iter().map(|(label, value)| format!("{label}: {value}")).collect();
+        let number = fields.pop().unwrap_or_default();
+        (fields.join(" "), number)
     }
 
     fn fields(&self) -> Vec<(String, String)> {
@@ -322,6 +364,18 @@ impl Letter<'_> {
         }
     }
 }
+
+/// The digits in the languages of the corpus.
+const DIGITS: &[(&str, [&str; 10])] = &[
+    ("en", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]),
+    ("de", ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"]),
+    ("fr", ["zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"]),
+    ("es", ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"]),
+    ("it", ["zero", "uno", "due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove"]),
+    ("nl", ["nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen"]),
+    ("pt", ["zero", "um", "dois", "três", "quatro", "cinco", "seis", "sete", "oito", "nove"]),
+    ("pl", ["zero", "jeden", "dwa", "trzy", "cztery", "pięć", "sześć", "siedem", "osiem", "dziewięć"]),
+];
 
 const WORD: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 const EXCEL: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

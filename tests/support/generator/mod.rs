@@ -36,7 +36,7 @@ const fn supplier(
 }
 
 /// Columns of the supplier file.
-pub const HEADER: &str = "supplier_id,name,domains,country,iban,sort_code,account_number,routing_number,bsb,transit_number,institution_number,ifsc";
+pub const HEADER: &str = "supplier_id,name,domains,country,iban,sort_code,account_number,routing_number,bsb,transit_number,institution_number,ifsc,bic";
 
 const SUPPLIERS: &[Supplier] = &[
     supplier("Harwood Timber Ltd", "harwoodtimber.example", &ENGLISH, "GBP", Scheme::Uk),
@@ -105,6 +105,9 @@ const SUPPLIERS: &[Supplier] = &[
         Scheme::Iban("PT", &[(21, 'n')]),
     ),
     supplier("Tartak Mazury", "tartakmazury.example", &POLISH, "PLN", Scheme::Iban("PL", &[(24, 'n')])),
+    supplier("Azulejos Tonalá SA", "azulejostonala.example", &SPANISH, "MXN", Scheme::Mx),
+    supplier("Kowloon Fixings Ltd", "kowloonfixings.example", &ENGLISH, "USD", Scheme::Bic("HSBCHKHH")),
+    supplier("Ningbo Schrauben Export", "ningboschrauben.example", &GERMAN, "USD", Scheme::Bic("ICBKCNBJ")),
     supplier("Hurtownia Kowalczyk", "hurtowniakowalczyk.example", &POLISH, "PLN", Scheme::Nrb),
 ];
 
@@ -143,10 +146,10 @@ pub fn corpus(forms: usize) -> Corpus {
     for (number, supplier) in SUPPLIERS.iter().enumerate() {
         let mut dice = Dice::new(number as u64 + 1);
         let genuine = Account::new(supplier.scheme, &mut dice);
-        let [iban, sort, account, routing, bsb, transit, ifsc] = genuine.columns();
+        let [iban, sort, account, routing, bsb, transit, ifsc, bic] = genuine.columns();
         let (transit, institution) = transit.split_once('|').unwrap_or((&transit, ""));
         suppliers.push_str(&format!(
-            "S-{number},{},{},{},{iban},{sort},{account},{routing},{bsb},{transit},{institution},{ifsc}\n",
+            "S-{number},{},{},{},{iban},{sort},{account},{routing},{bsb},{transit},{institution},{ifsc},{bic}\n",
             supplier.name,
             supplier.domain,
             country(supplier.scheme),
@@ -179,6 +182,8 @@ fn country(scheme: Scheme) -> &'static str {
         Scheme::Nz => "NZ",
         Scheme::Ca => "CA",
         Scheme::In => "IN",
+        Scheme::Mx => "MX",
+        Scheme::Bic(bank) => &bank[4..6],
     }
 }
 
