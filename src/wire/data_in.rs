@@ -52,7 +52,7 @@ impl Content {
         self.limit
     }
 
-    /// The first thing that went wrong.
+    /// What went wrong.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         self.fault
@@ -63,9 +63,13 @@ impl Content {
         self.octets.reserve(total.min(self.limit).saturating_sub(self.octets.len()));
     }
 
-    /// Gives the content up: memory is freed, further octets are dropped. The first fault stands.
+    /// Gives the content up: memory is freed, further octets are dropped. The first fault stands, but for a bare newline:
+    /// that makes content wrong for ever, and how it was cut into segments must not decide what its sender hears.
     pub fn give_up(&mut self, fault: Fault) {
         self.octets = BytesMut::new();
+        if fault == Fault::BareNewline {
+            self.fault = Some(fault);
+        }
         self.fault.get_or_insert(fault);
     }
 

@@ -129,14 +129,27 @@ fn size_is_counted_after_unstuffing_and_over_size_is_read_to_the_end() {
 }
 
 #[test]
-fn given_up_content_frees_its_memory_and_keeps_the_first_fault() {
+fn given_up_content_frees_its_memory_and_keeps_the_fault_that_lasts() {
     let mut content = Content::new(BIG);
     content.push(&[b'x'; 1_000]);
     content.give_up(Fault::NoRoom);
     content.push(b"more");
-    content.give_up(Fault::BareNewline);
+    content.give_up(Fault::TooBig);
     assert!(content.is_empty());
-    assert_eq!(content.finish(), Err(Fault::NoRoom));
+    assert_eq!(content.fault(), Some(Fault::NoRoom));
+    content.give_up(Fault::BareNewline);
+    content.give_up(Fault::NoRoom);
+    assert_eq!(content.finish(), Err(Fault::BareNewline));
+}
+
+#[test]
+fn a_bare_newline_behind_the_limit_is_told_however_the_octets_are_cut() {
+    let sent: &[u8] = b"12345678901234567890\r\nab\nc\r\n.\r\n";
+    for size in 1..=sent.len() {
+        let pieces: Vec<&[u8]> = sent.chunks(size).collect();
+        let (ended, _, result) = read_pieces(&pieces, 10);
+        assert_eq!((ended, result), (true, Err(Fault::BareNewline)), "{size}");
+    }
 }
 
 #[test]
