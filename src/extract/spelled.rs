@@ -155,11 +155,16 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
     let mut runs = Vec::new();
     let mut run = Run::default();
     let mut chars = text.char_indices().peekable();
+    let mut before = ' ';
     while let Some((at, c)) = chars.next() {
+        let apart = std::mem::replace(&mut before, c) == ' ';
         if !c.is_alphabetic() {
             // What people put between the digits that they dictate.
             if !matches!(c, ' ' | ',' | '-' | '.' | '/') {
                 runs.extend(run.finish());
+            }
+            if c == '-' && apart {
+                run.take(&Word::Dash, at, at + 1);
             }
             continue;
         }
@@ -221,6 +226,8 @@ mod tests {
             ("HDFC zero zero one two", "HDFC0012"),
             ("one, two, three and away", "one, two, three and away"),
             ("one two three\nfour five six", "one two three\nfour five six"),
+            ("one two - three four - zero", "12-34-0"),
+            ("one-two-three-four", "1234"),
             ("phone one two three four x", "phone 1234 x"),
             ("dash dash nine", "dash dash nine"),
             ("someone two three four", "someone two three four"),

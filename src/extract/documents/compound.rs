@@ -52,7 +52,13 @@ impl Format for Compound {
             word_binary::read(&mut streams, reading);
         } else if streams.has("Workbook") || streams.has("Book") {
             kind(reading, "application/vnd.ms-excel");
-            legacy_sheet::read(file.octets, reading);
+            let name = if streams.has("Workbook") { "Workbook" } else { "Book" };
+            match streams.octets(name, reading) {
+                Some(stream) if !legacy_sheet::points_outside(&stream) => {
+                    legacy_sheet::read(file.octets, reading);
+                }
+                _ => reading.gap(Unread::Damaged),
+            }
         } else if streams.has("__properties_version1.0") {
             kind(reading, "application/vnd.ms-outlook");
             message(&mut streams, reading);

@@ -36,6 +36,27 @@ pub(super) fn read(octets: &[u8], reading: &mut Reading<'_>) {
     }
 }
 
+/// Whether a workbook names a sheet that begins outside its own stream (BoundSheet8, [MS-XLS] 2.4.28): calamine panics
+/// there.
+pub(super) fn points_outside(stream: &[u8]) -> bool {
+    const BOUND_SHEET: u16 = 0x0085;
+    const EOF: u16 = 0x000A;
+    let mut rest = stream;
+    while let Some((&[a, b, c, d], tail)) = rest.split_first_chunk::<4>() {
+        let (kind, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
+        let Some((body, next)) = tail.split_at_checked(length) else { return false };
+        let begins = body.first_chunk::<4>().and_then(|at| usize::try_from(u32::from_le_bytes(*at)).ok());
+        if kind == BOUND_SHEET && begins.is_none_or(|begins| begins > stream.len()) {
+            return true;
+        }
+        if kind == EOF {
+            return false;
+        }
+        rest = next;
+    }
+    false
+}
+
 pub(super) fn read_binary(octets: &[u8], reading: &mut Reading<'_>) {
     let mut book: Xlsb<_> = match Xlsb::new(Cursor::new(octets)) {
         Ok(book) => book,

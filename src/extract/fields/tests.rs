@@ -122,6 +122,7 @@ const UK: (&str, Option<bool>) = ("20000055779911", None);
 #[test]
 fn sort_codes_as_written() {
     check(&[
+        ("BSB in the head of a table", "BSB\tAccount number\n062345\t12345678", &[("062345-12345678", None)]),
         ("dashes", "Sort code: 20-00-00 Account number: 55779911", &[UK]),
         ("spaces", "Sort Code 20 00 00, Account No. 55779911", &[UK]),
         ("compact", "sort code 200000 acc no 55779911", &[UK]),

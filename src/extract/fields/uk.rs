@@ -42,6 +42,10 @@ impl Finder for Uk {
                     continue;
                 };
                 let between = view.text.get(code.end..number.start).unwrap_or("x");
+                // "BSB  Account number" in the head of a table: the six digits are that.
+                if near_bsb(view, hit) {
+                    continue;
+                }
                 // "Bank" is a word as others are: what may be a date behind it is one.
                 if hit.label == Label::Bank && is_date(&code.digits) {
                     continue;
@@ -53,6 +57,13 @@ impl Finder for Uk {
             }
         }
     }
+}
+
+/// Whether a BSB is announced just before a label.
+fn near_bsb(view: &View, hit: &super::Hit) -> bool {
+    let first = view.labels.partition_point(|other| other.end + 60 < hit.start);
+    let near = view.labels.get(first..).unwrap_or_default().iter();
+    near.take_while(|other| other.start < hit.start).any(|other| other.label == Label::Bsb)
 }
 
 /// `20-00-00 55779911`: two hyphens, six digits, then eight, and no label. Taken where bank details are announced, or
