@@ -44,7 +44,7 @@ pub fn establish(evidence: &Evidence) -> Facts {
         claimed: claimed::claimed(evidence, &senders, &suppliers, answer),
         links: links::links(evidence, &senders, answer),
         mail: mail::mail(evidence, &senders),
-        phrases: mail::phrases(&evidence.claims),
+        phrases: mail::phrases(&evidence.claims, &suppliers),
         sender: identity::sender(evidence, &senders),
         documents: documents::documents(evidence),
         directory: DirectoryFacts { available },
