@@ -32,6 +32,10 @@ pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
+/// Links of one text that are looked at for paying.
+pub const MAX_PAY_LINKS: usize = 200;
+/// Different domains that a message asks to pay at.
+pub const MAX_PAY_PAGES: usize = 16;
 /// Different phrases reported of one message; beyond it only families that were not seen before.
 pub const MAX_PHRASES: usize = 200;
 /// Links, and words that may be an address of a crypto currency, that are looked at in one text.
@@ -42,6 +46,8 @@ pub const MAX_LINK_TEXT: usize = 256 * 1_024;
 pub const MAX_CLAIMED_VALUES: usize = 100;
 /// Keys of one directory query.
 pub const MAX_DIRECTORY_KEYS: usize = 128;
+/// Telephone numbers of one message that are compared with the records, if it offers one for verifying.
+pub const CALL_BACK_NUMBERS: usize = 3;
 /// Findings of one message.
 pub const MAX_FINDINGS: usize = 64;
 

@@ -28,7 +28,7 @@ pub struct Facts {
     pub display_name: DisplayNameFacts,
     /// Whom it claims to come from by other means than its address.
     pub claimed: ClaimedFacts,
-    /// Links that show another address than theirs.
+    /// Links that show another address than theirs, and pages on which to pay.
     pub links: LinkFacts,
     /// The supplier that the message belongs to.
     pub supplier: SupplierFacts,
