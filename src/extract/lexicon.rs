@@ -256,10 +256,11 @@ fn words_before(folded: &str, start: usize) -> (bool, bool) {
 const TAKEN_BACK: &[(&str, &str)] = &[
     ("bank_change", "bank_change_negated"),
     ("account_change", "bank_change_negated"),
+    ("call_here", "call_here_negated"),
     ("secrecy", "secrecy_negated"),
 ];
 /// Beginnings of the families of which every place matters.
-const RECURRING: &[&str] = &["bank_change", "account_change", "secrecy"];
+const RECURRING: &[&str] = &["bank_change", "account_change", "call_here", "secrecy"];
 
 /// Every phrase in a text, each once, in order of appearance. The cost is linear in the text.
 pub(super) fn scan(text: &str) -> Vec<Found> {

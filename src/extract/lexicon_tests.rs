@@ -72,6 +72,7 @@ fn every_family_is_known_in_every_language() {
         "bank_change",
         "bank_change_negated",
         "call_here",
+        "call_here_negated",
         "credit_note",
         "invoice",
         "no_call",
