@@ -104,7 +104,9 @@ fn other_ways_to_be_paid() {
     let own = "<p>Invoice 17 is due.</p><p><a href=\"https://pay.stranger.example/x\">Pay now</a></p>";
     let service = "<p>Invoice 17 is due.</p><p><a href=\"https://in.xero.com/abc\">View and pay</a></p>";
     let german = "<p>Rechnung 17</p><p><a href=\"https://evil.example/x\">Jetzt bezahlen</a></p>";
+    let before = "<p>Invoice 17. To pay, <a href=\"https://billing.evil.example/17\">click here</a></p>";
     let wrong = judge(&[
+        (STRANGER, "Invoice 17", before, "PAY_PAGE_UNKNOWN"),
         (STRANGER, "Invoice 17", "Please pay by PayPal to jo.miller@example.com.", "PAYMENT_METHOD_NEW"),
         (ACME, "Invoice 17", "PayPal: acme.supplies@gmail.com", "PAYMENT_METHOD_NEW"),
         (ACME, "Invoice 17", "Zelle: +1 415 555 0134", "PAYMENT_METHOD_NEW"),

@@ -220,7 +220,7 @@ impl Reader<'_> {
         let hidden = self.text(&reading.hidden, place(true), None);
         fields::read_links(&reading.links, &place(false), &mut self.claims);
         anchors::read(&reading.anchors, &mut self.claims);
-        pages::of_anchors(&reading.anchors, &mut self.claims);
+        pages::of_anchors(&reading.anchors, &reading.visible, &mut self.claims);
         visible && hidden
     }
 

@@ -38,12 +38,20 @@ const HOSTS: &[&str] = &[
 /// Pieces of paths that take payments, beside those of the hosts.
 const PATHS: &[&str] = &["pay-online", "invoice-payment", "make-payment", "makepayment", "checkouts"];
 
-/// Takes up the links of a page of HTML: text and target.
-pub(super) fn of_anchors(links: &[(String, String)], claims: &mut PaymentClaims) {
+/// Takes up the links of a page of HTML: text and target, in the order in which they stand in the visible text.
+pub(super) fn of_anchors(links: &[(String, String)], visible: &str, claims: &mut PaymentClaims) {
+    let mut done = 0;
     for (text, target) in links.iter().take(MAX_PAY_LINKS) {
-        if is_for_paying(target) || says_so(text) {
+        // "To pay, click here": the words stand before the link.
+        let rest = visible.get(done..).unwrap_or_default();
+        let at = (!text.is_empty()).then(|| rest.find(text.as_str())).flatten().map(|at| done + at);
+        let before =
+            at.and_then(|at| visible.get(super::floor(visible, at.saturating_sub(BEFORE)).max(done)..at));
+        let line = before.and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+        if is_for_paying(target) || says_so(text) || says_so(line) {
             add(target, claims);
         }
+        done = at.map_or(done, |at| at + text.len());
     }
 }
 
@@ -162,14 +170,32 @@ mod tests {
             ("Pay now", "https://www.google.com/url?q=https%3A%2F%2Fevil.example", "evil.example"),
         ] {
             let mut claims = PaymentClaims::default();
-            of_anchors(&[(text.to_owned(), target.to_owned())], &mut claims);
+            of_anchors(&[(text.to_owned(), target.to_owned())], text, &mut claims);
             assert_eq!(pages(&claims), expected, "{text} {target}");
         }
         let many: Vec<_> =
             (0..100).map(|n| ("Pay now".to_owned(), format!("https://a{n}.example"))).collect();
         let mut claims = PaymentClaims::default();
-        of_anchors(&many, &mut claims);
+        of_anchors(&many, "", &mut claims);
         assert_eq!(claims.pay_pages.len(), MAX_PAY_PAGES);
+    }
+
+    #[test]
+    fn words_before_a_link() {
+        for (visible, expected) in [
+            ("Your invoice is ready. To pay, click here\n", "b.example"),
+            ("Our news: click here. To pay, click here\n", "b.example"),
+            ("To pay, call us.\nclick here\n", ""),
+        ] {
+            let mut claims = PaymentClaims::default();
+            let link = |target: &str| ("click here".to_owned(), format!("https://{target}"));
+            let links: Vec<_> = match visible.matches("click here").count() {
+                2 => vec![link("a.example"), link("b.example")],
+                _ => vec![link("b.example")],
+            };
+            of_anchors(&links, visible, &mut claims);
+            assert_eq!(pages(&claims), expected, "{visible}");
+        }
     }
 
     #[test]
