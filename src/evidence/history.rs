@@ -2,8 +2,8 @@
 
 use crate::limits;
 use crate::model::{
-    DirectoryAnswer, EmailAddress, HistoryQuery, Lookup, Mailbox, Message, Party, PaymentClaims,
-    fold_invoice_number, is_free_mail, platform_of,
+    DirectoryAnswer, DirectoryKey, EmailAddress, HistoryQuery, Lookup, Mailbox, Message, Party,
+    PaymentClaims, fold_invoice_number, is_free_mail, platform_of,
 };
 use crate::model::{Domain, SupplierId};
 use std::collections::BTreeSet;
@@ -21,7 +21,9 @@ pub fn history_query(
     let free_mail = author.as_ref().is_some_and(|author| is_free_mail(author.domain()));
     let mut parties: Vec<Party> = author.iter().map(|author| Party::of_author(author, free_mail)).collect();
     if let Lookup::Found(answer) = directory {
-        let found: BTreeSet<&SupplierId> = answer.suppliers.values().flatten().map(|hit| &hit.id).collect();
+        // Whose telephone number somebody writes down says nothing about whose invoice it is.
+        let named = answer.suppliers.iter().filter(|(key, _)| !matches!(key, DirectoryKey::Phone(_)));
+        let found: BTreeSet<&SupplierId> = named.flat_map(|(_, hits)| hits).map(|hit| &hit.id).collect();
         parties.extend(found.into_iter().cloned().map(Party::Supplier));
     }
     parties.truncate(limits::HISTORY_PARTIES);

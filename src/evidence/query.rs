@@ -1,9 +1,9 @@
 //! The questions of one message to the supplier directory.
 
-use crate::limits::MAX_DIRECTORY_KEYS;
+use crate::limits::{CALL_BACK_NUMBERS, MAX_DIRECTORY_KEYS};
 use crate::model::{
     DirectoryKey, DirectoryQuery, Domain, EmailAddress, Mailbox, Message, PaymentClaims, ReceivedMail,
-    fold_name, is_free_mail,
+    fold_name, is_free_mail, phone_forms,
 };
 use std::collections::HashSet;
 
@@ -40,6 +40,10 @@ pub fn directory_query(mail: &ReceivedMail, message: &Message, claims: &PaymentC
     }
     for number in &claims.company_numbers {
         query.add(DirectoryKey::CompanyNumber(number.clone()));
+    }
+    if claims.phrases.iter().any(|phrase| phrase.value.0 == "call_here") {
+        let phones = claims.phones.iter().take(CALL_BACK_NUMBERS).flat_map(|phone| phone_forms(phone));
+        phones.for_each(|phone| query.add(DirectoryKey::Phone(phone)));
     }
     DirectoryQuery { keys: query.keys }
 }

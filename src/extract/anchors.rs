@@ -32,7 +32,8 @@ fn shown_domain(text: &str) -> Option<Domain> {
     host(bare)
 }
 
-fn target_domain(target: &str) -> Option<Domain> {
+/// The domain that a link leads to.
+pub(super) fn target_domain(target: &str) -> Option<Domain> {
     let lower = target.trim().to_lowercase();
     if let Some(address) = lower.strip_prefix("mailto:") {
         let address = address.split('?').next()?;

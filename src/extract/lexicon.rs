@@ -1,11 +1,13 @@
 //! Phrases that say what a mail wants: invoice, changed bank details, urgency, secrecy … in eight languages.
 //!
 //! The words are data (`rules/lexicons/*.toml`). A phrase matches at word boundaries in folded text; ` ... ` in a
-//! phrase stands for up to a few other words of the same sentence, `(a|b)` for either. Each phrase is anchored at its
-//! most telling piece, so one Aho-Corasick pass finds where to look, and only there its other pieces are compared.
+//! phrase stands for up to a few other words of the same sentence, `(a|b)` for either, `(#)` for a number. Each phrase
+//! is anchored at its most telling piece, so one Aho-Corasick pass finds where to look, and only there its other pieces
+//! are compared.
 //!
 //! A family `X_negated` ("we never change our bank details") takes back phrases of `X` that it overlaps, and nothing
-//! else: a warning elsewhere in the mail proves nothing about a notice here.
+//! else: a warning elsewhere in the mail proves nothing about a notice here. `bank_change_negated` takes back
+//! `account_change` too: words that speak of bank details only in a mail about money ("new account number 12345678").
 
 use super::normalise::fold;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -15,6 +17,12 @@ use std::sync::LazyLock;
 
 /// Octets that ` ... ` may stand for.
 const MAX_ELLIPSIS: usize = 48;
+/// Stands for a number in a phrase.
+const NUMBER: &str = "#";
+/// Digits of such a number at least, and octets of the word that holds them at most.
+const NUMBER_DIGITS: usize = 3;
+/// See [`NUMBER_DIGITS`].
+const NUMBER_OCTETS: usize = 40;
 /// Places in one text at which a phrase is compared: bounds the work on a text made of anchors.
 const MAX_TRIES: usize = 200_000;
 
@@ -84,9 +92,11 @@ impl Phrase {
         for (at, segment) in text.split("...").enumerate() {
             let mut gap = at > 0;
             for item in items(segment) {
-                let words = item
-                    .split('|')
-                    .map(|word| if word.trim().is_empty() { String::new() } else { fold(word) });
+                let words = item.split('|').map(|word| match word.trim() {
+                    "" => String::new(),
+                    NUMBER => NUMBER.to_owned(),
+                    _ => fold(word),
+                });
                 pieces.push(Piece { gap, words: words.collect() });
                 gap = false;
             }
@@ -127,6 +137,12 @@ fn rightwards<'t>(folded: &'t str, pieces: &[Piece], end: usize) -> Option<Reach
         if word.is_empty() {
             return rightwards(folded, rest, end);
         }
+        if word == NUMBER {
+            let (reached, mut words) = rightwards(folded, rest, from + number(folded, from)?)?;
+            // Which number it is, nobody needs to be shown.
+            words.insert(0, NUMBER);
+            return Some((reached, words));
+        }
         let at = if piece.gap {
             let to = super::floor(folded, from + MAX_ELLIPSIS + word.len());
             let window = folded.get(from..to)?;
@@ -145,6 +161,15 @@ fn rightwards<'t>(folded: &'t str, pieces: &[Piece], end: usize) -> Option<Reach
     })
 }
 
+/// The length of the word behind the space at `from`, with its spaces, if it holds a number. Digits may be hidden or
+/// stand in groups: three are enough.
+fn number(folded: &str, from: usize) -> Option<usize> {
+    let word = folded.get(from + 1..super::floor(folded, from + 1 + NUMBER_OCTETS))?;
+    let word = word.get(..word.find(' ')?)?;
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    (digits >= NUMBER_DIGITS).then_some(word.len() + 2)
+}
+
 /// Compares the pieces before `start`, the last of them first. `gap` says whether words may stand between the last one
 /// and `start`.
 fn leftwards<'t>(folded: &'t str, pieces: &[Piece], gap: bool, start: usize) -> Option<Reached<'t>> {
@@ -153,6 +178,10 @@ fn leftwards<'t>(folded: &'t str, pieces: &[Piece], gap: bool, start: usize) -> 
     piece.words.iter().find_map(|word| {
         if word.is_empty() {
             return leftwards(folded, rest, gap || piece.gap, start);
+        }
+        // A number stands behind the words that tell of it.
+        if word == NUMBER {
+            return None;
         }
         let at = if gap {
             let from = super::floor(folded, to.saturating_sub(MAX_ELLIPSIS + word.len()));
@@ -223,6 +252,16 @@ fn words_before(folded: &str, start: usize) -> (bool, bool) {
     (negated, yours)
 }
 
+/// Families that can be taken back, and by which.
+const TAKEN_BACK: &[(&str, &str)] = &[
+    ("bank_change", "bank_change_negated"),
+    ("account_change", "bank_change_negated"),
+    ("call_here", "call_here_negated"),
+    ("secrecy", "secrecy_negated"),
+];
+/// Beginnings of the families of which every place matters.
+const RECURRING: &[&str] = &["bank_change", "account_change", "call_here", "secrecy"];
+
 /// Every phrase in a text, each once, in order of appearance. The cost is linear in the text.
 pub(super) fn scan(text: &str) -> Vec<Found> {
     let folded = fold(text);
@@ -236,7 +275,7 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
                 continue;
             };
             // Of the families that can be taken back it matters where they stand again.
-            let recurs = phrase.family.starts_with("bank_change") || phrase.family.starts_with("secrecy");
+            let recurs = RECURRING.iter().any(|family| phrase.family.starts_with(family));
             tried += 1;
             if *seen && !recurs || tried > MAX_TRIES {
                 continue;
@@ -247,8 +286,8 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
             found.push(Found { family: &phrase.family, phrase: words, negated, yours, start, end });
         }
     }
-    for family in ["bank_change", "secrecy"] {
-        take_back(&mut found, family);
+    for (family, negation) in TAKEN_BACK {
+        take_back(&mut found, family, negation);
     }
     found.sort_by(|left, right| left.start.cmp(&right.start).then(left.family.cmp(right.family)));
     let mut kept = std::collections::BTreeSet::new();
@@ -256,12 +295,11 @@ pub(super) fn scan(text: &str) -> Vec<Found> {
     found
 }
 
-/// Removes the phrases of a family that one of its negations overlaps. Pieces begin and end with the space between
+/// Removes the phrases of a family that a phrase of `negation` overlaps. Pieces begin and end with the space between
 /// words: touching is not overlapping.
-fn take_back(found: &mut Vec<Found>, family: &str) {
-    let is_negation = |f: &Found| f.family.strip_suffix("_negated") == Some(family);
+fn take_back(found: &mut Vec<Found>, family: &str, negation: &str) {
     let mut negated: Vec<(usize, usize)> =
-        found.iter().filter(|f| is_negation(f)).map(|f| (f.start, f.end)).collect();
+        found.iter().filter(|f| f.family == negation).map(|f| (f.start, f.end)).collect();
     negated.sort_unstable();
     let overlaps = |f: &Found| {
         let until = negated.partition_point(|(start, _)| start + 1 < f.end);

@@ -14,6 +14,7 @@ mod html;
 mod lexicon;
 mod names;
 mod normalise;
+mod pages;
 pub mod pdf;
 mod quote;
 mod sight;
@@ -227,6 +228,7 @@ impl Reader<'_> {
         let hidden = self.text(&reading.hidden, place(true), None);
         fields::read_links(&reading.links, &place(false), &mut self.claims);
         anchors::read(&reading.anchors, &mut self.claims);
+        pages::of_anchors(&reading.anchors, &reading.visible, &mut self.claims);
         visible && hidden
     }
 
@@ -262,6 +264,7 @@ impl Reader<'_> {
                 }
             }
             fields::read_links(&file.links.join("\n"), &place, &mut self.claims);
+            pages::of_targets(&file.links, &mut self.claims);
             if self.asks_in_vain(file, &place) && !gaps.contains(&Unread::Unsupported) {
                 gaps.push(Unread::Unsupported);
             }
@@ -304,6 +307,9 @@ impl Reader<'_> {
         let view = fields::View::new(&cut, place);
         fields::read(&cut, &view, &mut self.claims);
         self.pieces.collect(&view);
+        if matches!(zone, Some(Zone::Written | Zone::Document)) {
+            pages::of_text(&cut, &mut self.claims);
+        }
         match zone {
             Some(Zone::Written) => {
                 let (written, quoted) = quote::split(&view.text);

@@ -20,7 +20,41 @@ pub(super) fn compare(
     answer: &DirectoryAnswer,
     available: bool,
 ) -> Vec<AccountFact> {
-    claims.accounts.iter().map(|claim| fact(claim, suppliers, answer, available)).collect()
+    let homes = homes(claims, suppliers);
+    let facts = claims.accounts.iter().map(|claim| {
+        let mut fact = fact(claim, suppliers, answer, available);
+        let country = claim.account.country();
+        let judged = !matches!(fact.status, AccountStatus::Match | AccountStatus::Own);
+        let at_home = |home: &String| home == country || methods::same_payments(home, country);
+        fact.country_differs = judged && !homes.is_empty() && !homes.iter().any(at_home);
+        fact
+    });
+    facts.collect()
+}
+
+/// Where accounts are to be expected: the countries on the suppliers' records, else those of the tax numbers.
+fn homes(claims: &PaymentClaims, suppliers: &Suppliers) -> Vec<String> {
+    let known = if suppliers.identified.is_empty() { &suppliers.claimed } else { &suppliers.identified };
+    let on_record: Vec<String> =
+        known.iter().map(|hit| hit.country.clone()).filter(|country| !country.is_empty()).collect();
+    if !on_record.is_empty() {
+        return on_record;
+    }
+    claims.tax_numbers.iter().filter_map(|number| country_of_tax_number(number)).collect()
+}
+
+/// The country whose prefix a tax number bears: Greece and Northern Ireland have one of their own.
+fn country_of_tax_number(number: &str) -> Option<String> {
+    let (prefix, rest) = number.split_at_checked(2)?;
+    let letters = prefix.bytes().all(|b| b.is_ascii_uppercase()) && rest.bytes().any(|b| b.is_ascii_digit());
+    let country = match prefix {
+        "EL" => "GR",
+        "XI" => "GB",
+        // One-stop-shop numbers name no country.
+        "EU" | "IM" => return None,
+        other => other,
+    };
+    letters.then(|| country.to_owned())
 }
 
 fn fact(
@@ -38,6 +72,7 @@ fn fact(
         country: claim.account.country().to_owned(),
         valid: claim.valid == Some(true) || on_record,
         invalid: claim.valid == Some(false) && !on_record,
+        country_differs: false,
         new_payee: available && !on_record,
         seen_before: false,
         elsewhere_suppliers: 0,
@@ -116,6 +151,7 @@ pub(super) fn claims(claims: &PaymentClaims, facts: &[AccountFact], suppliers: &
         hidden_conflict: foreign.iter().any(hidden) && !foreign.iter().all(hidden),
         bic_conflict: methods::bic_conflict(claims),
         payee_differs: methods::payee_differs(claims, suppliers),
+        call_back_off_record: false,
         tax_number_invalid: claims.tax_number_invalid,
         announced: count(claims.announced.len()),
         accounts: count(claims.accounts.len()),

@@ -1,6 +1,7 @@
 //! The message as a whole, and the families of phrases in it.
 
 use super::identity::Senders;
+use super::supplier::Suppliers;
 use crate::limits;
 use crate::model::{Category, EmailAddress, Evidence, MailFacts, Message, PaymentClaims, PhraseFacts};
 
@@ -87,11 +88,17 @@ fn is_reply(subject: &str) -> bool {
     REPLY_PREFIXES.contains(&word.as_str())
 }
 
-pub(super) fn phrases(claims: &PaymentClaims) -> PhraseFacts {
+pub(super) fn phrases(claims: &PaymentClaims, suppliers: &Suppliers) -> PhraseFacts {
+    let by_phrase = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
+    let about_money = has_payment_content(claims)
+        || ["invoice", "statement", "remittance"].into_iter().any(by_phrase)
+        || !suppliers.identified.is_empty()
+        || !suppliers.claimed.is_empty();
     let mut facts = PhraseFacts::default();
     for phrase in &claims.phrases {
         let seen = match phrase.value.0.as_str() {
             "bank_change" => &mut facts.bank_change,
+            "account_change" if about_money => &mut facts.bank_change,
             "urgency" => &mut facts.urgency,
             "secrecy" => &mut facts.secrecy,
             "invoice" => &mut facts.invoice,
@@ -103,6 +110,10 @@ pub(super) fn phrases(claims: &PaymentClaims) -> PhraseFacts {
             "purchase_order" => &mut facts.purchase_order,
             "receipt" => &mut facts.receipt,
             "payment" => &mut facts.payment,
+            "untraceable" => &mut facts.untraceable,
+            "reconnaissance" => &mut facts.reconnaissance,
+            "call_here" => &mut facts.call_here,
+            "no_call" => &mut facts.no_call,
             _ => continue,
         };
         *seen = true;

@@ -3,7 +3,7 @@
 use super::identity::Senders;
 use super::supplier::Suppliers;
 use crate::model::{
-    Domain, MethodClaim, MethodFact, MethodKind, PaymentClaims, Scheme, fold_name, is_free_mail,
+    Domain, MatchedBy, MethodClaim, MethodFact, MethodKind, PaymentClaims, Scheme, fold_name, is_free_mail,
 };
 
 /// Letters of a word that can tie a name in a link to a supplier: shorter ones fit by accident.
@@ -16,25 +16,38 @@ pub(super) fn methods(claims: &PaymentClaims, suppliers: &Suppliers, senders: &S
 
 fn fact(claim: &MethodClaim, suppliers: &Suppliers, senders: &Senders) -> MethodFact {
     let domain = mail_domain(claim);
-    let free_mail = domain.as_ref().is_some_and(is_free_mail);
+    // A sole trader's own mailbox, if the record has that very address.
+    let on_record = || {
+        let by_address = suppliers.identified.iter().any(|hit| hit.matched_by == MatchedBy::Address);
+        by_address && senders.author().is_some_and(|author| author.folded() == claim.value)
+    };
+    let theirs = domain.is_some() && on_record();
+    let free_mail = !theirs && domain.as_ref().is_some_and(is_free_mail);
     let author = senders.author().map(crate::model::EmailAddress::domain);
-    let of_sender = domain.as_ref().is_some_and(|domain| {
-        !free_mail && author.is_some_and(|author| author.registrable() == domain.registrable())
-    });
+    let of_sender = theirs
+        || domain.as_ref().is_some_and(|domain| {
+            !free_mail && author.is_some_and(|author| author.registrable() == domain.registrable())
+        });
     MethodFact {
         kind: claim.kind.as_str().to_owned(),
         provider: claim.provider.to_owned(),
         personal: claim.personal,
         // The name in a mail address is chosen as freely as that in a link.
-        of_supplier: of_sender || claim.kind != MethodKind::PayId && named_like(&claim.value, suppliers),
+        of_supplier: of_sender || !is_address_kind(claim.kind) && named_like(&claim.value, suppliers),
         free_mail,
         hidden: claim.place.hidden,
     }
 }
 
-/// The domain of a `PayID` that is a mail address.
+/// Kinds whose names may be mail addresses.
+fn is_address_kind(kind: MethodKind) -> bool {
+    matches!(kind, MethodKind::PayId | MethodKind::Wallet)
+}
+
+/// The domain of a `PayID` or of a name at a payment service that is a mail address.
 fn mail_domain(claim: &MethodClaim) -> Option<Domain> {
-    let (_, domain) = claim.value.rsplit_once('@').filter(|_| claim.kind == MethodKind::PayId)?;
+    let (_, domain) =
+        claim.value.rsplit_once('@').filter(|(local, _)| is_address_kind(claim.kind) && !local.is_empty())?;
     Domain::parse(domain).ok()
 }
 
@@ -66,7 +79,7 @@ pub(super) fn bic_conflict(claims: &PaymentClaims) -> bool {
 }
 
 /// Territories whose accounts are held with banks of their country.
-fn same_payments(iban: &str, bic: &str) -> bool {
+pub(super) fn same_payments(iban: &str, bic: &str) -> bool {
     const TOGETHER: &[(&str, &[&str])] = &[
         ("FR", &["MC", "GP", "MQ", "GF", "RE", "YT", "NC", "PF", "PM", "BL", "MF", "WF"]),
         ("GB", &["JE", "GG", "IM", "GI"]),

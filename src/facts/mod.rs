@@ -5,6 +5,7 @@
 //! file here, one struct in `model::facts` and one rule.
 
 mod accounts;
+mod call_back;
 mod claimed;
 mod conversation;
 mod documents;
@@ -18,7 +19,7 @@ mod supplier;
 
 pub use history::lesson;
 
-use crate::model::{DirectoryAnswer, DirectoryFacts, Evidence, Facts, Lookup};
+use crate::model::{ClaimFacts, DirectoryAnswer, DirectoryFacts, Evidence, Facts, Lookup};
 
 /// Establishes all facts of one message.
 #[must_use]
@@ -39,12 +40,15 @@ pub fn establish(evidence: &Evidence) -> Facts {
     Facts {
         history,
         conversation: conversation::conversation(evidence, &senders, answer),
-        claims: accounts::claims(&evidence.claims, &accounts, &suppliers),
+        claims: ClaimFacts {
+            call_back_off_record: call_back::off_record(&evidence.claims, &suppliers, answer),
+            ..accounts::claims(&evidence.claims, &accounts, &suppliers)
+        },
         payment_methods: methods::methods(&evidence.claims, &suppliers, &senders),
         claimed: claimed::claimed(evidence, &senders, &suppliers, answer),
         links: links::links(evidence, &senders, answer),
         mail: mail::mail(evidence, &senders),
-        phrases: mail::phrases(&evidence.claims),
+        phrases: mail::phrases(&evidence.claims, &suppliers),
         sender: identity::sender(evidence, &senders),
         documents: documents::documents(evidence),
         directory: DirectoryFacts { available },

@@ -40,6 +40,8 @@ fn directory() -> DirectoryAnswer {
         id: SupplierId(id.into()),
         name: name.into(),
         has_accounts,
+        country: if id == "A" { "GB".into() } else { String::new() },
+        has_phone: id == "A",
         matched_by: MatchedBy::Domain,
     };
     let (acme, bolt, empty) = (
@@ -52,6 +54,7 @@ fn directory() -> DirectoryAnswer {
         (DirectoryKey::Address(address("acme.supplies@gmail.com")), &acme),
         (DirectoryKey::TaxNumber("GB980780684".into()), &acme),
         (DirectoryKey::Name(fold_name("Acme Building Supplies")), &acme),
+        (DirectoryKey::Phone("442079460018".into()), &acme),
         (DirectoryKey::Domain(domain("boltfixings.example")), &bolt),
         (DirectoryKey::Name(fold_name("Bolt Ltd")), &bolt),
         (DirectoryKey::Domain(domain("emptyworks.example")), &empty),

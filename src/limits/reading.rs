@@ -34,6 +34,10 @@ pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
 pub const MAX_ACCOUNTS: usize = 50;
 /// Codes and numbers behind labels that are kept until the texts of a message are read together.
 pub const MAX_PIECES: usize = 256;
+/// Links of one text that are looked at for paying.
+pub const MAX_PAY_LINKS: usize = 200;
+/// Different domains that a message asks to pay at.
+pub const MAX_PAY_PAGES: usize = 16;
 /// Different phrases reported of one message; beyond it only families that were not seen before.
 pub const MAX_PHRASES: usize = 200;
 /// Links, and words that may be an address of a crypto currency, that are looked at in one text.
@@ -44,6 +48,8 @@ pub const MAX_LINK_TEXT: usize = 256 * 1_024;
 pub const MAX_CLAIMED_VALUES: usize = 100;
 /// Keys of one directory query.
 pub const MAX_DIRECTORY_KEYS: usize = 128;
+/// Telephone numbers of one message that are compared with the records, if it offers one for verifying.
+pub const CALL_BACK_NUMBERS: usize = 3;
 /// Findings of one message.
 pub const MAX_FINDINGS: usize = 64;
 

@@ -129,6 +129,8 @@ pub enum MethodKind {
     Crypto,
     /// A page on which to pay.
     Link,
+    /// A mail address, phone number or name at a payment service: PayPal, Zelle, Bizum, PIX …
+    Wallet,
 }
 
 impl MethodKind {
@@ -141,6 +143,7 @@ impl MethodKind {
             Self::Upi => "upi",
             Self::Crypto => "crypto",
             Self::Link => "link",
+            Self::Wallet => "wallet",
         }
     }
 }
@@ -244,6 +247,8 @@ pub struct PaymentClaims {
     pub names: Vec<Sourced<String>>,
     /// Links that show another address than theirs.
     pub links: Vec<MisleadingLink>,
+    /// Where links lead that are to be followed for paying, by their words or their address; each once.
+    pub pay_pages: Vec<Domain>,
     /// What the payer is to write beside the payment.
     pub references: Vec<String>,
     /// Phone numbers: `+` and digits, or the digits of a national number.

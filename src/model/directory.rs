@@ -28,6 +28,8 @@ pub enum DirectoryKey {
     TaxNumber(String),
     /// A company registration number.
     CompanyNumber(String),
+    /// A telephone number in folded form (see `model::phone_forms`).
+    Phone(String),
     /// An account.
     Account(AccountKey),
 }
@@ -48,6 +50,10 @@ pub struct SupplierHit {
     pub name: String,
     /// Whether at least one account (in any state but pending) is on its record.
     pub has_accounts: bool,
+    /// Its country on the record (ISO 3166 alpha-2); empty when none stands there.
+    pub country: String,
+    /// A number to call back stands on its record.
+    pub has_phone: bool,
     /// What led here, strongest first.
     pub matched_by: MatchedBy,
 }

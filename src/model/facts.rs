@@ -28,7 +28,7 @@ pub struct Facts {
     pub display_name: DisplayNameFacts,
     /// Whom it claims to come from by other means than its address.
     pub claimed: ClaimedFacts,
-    /// Links that show another address than theirs.
+    /// Links that show another address than theirs, and pages on which to pay.
     pub links: LinkFacts,
     /// The supplier that the message belongs to.
     pub supplier: SupplierFacts,
@@ -223,7 +223,8 @@ pub struct DocumentFacts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PhraseFacts {
-    /// "our bank details have changed"
+    /// "our bank details have changed", "the last four digits are now …"; in a mail about money or from a supplier on record
+    /// also words that may mean a customer's account elsewhere ("new account number …").
     pub bank_change: bool,
     /// "today", "final notice", "immediately"
     pub urgency: bool,
@@ -247,6 +248,14 @@ pub struct PhraseFacts {
     pub receipt: bool,
     /// Other words of payment.
     pub payment: bool,
+    /// "by Western Union", "buy gift cards", "pay in USDT": money that cannot be called back.
+    pub untraceable: bool,
+    /// "send me the ageing report", "who approves payments"
+    pub reconnaissance: bool,
+    /// "call this number to verify", "our phone number has changed"
+    pub call_here: bool,
+    /// "do not call", "our phones are down", "by e-mail only"
+    pub no_call: bool,
 }
 
 /// The supplier directory itself.
@@ -336,6 +345,10 @@ impl Places {
         let mut phrases = BTreeMap::new();
         for phrase in &claims.phrases {
             phrases.entry(phrase.value.0.clone()).or_insert_with(|| phrase.place.clone());
+        }
+        // What counts as the other family in context stands where it stands.
+        if let Some(place) = phrases.get("account_change").cloned() {
+            phrases.entry("bank_change".to_owned()).or_insert(place);
         }
         Self { accounts: claims.accounts.iter().map(|claim| claim.place.clone()).collect(), phrases }
     }

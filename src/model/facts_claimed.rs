@@ -24,7 +24,7 @@ pub struct ClaimedFacts {
     pub free_mail_of: String,
 }
 
-/// Links whose text shows an address of one domain and which lead to another.
+/// Links that show another address than theirs, and pages on which to pay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinkFacts {
@@ -37,4 +37,9 @@ pub struct LinkFacts {
     pub shown: String,
     /// The domain it leads to.
     pub target: String,
+    /// A link is to be followed for paying ("Pay now", `https://pay.…`), and it leads to a domain that is neither a known
+    /// payment service nor on record, the organisation's or, unless that is forged, the sender's.
+    pub pay_page_unknown: bool,
+    /// That domain, or empty.
+    pub pay_page: String,
 }

@@ -19,6 +19,9 @@ pub struct AccountFact {
     pub valid: bool,
     /// Check digits or structure are wrong. Neither this nor `valid`: nobody can check it.
     pub invalid: bool,
+    /// It is on no record as the identified or claimed supplier's, and it lies in another country than the supplier's record
+    /// says; without a country there, than the tax numbers in the message do.
+    pub country_differs: bool,
     /// The account is on nobody's record: money sent there goes to a new payee.
     pub new_payee: bool,
     /// Delivered mail of the same supplier (without one: of the same sender domain) named it before. A habit, never a
@@ -48,6 +51,7 @@ impl Default for AccountFact {
             country: String::new(),
             valid: false,
             invalid: false,
+            country_differs: false,
             new_payee: false,
             seen_before: false,
             elsewhere_suppliers: 0,
@@ -65,15 +69,17 @@ impl Default for AccountFact {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MethodFact {
-    /// What kind: `"link"`, `"crypto"`, `"payid"`, `"bpay"`, `"upi"`.
+    /// What kind: `"link"`, `"crypto"`, `"payid"`, `"bpay"`, `"upi"`, `"wallet"` (a mail address,
+    /// phone number or name at a payment service: PayPal, Zelle, Bizum, PIX …).
     pub kind: String,
     /// The service or currency: `"paypal"`, `"stripe"`, `"bitcoin"` …
     pub provider: String,
     /// Anybody can open such a place for themselves: no bank and no processor checked who is behind it.
     pub personal: bool,
-    /// The name in it is that of the supplier or of the sender's domain.
+    /// The name in it is that of the supplier or of the sender's domain. Of `"payid"` and `"wallet"`: a mail address of the
+    /// sender's domain, or the very address that stands on the supplier's record.
     pub of_supplier: bool,
-    /// It is a mail address of a free mail provider (`PayID`).
+    /// It is a mail address of a free mail provider (`"payid"`, `"wallet"`), and not that on the record.
     pub free_mail: bool,
     /// It stands only in text that the reader does not see.
     pub hidden: bool,
@@ -97,6 +103,9 @@ pub struct ClaimFacts {
     pub bic_conflict: bool,
     /// The account is said to be held in a name that is not the supplier's.
     pub payee_differs: bool,
+    /// Words offer a telephone number for verifying, and one that the message names is not on the record of the identified
+    /// supplier, which has one.
+    pub call_back_off_record: bool,
     /// A tax number stands there whose own check digits are wrong.
     pub tax_number_invalid: bool,
     /// Places that announce bank details which could not be put together to an account and compared: half an IBAN, a sort

@@ -26,6 +26,8 @@ mod known_domains;
 mod message;
 mod organisation;
 mod own_rules;
+mod pay_providers;
+mod phone;
 mod preferences;
 mod quarantine;
 mod resemblance;
@@ -78,6 +80,8 @@ pub use organisation::{
     Executive, FailPolicy, Mode, NextHopAddress, NextHopTls, Organisation, ProtectedMailbox,
 };
 pub use own_rules::{OWN_RULE_PREFIX, OwnRules};
+pub use pay_providers::is_pay_provider;
+pub use phone::{fold_phone, phone_forms};
 pub use preferences::{FOREVER, LANGUAGES, PREFERENCES, Preference, Preferences, Values, preference};
 pub use quarantine::{HeldMail, HeldState, HeldSummary, HeldSupplier};
 pub use resemblance::Resemblance;

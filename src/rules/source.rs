@@ -8,6 +8,7 @@ use toml::Spanned;
 /// The rule files that are part of the binary, in the order in which their rules count.
 pub(super) const SHIPPED: &[(&str, &str)] = &[
     ("accounts.toml", include_str!("../../rules/accounts.toml")),
+    ("methods.toml", include_str!("../../rules/methods.toml")),
     ("identity.toml", include_str!("../../rules/identity.toml")),
     ("conversation.toml", include_str!("../../rules/conversation.toml")),
     ("pressure.toml", include_str!("../../rules/pressure.toml")),

@@ -57,6 +57,7 @@ impl Directory {
                 DirectoryKey::Name(name) => text(&*self.keyring, org, "name", name)?,
                 DirectoryKey::TaxNumber(number) => text(&*self.keyring, org, "vat", number)?,
                 DirectoryKey::CompanyNumber(number) => text(&*self.keyring, org, "company", number)?,
+                DirectoryKey::Phone(number) => text(&*self.keyring, org, "phone", number)?,
             };
             Ok(Asked { key, kind, fingerprint })
         })
@@ -102,6 +103,7 @@ pub(super) fn matched_by(key: &DirectoryKey) -> MatchedBy {
         DirectoryKey::Domain(_) => MatchedBy::Domain,
         DirectoryKey::TaxNumber(_) => MatchedBy::VatNumber,
         DirectoryKey::CompanyNumber(_) => MatchedBy::CompanyNumber,
-        DirectoryKey::Name(_) | DirectoryKey::Account(_) => MatchedBy::Name,
+        // A number identifies nobody: it is only compared with those of who is known.
+        DirectoryKey::Name(_) | DirectoryKey::Phone(_) | DirectoryKey::Account(_) => MatchedBy::Name,
     }
 }

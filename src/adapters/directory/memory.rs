@@ -2,7 +2,8 @@
 
 use crate::model::{
     Account, AccountHit, AccountKey, AccountState, DirectoryAnswer, DirectoryKey, DirectoryQuery,
-    KnownDomains, Lookup, MatchedBy, Organisation, SupplierHit, SupplierRecord, fold_name, is_free_mail,
+    KnownDomains, Lookup, MatchedBy, Organisation, SupplierHit, SupplierRecord, fold_name, fold_phone,
+    is_free_mail,
 };
 use crate::ports::SupplierDirectory;
 use async_trait::async_trait;
@@ -57,13 +58,18 @@ impl MemoryDirectory {
         let names =
             names.filter(|name| !name.is_empty()).map(|name| (DirectoryKey::Name(name), MatchedBy::Name));
         let has_accounts = record.accounts.iter().any(|account| account.state != AccountState::Pending);
-        for (key, matched_by) in emails.chain(domains).chain(tax).chain(company).chain(names) {
+        let phones = record.phones.iter().map(|phone| fold_phone(phone)).filter(|phone| !phone.is_empty());
+        let phones = phones.map(|phone| (DirectoryKey::Phone(phone), MatchedBy::Name));
+        let country = record.country.clone().unwrap_or_default();
+        for (key, matched_by) in emails.chain(domains).chain(tax).chain(company).chain(names).chain(phones) {
             let hits = self.suppliers.entry(key).or_default();
             if !hits.iter().any(|hit| hit.id == record.id) {
                 hits.push(SupplierHit {
                     id: record.id.clone(),
                     name: record.name.clone(),
                     has_accounts,
+                    country: country.clone(),
+                    has_phone: !record.phones.is_empty(),
                     matched_by,
                 });
             }

@@ -83,9 +83,11 @@ fn statement(accounts: usize, values: usize) -> String {
          AND a.fingerprint IN ({account_list}) AND a.batch_id <> {hidden} AND s.merged_into IS NULL \
          UNION ALL SELECT 'own', w.fingerprint, NULL, NULL, (SELECT name FROM org), 0 FROM own_accounts w \
          WHERE w.org_id = $1 AND w.fingerprint IN ({account_list}) \
-         UNION ALL SELECT 'value', v.fingerprint, s.id, s.sealed_name, '', CASE WHEN EXISTS (SELECT 1 \
+         UNION ALL SELECT 'value', v.fingerprint, s.id, s.sealed_name, COALESCE(s.country, ''), CASE WHEN EXISTS (SELECT 1 \
          FROM supplier_accounts x WHERE x.org_id = s.org_id AND x.supplier_id = s.id AND x.state <> 'pending' \
-         AND x.batch_id <> {hidden}) THEN 1 ELSE 0 END FROM supplier_values v \
+         AND x.batch_id <> {hidden}) THEN 1 ELSE 0 END + CASE WHEN EXISTS (SELECT 1 FROM supplier_values p \
+         WHERE p.org_id = s.org_id AND p.supplier_id = s.id AND p.kind = 'phone' AND p.retired_at IS NULL \
+         AND p.batch_id <> {hidden}) THEN 2 ELSE 0 END FROM supplier_values v \
          JOIN suppliers s ON s.org_id = v.org_id AND s.id = v.supplier_id WHERE v.org_id = $1 \
          AND v.fingerprint IN ({value_list}) AND v.retired_at IS NULL AND v.batch_id <> {hidden} \
          AND s.merged_into IS NULL LIMIT {}",
@@ -144,13 +146,17 @@ impl Found<'_> {
 
     fn supplier(&mut self, keys: &[(&DirectoryKey, Fingerprint)], row: &AnyRow) -> Result<(), StoreError> {
         let (id, name): (String, String) = (row.try_get(2)?, self.name(row)?);
-        let has_accounts = row.try_get::<i64, _>(5)? == 1;
+        let country: String = row.try_get(4)?;
+        // Bits: an account, a telephone number.
+        let has = row.try_get::<i64, _>(5)?;
         for (key, fingerprint) in keys {
             if self.seen.insert((*fingerprint, id.clone())) {
                 let hit = SupplierHit {
                     id: SupplierId(id.clone()),
                     name: name.clone(),
-                    has_accounts,
+                    has_accounts: has & 1 != 0,
+                    country: country.clone(),
+                    has_phone: has & 2 != 0,
                     matched_by: matched_by(key),
                 };
                 self.hits.entry(*fingerprint).or_default().suppliers.push(hit);
@@ -191,6 +197,7 @@ fn asked<'a>(
             DirectoryKey::Name(name) => text(ValueKind::Name, name)?,
             DirectoryKey::TaxNumber(number) => text(ValueKind::Tax, number)?,
             DirectoryKey::CompanyNumber(number) => text(ValueKind::Company, number)?,
+            DirectoryKey::Phone(number) => text(ValueKind::Phone, number)?,
         }
     }
     Ok(out)

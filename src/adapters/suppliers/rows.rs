@@ -6,7 +6,8 @@
 use crate::adapters::keyring::LocalKeyring;
 use crate::adapters::store::StoreError;
 use crate::model::{
-    Account, Domain, EmailAddress, Fingerprint, OrgId, fold_company_number, fold_name, fold_tax_number,
+    Account, Domain, EmailAddress, Fingerprint, OrgId, fold_company_number, fold_name, fold_phone,
+    fold_tax_number,
 };
 use crate::ports::{Keyring, PortError};
 use sqlx::any::AnyArguments;
@@ -144,13 +145,6 @@ impl ValueKind {
     ) -> Result<Vec<(u32, Fingerprint)>, PortError> {
         keyring.text_fingerprints_by_key(org, self.domain_of_fingerprint(), &self.folded(text))
     }
-}
-
-/// Digits of a telephone number, without what people put between them, an exit code `00` or a trunk zero in brackets.
-fn fold_phone(text: &str) -> String {
-    let plain = text.replace("(0)", "");
-    let digits: String = plain.chars().filter(char::is_ascii_digit).collect();
-    digits.strip_prefix("00").map_or_else(|| digits.clone(), str::to_owned)
 }
 
 /// What the fingerprints of last four characters are separated by.

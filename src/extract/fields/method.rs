@@ -77,7 +77,7 @@ fn word_after<'a>(view: &'a View, hit: &Hit, form: impl Fn(&str) -> bool) -> Opt
     words.map(|word| word.trim_matches(['.', ':', '-'])).find(|word| form(word))
 }
 
-fn is_address(word: &str) -> bool {
+pub(super) fn is_address(word: &str) -> bool {
     let sound = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
     word.len() <= 100 && word.split_once('@').is_some_and(|(local, domain)| sound(local) && sound(domain))
 }

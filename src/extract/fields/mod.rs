@@ -161,6 +161,7 @@ finders! {
     national::National,
     method::Method,
     crypto::Crypto,
+    wallet::Wallet,
     link::Links,
     bic::Bic,
     payee::Payee,

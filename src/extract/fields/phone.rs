@@ -36,7 +36,7 @@ impl Finder for Phone {
 }
 
 /// `+442079460018`, or the digits of a national number: 7 to 15 of them (ITU-T E.164), with what people put between.
-fn number(text: &str) -> Option<String> {
+pub(super) fn number(text: &str) -> Option<String> {
     let mut digits = String::new();
     let international = text.starts_with('+') || text.starts_with("00");
     // "+44 (0)20": the zero is dialled inside the country only.

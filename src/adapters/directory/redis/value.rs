@@ -17,6 +17,10 @@ struct Supplier {
     id: SupplierId,
     name: String,
     has_accounts: bool,
+    #[serde(default)]
+    country: String,
+    #[serde(default)]
+    has_phone: bool,
     matched_by: MatchedBy,
 }
 
@@ -39,6 +43,8 @@ pub(super) fn seal(
         id: hit.id.clone(),
         name: hit.name.clone(),
         has_accounts: hit.has_accounts,
+        country: hit.country.clone(),
+        has_phone: hit.has_phone,
         matched_by: hit.matched_by,
     };
     let account = |hit: &AccountHit| Account {
@@ -70,6 +76,8 @@ pub(super) fn open(
         id: hit.id,
         name: hit.name,
         has_accounts: hit.has_accounts,
+        country: hit.country,
+        has_phone: hit.has_phone,
         matched_by: hit.matched_by,
     };
     let account =
