@@ -8,6 +8,7 @@ mod anchors;
 mod category;
 mod directory;
 pub mod documents;
+mod drawn;
 mod fields;
 mod formats;
 mod html;
