@@ -67,3 +67,4 @@ mod supplier_merges;
 mod supplier_sources;
 mod suppliers;
 mod support;
+mod unseen_text;

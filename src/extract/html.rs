@@ -59,7 +59,22 @@ const FEW: usize = 40;
 
 /// Whether a page whose visible text this is has nothing to say beside its pictures.
 pub(super) fn is_all_pictures(visible: &str) -> bool {
-    visible.chars().filter(|c| c.is_alphanumeric()).count() < FEW
+    visible.chars().filter(|c| c.is_alphanumeric()).take(FEW).count() < FEW
+}
+
+/// Whether there is text between the tags of a page. Coarse, and it ends with the first words.
+pub(super) fn has_words(page: &str) -> bool {
+    let mut letters = 0;
+    for piece in page.split('<') {
+        let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+        let tag = tag.get(..5).unwrap_or(tag);
+        let silent = ["style", "scrip", "title"].iter().any(|name| tag.eq_ignore_ascii_case(name));
+        letters += if silent { 0 } else { text.chars().filter(|c| c.is_alphanumeric()).take(FEW).count() };
+        if letters >= FEW {
+            return true;
+        }
+    }
+    false
 }
 
 impl HtmlText {

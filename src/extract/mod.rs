@@ -15,6 +15,7 @@ mod html;
 mod lexicon;
 mod names;
 mod normalise;
+mod pages;
 pub mod pdf;
 mod quote;
 mod sight;
@@ -29,6 +30,7 @@ use crate::model::{
     AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part,
     PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
@@ -42,9 +44,9 @@ pub struct Wanted<'m> {
     /// Its name, or a made-up one.
     pub name: String,
     /// Its declared type.
-    pub media_type: &'m str,
+    pub media_type: Cow<'m, str>,
     /// Its content.
-    pub octets: &'m [u8],
+    pub octets: Cow<'m, [u8]>,
     /// The mail shows it inside its text, or it is too small to be a page.
     pub inline: bool,
 }
@@ -64,12 +66,19 @@ pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
             wanted.push(Wanted {
                 index,
                 name,
-                media_type: &part.media_type,
-                octets: formats::octets_of(part),
+                media_type: Cow::Borrowed(&part.media_type),
+                octets: Cow::Borrowed(formats::octets_of(part)),
                 inline: format.decorates(),
             });
         }
     }
+    wanted.extend(pages::pictures(message).into_iter().map(|picture| Wanted {
+        index: picture.index,
+        name: picture.name,
+        media_type: Cow::Owned(picture.media_type),
+        octets: Cow::Owned(picture.octets),
+        inline: picture.inline,
+    }));
     wanted
 }
 
@@ -124,6 +133,7 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
+    reader.pictures_of_pages(message);
     let Reader { mut claims, signs, .. } = reader;
     (claims.category, claims.category_because) = category::category(&signs, &claims);
     claims
@@ -199,6 +209,17 @@ impl Reader<'_> {
         }
     }
 
+    /// What a reader of documents got out of the pictures that stand in pages themselves.
+    fn pictures_of_pages(&mut self, message: &Message) {
+        if self.documents.keys().next_back().is_some_and(|last| *last >= message.parts.len()) {
+            for picture in pages::pictures(message) {
+                if let Some(document) = self.documents.get(&picture.index) {
+                    self.document(message, picture.index, &picture.name, document, picture.inline);
+                }
+            }
+        }
+    }
+
     /// Analyses both texts of a part; false when a limit cut them.
     fn reading(
         &mut self,
@@ -261,7 +282,7 @@ impl Reader<'_> {
             for why in &gaps {
                 self.unchecked(&name, why.as_str());
             }
-            let media_type = if inside { file.media_type.as_str() } else { declared };
+            let media_type = if inside || declared.is_empty() { file.media_type.as_str() } else { declared };
             self.claims.documents.push(DocumentReport {
                 name,
                 media_type: media_type.to_owned(),
@@ -398,7 +419,7 @@ fn is_text_of_attached_message(part: &Part) -> bool {
 }
 
 /// The head and, where there is more, the tail of a text: fraud stands at the top or in the footer.
-fn cut(text: &str, allowed: usize) -> std::borrow::Cow<'_, str> {
+fn cut(text: &str, allowed: usize) -> Cow<'_, str> {
     if text.len() <= allowed {
         return text.into();
     }

@@ -67,7 +67,7 @@ fn name(family: &str) -> String {
 pub(super) fn is_known(url: &str) -> bool {
     let url = url.trim_start_matches([' ', '"', '\'', '\n', '\t', '\r']);
     let rest = ["https://", "http://", "//"].iter().find_map(|scheme| url.strip_prefix(scheme));
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#', ':', '"', '\'', ')', '@', '\\']).next());
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#', '"', '\'', ')', '\\']).next());
     host.is_some_and(|host| KNOWN.contains(&host))
 }
 

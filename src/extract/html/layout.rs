@@ -249,15 +249,22 @@ fn cut_at(text: &str, at: usize, over_lines: bool) -> bool {
     let (left, right) = sides(text, at);
     let between = |c: char| c == ' ' || c == '\u{a0}' || c == '-' || (over_lines && matches!(c, '\n' | '\r'));
     let (left, right) = (left.trim_end_matches(between), right.trim_start_matches(between));
-    let (Some(last), Some(first)) = (left.chars().next_back(), right.chars().next()) else { return false };
-    let joins = (last.is_ascii_digit() && (first.is_ascii_digit() || first.is_ascii_uppercase()))
-        || (first.is_ascii_digit() && last.is_ascii_uppercase());
+    let last = left.rsplit(|c: char| c.is_whitespace()).next().unwrap_or_default();
+    let first = right.split(|c: char| c.is_whitespace()).next().unwrap_or_default();
     let of_number = |c: &char| c.is_ascii_digit() || c.is_ascii_uppercase() || between(*c);
-    let left_part: String = left.chars().rev().take_while(of_number).collect();
-    let right_part: String = right.chars().take_while(of_number).collect();
-    let digits = left_part.chars().chain(right_part.chars()).filter(char::is_ascii_digit).count();
+    let left_digits = left.chars().rev().take_while(of_number).filter(char::is_ascii_digit).count();
+    let right_digits = right.chars().take_while(of_number).filter(char::is_ascii_digit).count();
     let ends_in_decimals = matches!(left.as_bytes(), [.., b'.' | b',', b'0'..=b'9', b'0'..=b'9']);
-    joins && digits >= MIN_DIGITS && !ends_in_decimals
+    is_group(last) && is_group(first) && left_digits + right_digits >= MIN_DIGITS && !ends_in_decimals
+}
+
+/// Whether a word may be a group of an account: digits and capitals, or the letters of a country or a bank.
+fn is_group(word: &str) -> bool {
+    let word = word.trim_matches([',', ';', '.', ':']);
+    let capitals =
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || b == b'-');
+    let digits = word.bytes().any(|b| b.is_ascii_digit());
+    capitals && (digits || (matches!(word.len(), 2 | 4) && word != "IBAN"))
 }
 
 /// The stretches with what stands around them, each octet once.
@@ -369,6 +376,8 @@ mod tests {
             ("1331\n|6926", true, true),
             ("100.00|200.00", true, false),
             ("12|34", false, false),
+            ("31926819|Total", false, false),
+            ("31926819\n|IBAN", true, false),
         ] {
             let at = text.find('|').expect("mark");
             assert_eq!(cut_at(&text.replace('|', ""), at, over_lines), expected, "{text}");
