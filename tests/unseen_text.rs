@@ -77,7 +77,7 @@ fn what_is_shown_otherwise_counts_as_unread() {
         (
             "order",
             html(
-                "<style>.a{order:2}</style><p>Sort code 20-00-00<br>Account <b class=a>1926</b><b>3819</b></p>",
+                "<style>.a{order:2}</style><p>Sort code 60-16-13<br>Account <b class=a>3192</b><b>6819</b></p>",
             ),
         ),
         ("mirror", html(&format!("<p style='transform:scaleX(-1)'>IBAN {KNOWN}</p>"))),
@@ -88,7 +88,7 @@ fn what_is_shown_otherwise_counts_as_unread() {
         ("cells", html(&format!("<table><tr>{cells}</table>"))),
         ("text art", plain(&art())),
         ("yEnc", plain("=ybegin line=128 size=99 name=invoice.pdf\r\nxx")),
-        ("direction", plain("Sort code \u{200f}12 34 56, account 12345678")),
+        ("direction", plain("Sort code \u{200f}60 16 13, account 31926819")),
         ("script", attached("text/html", "invoice.html", "<p>IBAN</p><script>document.write('x')</script>")),
         ("handler", attached("application/octet-stream", "invoice.shtml", "<img src=x onerror=go()>")),
         ("SVG", attached("image/svg+xml", "invoice.svg", "<svg onload='x()'><text>IBAN</text></svg>")),

@@ -235,8 +235,11 @@ fn sides(text: &str, at: usize) -> (&str, &str) {
 
 /// Whether moving a piece takes a number apart.
 fn cuts(text: &str, range: &Range<usize>, how: Move) -> bool {
-    let head = || cut_at(text, range.start, how == Move::Anywhere);
-    let tail = || cut_at(text, range.end, how == Move::Anywhere);
+    // On a line of its own only what may be nothing but a piece of a number.
+    let piece = part(text, range).trim();
+    let over_lines = how == Move::Anywhere && piece.split_whitespace().all(is_group);
+    let head = || cut_at(text, range.start, over_lines);
+    let tail = || cut_at(text, range.end, over_lines);
     match how {
         // Floats to the left come in the order of the text, behind each other.
         Move::Left => head(),
@@ -304,8 +307,9 @@ pub(in crate::extract) fn groups_turn(text: &str) -> bool {
         let end = line.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(line.len());
         let (mut digits, mut groups) = (0, 0);
         for word in line.get(..end).unwrap_or_default().split_whitespace() {
+            let word = word.trim_matches([',', ';', '.', ':', '(', ')']);
             let count = word.bytes().filter(u8::is_ascii_digit).count();
-            let whole = count == word.len();
+            let whole = count == word.len() && count > 0;
             (digits, groups) = if whole { (digits + count, groups + 1) } else { (0, 0) };
             if groups >= 2 && digits >= MIN_DIGITS {
                 return true;
@@ -353,6 +357,7 @@ mod tests {
     fn groups_that_right_to_left_turns() {
         for (text, expected) in [
             ("12 34 56", true),
+            ("12 34 56, and", true),
             ("1331 6016", true),
             ("12-34-56", false),
             ("Sort code 12 34 56", false),
