@@ -12,20 +12,24 @@ mod drawn;
 mod fields;
 mod formats;
 mod html;
+mod in_pages;
 mod lexicon;
 mod names;
 mod normalise;
-mod pages;
 pub mod pdf;
 mod quote;
 mod sight;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
 
 use category::{Signs, Zone};
+use wanted::{Opened, is_opened};
 
-use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, MAX_PICTURES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
+pub use wanted::{Wanted, wanted};
+
+use crate::limits::{MAX_PHRASES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
     AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part,
     PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
@@ -36,77 +40,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
 const BETWEEN: &str = "\n= = = = = = = =\n";
 
-/// A part that a reader of documents shall read.
-#[derive(Clone, Debug)]
-pub struct Wanted<'m> {
-    /// Index of the part.
-    pub index: usize,
-    /// Its name, or a made-up one.
-    pub name: String,
-    /// Its declared type.
-    pub media_type: Cow<'m, str>,
-    /// Its content.
-    pub octets: Cow<'m, [u8]>,
-    /// The mail shows it inside its text, or it is too small to be a page.
-    pub inline: bool,
-}
-
 /// What became of the wanted parts, by index.
 pub type Documents = BTreeMap<usize, Document>;
-
-/// The parts that a worker has to read before [`payment_claims`] can tell what the message says: at most
-/// `limits::MAX_DOCUMENTS`, and none for most mail.
-#[must_use]
-pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
-    let (mut wanted, mut opened) = (Vec::new(), Opened::default());
-    for (index, part) in message.parts.iter().enumerate() {
-        let format = formats::of(part, part.parent.and_then(|at| message.parts.get(at)));
-        if is_opened(format, part, &mut opened) && format.wants_worker(part) {
-            let name = name_of(message, index);
-            wanted.push(Wanted {
-                index,
-                name,
-                media_type: Cow::Borrowed(&part.media_type),
-                octets: Cow::Borrowed(formats::octets_of(part)),
-                inline: format.decorates(),
-            });
-        }
-    }
-    wanted.extend(pages::pictures(message).into_iter().map(|picture| Wanted {
-        index: picture.index,
-        name: picture.name,
-        media_type: Cow::Owned(picture.media_type),
-        octets: Cow::Owned(picture.octets),
-        inline: picture.inline,
-    }));
-    wanted
-}
-
-/// Parts that were opened.
-#[derive(Default)]
-struct Opened {
-    documents: usize,
-    /// Those that decorate: a signature full of icons must not keep the invoice beside it from being read.
-    pictures: usize,
-}
-
-/// Whether a part is opened at all, within `limits::MAX_DOCUMENTS` and `limits::MAX_PICTURES`.
-fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut Opened) -> bool {
-    if matches!(part.content, PartContent::Multipart | PartContent::AttachedMessage) {
-        return false;
-    }
-    let costs = format.wants_worker(part) || (!is_body(part) && format.opens());
-    let (count, most) = if format.decorates() {
-        (&mut opened.pictures, MAX_PICTURES)
-    } else {
-        (&mut opened.documents, MAX_DOCUMENTS)
-    };
-    if costs && *count >= most {
-        return false;
-    }
-    *count += usize::from(costs);
-    true
-}
 
 /// Reads every part and attachment and collects accounts, amounts, numbers, dates and phrases.
 ///
@@ -206,17 +141,6 @@ impl Reader<'_> {
             let error = error.take().map(str::to_owned).or_else(|| gap.map(|gap| gap.why.clone()));
             let media_type = part.media_type.clone();
             self.claims.documents.push(DocumentReport { name, media_type, read: error.is_none(), error });
-        }
-    }
-
-    /// What a reader of documents got out of the pictures that stand in pages themselves.
-    fn pictures_of_pages(&mut self, message: &Message) {
-        if self.documents.keys().next_back().is_some_and(|last| *last >= message.parts.len()) {
-            for picture in pages::pictures(message) {
-                if let Some(document) = self.documents.get(&picture.index) {
-                    self.document(message, picture.index, &picture.name, document, picture.inline);
-                }
-            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Pictures that stand in the pages of a message themselves (`data:`): looked at like those that are attached for a page to
 //! show.
 
-use super::{html, is_body, is_text_of_attached_message, name_of};
+use super::{Reader, html, is_body, is_text_of_attached_message, name_of};
 use crate::limits::{HTML_PICTURES, LEAST_PICTURE};
 use crate::model::{Message, PartContent};
 
@@ -45,4 +45,19 @@ pub(super) fn pictures(message: &Message) -> Vec<PagePicture> {
         }
     }
     out
+}
+
+impl Reader<'_> {
+    /// What a reader of documents got out of these pictures.
+    pub(super) fn pictures_of_pages(&mut self, message: &Message) {
+        let last = self.documents.keys().next_back();
+        if last.is_none_or(|last| *last < message.parts.len()) {
+            return;
+        }
+        for picture in pictures(message) {
+            if let Some(document) = self.documents.get(&picture.index) {
+                self.document(message, picture.index, &picture.name, document, picture.inline);
+            }
+        }
+    }
 }
