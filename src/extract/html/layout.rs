@@ -199,14 +199,16 @@ impl Displaced {
             || around(&self.turned, text).is_some_and(|text| pays(&text))
             || self.foreign.iter().any(|range| is_announced(text, range, asks))
             || around(&self.foreign, text).is_some_and(|text| pays(&text))
-            || (self.leftward.iter().any(|range| groups_turn(part(text, range))) && asks(text))
+            || (self.leftward.iter().any(|range| groups_turn(first_line(text, range))) && asks(text))
+            || around(&self.leftward, text).is_some_and(|part| groups_turn(&part) && asks(text))
     }
 
     /// Whether pieces of a few digits are put here and there, with other text between them.
     fn scattered(&self, text: &str) -> bool {
         let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
         let placed = self.pieces.iter().filter(|(_, how)| *how == Move::Anywhere);
-        let short = placed.map(|(range, _)| part(text, range).trim()).filter(|text| text.len() <= SHORT);
+        let short =
+            placed.filter_map(|(range, _)| short_part(text, range)).filter(|text| text.len() <= SHORT);
         let found: Vec<usize> = short.map(digits).filter(|digits| *digits > 0).collect();
         found.len() >= 3 && found.iter().sum::<usize>() >= MIN_DIGITS
     }
@@ -226,6 +228,17 @@ fn part<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
     text.get(range.start..range.end.min(text.len())).unwrap_or_default()
 }
 
+/// A stretch without the white space around it, if it is short: many long ones may lie in each other.
+fn short_part<'t>(text: &'t str, range: &Range<usize>) -> Option<&'t str> {
+    Some(part(text, range)).filter(|part| part.len() <= BEFORE).map(str::trim)
+}
+
+/// The head of the first line of a stretch.
+fn first_line<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
+    let head = text.floor_char_boundary(range.start.saturating_add(BEFORE).min(range.end).min(text.len()));
+    part(text, &(range.start..head)).lines().next().unwrap_or_default()
+}
+
 /// The octets before and behind an offset, as many as `NEAR`.
 fn sides(text: &str, at: usize) -> (&str, &str) {
     let from = text.floor_char_boundary(at.saturating_sub(NEAR));
@@ -236,8 +249,9 @@ fn sides(text: &str, at: usize) -> (&str, &str) {
 /// Whether moving a piece takes a number apart.
 fn cuts(text: &str, range: &Range<usize>, how: Move) -> bool {
     // On a line of its own only what may be nothing but a piece of a number.
-    let piece = part(text, range).trim();
-    let over_lines = how == Move::Anywhere && piece.split_whitespace().all(is_group);
+    let piece = short_part(text, range);
+    let over_lines =
+        how == Move::Anywhere && piece.is_some_and(|piece| piece.split_whitespace().all(is_group));
     let head = || cut_at(text, range.start, over_lines);
     let tail = || cut_at(text, range.end, over_lines);
     match how {
@@ -296,7 +310,7 @@ fn around(ranges: &[Range<usize>], text: &str) -> Option<String> {
 fn is_announced(text: &str, range: &Range<usize>, asks: fn(&str) -> bool) -> bool {
     let (before, _) = sides(text, range.start);
     let line = before.rsplit(['\n', '\r']).next().unwrap_or_default();
-    let short = part(text, range).trim().len();
+    let short = short_part(text, range).map_or(0, str::len);
     (SHORT..=4 * SHORT + 10).contains(&short) && asks(line)
 }
 

@@ -122,6 +122,13 @@ fn hostile_markup_ends() {
         ("open tag", "<".repeat(1_000_000)),
         ("hidden", "<p hidden><i hidden>".repeat(50_000)),
         ("style", "<style>".to_owned() + &".a{display:none}".repeat(50_000)),
+        ("turned", "<i dir=rtl>".repeat(3_000) + &"12 3 a ".repeat(100_000)),
+        ("moved", "<i style='order:1'>".repeat(3_000) + &"12 34 ".repeat(100_000)),
+        (
+            "foreign",
+            "<style>@font-face{font-family:a;src:url(b)}</style>".to_owned()
+                + &"<font face=a>IBAN ".repeat(20_000),
+        ),
     ] {
         let text = read(&html);
         assert!(text.visible.len() <= html.len(), "{name}");
