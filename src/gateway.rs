@@ -120,8 +120,8 @@ impl Inspector {
         let reads = wanted.iter().map(|part| async move {
             let request = DocumentRequest {
                 name: &part.name,
-                media_type: part.media_type,
-                octets: part.octets,
+                media_type: &part.media_type,
+                octets: &part.octets,
                 inline: part.inline,
             };
             let read = self.documents.read(request, deadline).await;

@@ -31,6 +31,7 @@ mod companion;
 mod demo;
 mod detection;
 mod documents;
+mod drawn_text;
 mod fuzzing;
 mod history;
 mod identity;

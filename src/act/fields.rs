@@ -124,6 +124,9 @@ impl<'a> Fields<'a> {
         let end = memchr2(b'\n', b'\r', rest).map_or(rest.len(), |i| i + 1);
         Some(match (rest.get(end.saturating_sub(1)), rest.get(end)) {
             (Some(b'\r'), Some(b'\n')) => (at + end + 1, true),
+            // CR CR LF ends one line: to readers that know only CRLF the first CR belongs to it, so what would stay of it
+            // when its field goes is an empty line.
+            (Some(b'\r'), Some(b'\r')) if rest.get(end + 1) == Some(&b'\n') => (at + end + 2, true),
             (last, _) => (at + end, last == Some(&b'\n')),
         })
     }
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn no_spelling_hides_a_field_of_ours() {
-        let rows: [(&str, &[u8], &[u8]); 12] = [
+        let rows: [(&str, &[u8], &[u8]); 13] = [
             ("plain", b"A: 1\r\nX-Sentra-Id: x\r\nB: 2\r\n\r\nbody", b"A: 1\r\nB: 2\r\n\r\nbody"),
             ("case", b"x-SENTRA-verdict: x\r\nB: 2\r\n\r\n", b"B: 2\r\n\r\n"),
             ("space before colon", b"X-Sentra-Id : x\r\nB: 2\r\n\r\n", b"B: 2\r\n\r\n"),
@@ -210,6 +213,11 @@ mod tests {
             ),
             ("bare CR before", b"A: 1\rX-Sentra-Id: x\r\nB: 2\r\n\r\n", b"A: 1\r\r\nB: 2\r\n\r\n"),
             ("bare CR after", b"X-Sentra-Id: x\rB: 2\r\n\r\n", b"B: 2\r\n\r\n"),
+            (
+                "CR CR LF is one line end",
+                b"A: 1\r\nX-Sentra-Id: x\r\r\nB: 2\r\n\r\n",
+                b"A: 1\r\nB: 2\r\n\r\n",
+            ),
             ("no empty line", b"A: 1\r\nX-Sentra-Id: x", b"A: 1\r\n"),
             ("after a stray line", b"stray\r\nX-Sentra-Id: x\r\n\r\n", b"stray\r\n\r\n"),
             ("in the body", b"A: 1\r\n\r\nX-Sentra-Id: x\r\n", b"A: 1\r\n\r\nX-Sentra-Id: x\r\n"),

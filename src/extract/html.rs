@@ -4,22 +4,32 @@
 //! separated by line ends and cells by tabs, so that numbers of neighbouring cells never join; a hidden element
 //! contributes nothing to the visible text, so digits around it join as they do on the screen.
 
+mod data;
 mod elements;
 mod entities;
+mod fonts;
+mod layout;
+mod reader;
+mod runs;
+mod sheet;
 mod style;
 
-use self::elements::{BLOCKS, has_content, separator, turns};
-use super::BETWEEN;
-use super::normalise::{END_OF_OVERRIDE, OVERRIDE};
-use crate::limits::{HTML_MEMORY, MAX_ANCHOR_TEXT, MAX_ANCHORS, MAX_HTML, MAX_LINK_TEXT};
-use lol_html::html_content::{Comment, Element, EndTag, TextChunk, TextType};
+use self::elements::separator;
+use self::layout::Layout;
+use self::reader::Reader;
+use self::sheet::Effect;
+use super::{BETWEEN, drawn};
+use crate::limits::{HTML_MEMORY, MAX_HTML};
+use lol_html::html_content::{Comment, Element, EndTag, TextChunk};
 use lol_html::{
     DocumentContentHandlers, ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings,
 };
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
-use style::Shown;
+
+pub(super) use self::data::pictures;
+pub(super) use self::layout::groups_turn;
 
 /// The two texts of an HTML part.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,10 +45,36 @@ pub(super) struct HtmlText {
     /// The text as other clients may show it, where hiding makes a difference: with all that is hidden, and without
     /// all that perhaps is. Digits put around a hidden decoy join in one of them.
     pub(super) readings: [String; 2],
-    /// A style sheet puts digits on the page: what stands around them is not known.
+    /// What a reader sees of a number, or instead of one, is not in the text: digits that a style sheet counts, a layout
+    /// that takes a number apart, a font with shapes of its own, a code drawn in cells.
     pub(super) drawn: bool,
+    /// A browser runs a program in it.
+    pub(super) runs: bool,
     /// Part of the markup was not read: size, memory limit.
     pub(super) incomplete: bool,
+}
+
+/// Letters below which a page says nothing but what its pictures show.
+const FEW: usize = 40;
+
+/// Whether a page whose visible text this is has nothing to say beside its pictures.
+pub(super) fn is_all_pictures(visible: &str) -> bool {
+    visible.chars().filter(|c| c.is_alphanumeric()).take(FEW).count() < FEW
+}
+
+/// Whether there is text between the tags of a page. Coarse, and it ends with the first words.
+pub(super) fn has_words(page: &str) -> bool {
+    let mut letters = 0;
+    for piece in page.split('<') {
+        let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+        let tag = tag.get(..5).unwrap_or(tag);
+        let silent = ["style", "scrip", "title"].iter().any(|name| tag.eq_ignore_ascii_case(name));
+        letters += if silent { 0 } else { text.chars().filter(|c| c.is_alphanumeric()).take(FEW).count() };
+        if letters >= FEW {
+            return true;
+        }
+    }
+    false
 }
 
 impl HtmlText {
@@ -53,203 +89,37 @@ impl HtmlText {
 /// Digits that a style sheet puts on a page and that are no icon and no quotation mark.
 const MIN_DRAWN: usize = 4;
 
-/// Hidden elements open at once that are tracked; deeper ones stay hidden with their ancestor.
-const MAX_HIDDEN_DEPTH: usize = 64;
-
-#[derive(Default)]
-struct Reader {
-    out: HtmlText,
-    /// Text node being collected: entities may be cut by chunks.
-    pending: String,
-    /// Open elements that are, or may be, hidden: id, tag, how surely.
-    hidden: Vec<(usize, String, Shown)>,
-    next_id: usize,
-    in_title: bool,
-    in_style: bool,
-    rules: style::Rules,
-    /// What the style sheets say of the element that is being opened.
-    by_sheet: Shown,
-    /// The link that is open: where it leads, and the length of the visible text before it.
-    anchor: Option<(String, usize)>,
-    /// Some text was hidden, or perhaps hidden.
-    differs: (bool, bool),
-}
-
-impl Reader {
-    fn shown(&self) -> Shown {
-        self.hidden.iter().map(|(_, _, shown)| *shown).max().unwrap_or_default()
-    }
-
-    /// The texts to which something with this visibility belongs.
-    fn streams(&mut self) -> impl Iterator<Item = &mut String> {
-        let shown = self.shown();
-        let HtmlText { visible, hidden, readings: [everything, certain], .. } = &mut self.out;
-        let main = if shown == Shown::No { hidden } else { visible };
-        [main, everything].into_iter().chain((shown == Shown::Yes).then_some(certain))
-    }
-
-    fn push(&mut self, text: &str) {
-        if !text.trim().is_empty() {
-            self.differs.0 |= self.shown() == Shown::No;
-            self.differs.1 |= self.shown() == Shown::Perhaps;
-        }
-        self.streams().for_each(|to| to.push_str(text));
-    }
-
-    /// Ends a line or a cell in the streams being written.
-    fn separate(&mut self, separator: char) {
-        self.streams()
-            .filter(|to| !to.ends_with(separator) && !to.is_empty())
-            .for_each(|to| to.push(separator));
-    }
-
-    fn start(&mut self, element: &mut Element<'_, '_>) {
-        let tag = element.tag_name();
-        // `<p style="display:none">` ends where the next block begins, without an end tag.
-        let implied = |open: &str| match open {
-            "p" => BLOCKS.contains(&tag.as_str()) && tag != "br",
-            "td" | "th" => matches!(tag.as_str(), "td" | "th" | "tr"),
-            "tr" | "li" | "option" | "dt" | "dd" => open == tag,
-            _ => false,
-        };
-        while self.hidden.last().is_some_and(|(_, open, _)| implied(open)) {
-            self.hidden.pop();
-        }
-        self.in_title |= tag == "title";
-        self.in_style |= tag == "style";
-        let separator = separator(&tag);
-        if let Some(separator) = separator {
-            self.separate(separator);
-        }
-        let shown = self.rules.of_element(element, &tag).max(std::mem::take(&mut self.by_sheet));
-        if shown > Shown::Yes && self.hidden.len() < MAX_HIDDEN_DEPTH && has_content(&tag) {
-            self.next_id += 1;
-            self.hidden.push((self.next_id, tag.clone(), shown));
-            if shown == Shown::No && self.out.hidden.chars().next_back().is_some_and(|c| !c.is_whitespace()) {
-                self.out.hidden.push('\n');
-            }
-        }
-        if matches!(tag.as_str(), "a" | "area")
-            && let Some(target) = element.get_attribute("href")
-            && self.out.links.len() + target.len() < MAX_LINK_TEXT
-        {
-            let target = entities::decode(&target);
-            self.out.links.push_str(&target);
-            self.out.links.push('\n');
-            if tag == "a" {
-                self.end_anchor();
-                self.anchor = Some((target.into(), self.out.visible.len()));
-            }
-        }
-        self.hint(element);
-        self.attributes_of_sheet(element);
-        let attribute = match tag.as_str() {
-            "input" => element.get_attribute("value").or_else(|| element.get_attribute("placeholder")),
-            "button" => element.get_attribute("value"),
-            "textarea" => element.get_attribute("placeholder"),
-            "option" | "optgroup" => element.get_attribute("label"),
-            "img" | "area" => element.get_attribute("alt"),
-            _ => None,
-        };
-        if let Some(text) = attribute.filter(|text| !text.trim().is_empty()) {
-            let hidden_input = tag == "input"
-                && element
-                    .get_attribute("type")
-                    .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("hidden"));
-            let text = format!(" {} ", entities::decode(&text));
-            if hidden_input {
-                self.out.hidden.push_str(&text);
-            } else {
-                self.push(&text);
-            }
-        }
-    }
-
-    /// Attributes that a style sheet shows (`content: attr(data-x)`).
-    fn attributes_of_sheet(&mut self, element: &Element<'_, '_>) {
-        let shown: Vec<String> =
-            self.rules.attributes.iter().filter_map(|name| element.get_attribute(name)).collect();
-        for text in shown {
-            self.push(&format!(" {} ", entities::decode(&text)));
-        }
-    }
-
-    /// What shows when the pointer rests on an element: seen by some.
-    fn hint(&mut self, element: &Element<'_, '_>) {
-        let title = element.get_attribute("title").filter(|title| !title.trim().is_empty());
-        if let Some(title) = title {
-            self.out.hidden.push('\n');
-            self.out.hidden.push_str(&entities::decode(&title));
-            self.out.hidden.push('\n');
-        }
-    }
-
-    fn end(&mut self, tag: &str, id: Option<usize>, turned: bool) {
-        if turned {
-            self.push(END_OF_OVERRIDE.encode_utf8(&mut [0; 4]));
-        }
-        if let Some(at) = id.and_then(|id| self.hidden.iter().position(|(open, _, _)| *open == id)) {
-            self.hidden.truncate(at);
-        }
-        self.in_title &= tag != "title";
-        self.in_style &= tag != "style";
-        if tag == "a" {
-            self.end_anchor();
-        }
-        if let Some(separator) = separator(tag) {
-            self.separate(separator);
-        }
-    }
-
-    /// A link ends with its end tag, where the next begins, or with the page.
-    fn end_anchor(&mut self) {
-        let Some((target, from)) = self.anchor.take() else { return };
-        let text = self.out.visible.get(from..).filter(|text| text.len() <= MAX_ANCHOR_TEXT);
-        if let Some(text) = text.filter(|_| self.out.anchors.len() < MAX_ANCHORS) {
-            let text = text.trim().to_owned();
-            self.out.anchors.push((text, target));
-        }
-    }
-
-    fn text(&mut self, chunk: &TextChunk<'_>) {
-        match chunk.text_type() {
-            TextType::ScriptData => return,
-            TextType::RawText if self.in_style => return,
-            _ if self.in_title => return,
-            _ => {}
-        }
-        self.pending.push_str(chunk.as_str());
-        if chunk.last_in_text_node() {
-            let pending = std::mem::take(&mut self.pending);
-            self.push(&entities::decode(&pending));
-        }
-    }
-
-    /// What Outlook shows and others do not: `<!--[if mso]> … <![endif]-->`.
-    fn comment(&mut self, text: &str) {
-        if text.trim_start().starts_with("[if") {
-            self.out.hidden.push('\n');
-            strip_tags(text, &mut self.out.hidden);
-        }
-    }
-}
-
 /// Reads the text of HTML. Linear in its length; at most `limits::MAX_HTML` octets are read.
 pub(super) fn read(html: &str) -> HtmlText {
+    read_as(html, false)
+}
+
+/// Reads a vector picture that stands inside a page.
+fn read_picture(svg: &str) -> HtmlText {
+    read_as(svg, true)
+}
+
+fn read_as(html: &str, is_picture: bool) -> HtmlText {
     let cut = super::floor(html, MAX_HTML);
     let head = html.get(..cut).unwrap_or_default();
-    let mut rules = style::Rules::default();
-    rules.read(&style::sheets(head));
+    let mut rules = sheet::Rules::default();
+    let (sheets, more) = sheet::sheets(head);
+    rules.read(&sheets);
+    rules.judge.fonts.any |= more;
     let selectors = std::mem::take(&mut rules.selectors);
-    let reader = Rc::new(RefCell::new(Reader { rules, ..Reader::default() }));
+    let reader = Rc::new(RefCell::new(Reader::new(rules, is_picture)));
     let failed = walk(head, selectors, &reader).is_none();
     let mut reader = reader.borrow_mut();
-    let rest = std::mem::take(&mut reader.pending);
-    reader.push(&entities::decode(&rest));
-    reader.end_anchor();
+    reader.finish();
     let (some_hidden, some_perhaps) = reader.differs;
     let written = std::mem::take(&mut reader.rules.written);
     let mut out = std::mem::take(&mut reader.out);
+    if reader.rules.judge.fonts.any {
+        reader.displaced.note(Layout::FOREIGN, 0..out.visible.len());
+    }
+    out.drawn |= reader.rules.judge.shadows
+        || drawn::holds_code(&out.visible)
+        || reader.displaced.hides(&out.visible, drawn::pays, drawn::asks);
     if written.bytes().filter(u8::is_ascii_digit).count() >= MIN_DRAWN {
         out.visible.push('\n');
         out.visible.push_str(&written);
@@ -272,28 +142,17 @@ pub(super) fn read(html: &str) -> HtmlText {
 }
 
 /// Streams the page through the reader; `None` when the memory limit ended it.
-fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reader>>) -> Option<()> {
+fn walk(html: &str, selectors: Vec<(Selector, Effect)>, reader: &Rc<RefCell<Reader>>) -> Option<()> {
     let (elements, texts, comments) = (Rc::clone(reader), Rc::clone(reader), Rc::clone(reader));
     let on_element = move |element: &mut Element<'_, '_>| {
         let tag = element.tag_name();
-        let turned = turns(element, &tag);
-        let id = {
-            let mut reader = elements.borrow_mut();
-            let before = reader.next_id;
-            reader.start(element);
-            if turned {
-                reader.push(OVERRIDE.encode_utf8(&mut [0; 4]));
-            }
-            (reader.next_id > before).then_some(reader.next_id)
-        };
-        let watched = id.is_some()
-            || turned
-            || separator(&tag).is_some()
-            || matches!(tag.as_str(), "a" | "style" | "title");
+        let id = elements.borrow_mut().start(element, &tag);
+        let watched =
+            id.is_some() || separator(&tag).is_some() || matches!(tag.as_str(), "a" | "style" | "title");
         if watched && let Some(handlers) = element.end_tag_handlers() {
             let reader = Rc::clone(&elements);
             handlers.push(Box::new(move |_: &mut EndTag<'_>| {
-                reader.borrow_mut().end(&tag, id, turned);
+                reader.borrow_mut().end(&tag, id);
                 Ok(())
             }));
         }
@@ -309,11 +168,10 @@ fn walk(html: &str, selectors: Vec<(Selector, Shown)>, reader: &Rc<RefCell<Reade
     };
     let mut settings = Settings::new();
     // Handlers run in the order in which they are added: the sheets speak before the element is opened.
-    for (selector, shown) in selectors {
+    for (selector, effect) in selectors {
         let reader = Rc::clone(reader);
         let mark = move |_: &mut Element<'_, '_>| {
-            let mut reader = reader.borrow_mut();
-            reader.by_sheet = reader.by_sheet.max(shown);
+            reader.borrow_mut().by_sheet.add(&effect);
             Ok(())
         };
         let handlers = ElementContentHandlers::default().element(mark);

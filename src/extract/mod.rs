@@ -8,9 +8,11 @@ mod anchors;
 mod category;
 mod directory;
 pub mod documents;
+mod drawn;
 mod fields;
 mod formats;
 mod html;
+mod in_pages;
 mod lexicon;
 mod names;
 mod normalise;
@@ -19,6 +21,7 @@ pub mod pdf;
 mod quote;
 mod sight;
 mod spelled;
+mod wanted;
 
 #[cfg(test)]
 mod pieces_tests;
@@ -26,81 +29,23 @@ mod pieces_tests;
 mod tests;
 
 use category::{Signs, Zone};
+use wanted::{Opened, is_opened};
 
-use crate::limits::{MAX_DOCUMENTS, MAX_PHRASES, MAX_PICTURES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
+pub use wanted::{Wanted, wanted};
+
+use crate::limits::{MAX_PHRASES, TEXT_HEAD, TEXT_PER_MESSAGE, TEXT_TAIL};
 use crate::model::{
     AccountClaim, ContentDisposition, Document, DocumentFile, DocumentReport, Gap, Message, Part,
     PartContent, PartKind, PaymentClaims, Place, Sourced, SpanKind, Unread,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stands between texts that do not belong together: longer than any gap inside a number, so that none is read across.
 const BETWEEN: &str = "\n= = = = = = = =\n";
 
-/// A part that a reader of documents shall read.
-#[derive(Clone, Debug)]
-pub struct Wanted<'m> {
-    /// Index of the part.
-    pub index: usize,
-    /// Its name, or a made-up one.
-    pub name: String,
-    /// Its declared type.
-    pub media_type: &'m str,
-    /// Its content.
-    pub octets: &'m [u8],
-    /// The mail shows it inside its text, or it is too small to be a page.
-    pub inline: bool,
-}
-
 /// What became of the wanted parts, by index.
 pub type Documents = BTreeMap<usize, Document>;
-
-/// The parts that a worker has to read before [`payment_claims`] can tell what the message says: at most
-/// `limits::MAX_DOCUMENTS`, and none for most mail.
-#[must_use]
-pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
-    let (mut wanted, mut opened) = (Vec::new(), Opened::default());
-    for (index, part) in message.parts.iter().enumerate() {
-        let format = formats::of(part, part.parent.and_then(|at| message.parts.get(at)));
-        if is_opened(format, part, &mut opened) && format.wants_worker(part) {
-            let name = name_of(message, index);
-            wanted.push(Wanted {
-                index,
-                name,
-                media_type: &part.media_type,
-                octets: formats::octets_of(part),
-                inline: format.decorates(),
-            });
-        }
-    }
-    wanted
-}
-
-/// Parts that were opened.
-#[derive(Default)]
-struct Opened {
-    documents: usize,
-    /// Those that decorate: a signature full of icons must not keep the invoice beside it from being read.
-    pictures: usize,
-}
-
-/// Whether a part is opened at all, within `limits::MAX_DOCUMENTS` and `limits::MAX_PICTURES`.
-fn is_opened(format: &dyn formats::DocumentFormat, part: &Part, opened: &mut Opened) -> bool {
-    if matches!(part.content, PartContent::Multipart | PartContent::AttachedMessage) {
-        return false;
-    }
-    let costs = format.wants_worker(part) || (!is_body(part) && format.opens());
-    let (count, most) = if format.decorates() {
-        (&mut opened.pictures, MAX_PICTURES)
-    } else {
-        (&mut opened.documents, MAX_DOCUMENTS)
-    };
-    if costs && *count >= most {
-        return false;
-    }
-    *count += usize::from(costs);
-    true
-}
 
 /// Reads every part and attachment and collects accounts, amounts, numbers, dates and phrases.
 ///
@@ -128,9 +73,9 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);
     }
+    reader.pictures_of_pages(message);
     let Reader { mut claims, signs, pieces, .. } = reader;
-    let changes = claims.phrases.iter().any(|phrase| phrase.value.0 == "bank_change");
-    pieces.settle(changes, &mut claims);
+    pieces.settle(&mut claims);
     (claims.category, claims.category_because) = category::category(&signs, &claims);
     claims
 }
@@ -271,7 +216,7 @@ impl Reader<'_> {
             for why in &gaps {
                 self.unchecked(&name, why.as_str());
             }
-            let media_type = if inside { file.media_type.as_str() } else { declared };
+            let media_type = if inside || declared.is_empty() { file.media_type.as_str() } else { declared };
             self.claims.documents.push(DocumentReport {
                 name,
                 media_type: media_type.to_owned(),
@@ -412,7 +357,7 @@ fn is_text_of_attached_message(part: &Part) -> bool {
 }
 
 /// The head and, where there is more, the tail of a text: fraud stands at the top or in the footer.
-fn cut(text: &str, allowed: usize) -> std::borrow::Cow<'_, str> {
+fn cut(text: &str, allowed: usize) -> Cow<'_, str> {
     if text.len() <= allowed {
         return text.into();
     }

@@ -25,37 +25,80 @@ fn check(rows: &[(&str, [&str; 3], &str, usize)]) {
 fn pieces_in_different_texts_make_an_account() {
     check(&[
         ("subject and body", ["Sort code 20-00-00", "Account number: 55779911", ""], "20000055779911", 0),
-        ("body and attachment", ["", "Our sort code is 20-00-00.", "Account no 55779911"], "20000055779911", 0),
+        (
+            "body and attachment",
+            ["", "Our sort code is 20-00-00.", "Account no 55779911"],
+            "20000055779911",
+            0,
+        ),
         ("attachment and body", ["", "Account: 55 77 99 11", "Sort code: 200000"], "20000055779911", 0),
-        ("far apart", ["", &format!("Sort code: 20-00-00\n{}\nAccount number 55779911", "word ".repeat(200)), ""],
-            "20000055779911", 0),
-        ("routing number", ["", "Routing number 021000021", "Account no: 123456789"], "021000021-123456789", 0),
+        (
+            "far apart",
+            ["", &format!("Sort code: 20-00-00\n{}\nAccount number 55779911", "word ".repeat(200)), ""],
+            "20000055779911",
+            0,
+        ),
+        (
+            "routing number",
+            ["", "Routing number 021000021", "Account no: 123456789"],
+            "021000021-123456789",
+            0,
+        ),
         ("BSB", ["", "BSB 062-000", "Account number: 12345678"], "062000-12345678", 0),
         ("IFSC", ["", "IFSC HDFC0002854", "Account number 123456789012"], "HDFC0002854-123456789012", 0),
         ("BIC", ["", "SWIFT: HSBCHKHHHKH\nAccount No.: 123-456789-838", ""], "HSBCHKHH-123456789838", 0),
         ("BIC elsewhere", ["", "Account No.: 1100223344", "SWIFT: ICBKCNBJ"], "ICBKCNBJ-1100223344", 0),
         ("CLABE", ["", "CLABE: 002 010 07777777777 1", ""], "002010077777777771", 0),
         ("CLABE without its word", ["", "Cuenta 002010077777777771", ""], "002010077777777771", 0),
-        ("the payee's number, not the customer's", ["", "Account number 10023345",
-            "Sort code 20-00-00\nBeneficiary: Acme Ltd\nAccount number 55779911"], "20000055779911", 0),
-        ("spelled", ["", "sort code two zero dash zero zero dash zero zero, account number five five seven seven \
-            nine nine one one", ""], "20000055779911", 0),
+        (
+            "the payee's number, not the customer's",
+            [
+                "",
+                "Account number 10023345",
+                "Sort code 20-00-00\nBeneficiary: Acme Ltd\nAccount number 55779911",
+            ],
+            "20000055779911",
+            0,
+        ),
+        (
+            "spelled",
+            [
+                "",
+                "sort code two zero dash zero zero dash zero zero, account number five five seven seven \
+            nine nine one one",
+                "",
+            ],
+            "20000055779911",
+            0,
+        ),
     ]);
 }
 
 #[test]
 fn what_is_announced_and_makes_no_account() {
     check(&[
-        ("a new number alone", ["", "Our bank details have changed: same sort code as always, account number 13456789", ""],
-            "", 1),
+        (
+            "a new number alone",
+            ["", "Our bank details have changed: same sort code as always, account number 13456789", ""],
+            "",
+            1,
+        ),
         ("halves of an IBAN", ["", "IBAN first half: DE89 3704 0044\nthen come 0532 0130 00", ""], "", 1),
         ("words in an IBAN", ["", "IBAN: DE89 3704 (no spaces) 0044 (please) 0532 0130 00", ""], "", 1),
         ("letters and then words", ["", "IBAN GB29 NWBK and then 6016 1331 9268 19", ""], "", 1),
         ("a sort code alone", ["", "Our sort code is 20-00-00, the number comes by phone", ""], "", 1),
         ("payee and number", ["", "Account name: Acme Ltd\nAccount number: 13456789", ""], "", 1),
         ("BIC of an IBAN country", ["", "BIC: DEUTDEFF\nAccount number: 0532013000", ""], "", 1),
-        ("a change beside the record", ["", "Our bank details have changed. New account number: 13456789",
-            "Sort code 20-00-00 Account number 55779911"], "20000055779911", 1),
+        (
+            "a change beside the record",
+            [
+                "",
+                "Our bank details have changed. New account number: 13456789",
+                "Sort code 20-00-00 Account number 55779911",
+            ],
+            "20000055779911",
+            1,
+        ),
     ]);
 }
 
@@ -63,14 +106,36 @@ fn what_is_announced_and_makes_no_account() {
 fn what_announces_nothing() {
     check(&[
         ("customer's number", ["", "Account number: 10023345\nInvoice 4711, due 1 May", ""], "", 0),
-        ("customer's number beside bank details", ["Statement", "Please quote account no 10023345 when paying by BACS.\n\
-            Sort code 20-00-00 Account number 55779911", ""], "20000055779911", 0),
-        ("the same twice", ["Sort code 20-00-00", "Sort code 20-00-00 Account number 55779911", "Account no: 55779911"],
-            "20000055779911", 0),
-        ("sort code of the IBAN", ["", "IBAN GB29 NWBK 6016 1331 9268 19, sort code 60-16-13", ""],
-            "GB29NWBK60161331926819", 0),
+        (
+            "customer's number beside bank details",
+            [
+                "Statement",
+                "Please quote account no 10023345 when paying by BACS.\n\
+            Sort code 20-00-00 Account number 55779911",
+                "",
+            ],
+            "20000055779911",
+            0,
+        ),
+        (
+            "the same twice",
+            ["Sort code 20-00-00", "Sort code 20-00-00 Account number 55779911", "Account no: 55779911"],
+            "20000055779911",
+            0,
+        ),
+        (
+            "sort code of the IBAN",
+            ["", "IBAN GB29 NWBK 6016 1331 9268 19, sort code 60-16-13", ""],
+            "GB29NWBK60161331926819",
+            0,
+        ),
         ("masked", ["", "We hold sort code 20-00-00, account ****1234 for you", ""], "", 0),
-        ("masked IBAN", ["", "IBAN DE89 **** **** **** **30 00; IBAN: GB29 NWBK **** **** **68 19", ""], "", 0),
+        (
+            "masked IBAN",
+            ["", "IBAN DE89 **** **** **** **30 00; IBAN: GB29 NWBK **** **** **68 19", ""],
+            "",
+            0,
+        ),
         ("ending", ["", "Bank account ending 4821, sort code 20-00-00 ending 00", ""], "", 0),
         ("a date", ["", "Account: 01.02.2026, bank transfer", ""], "", 0),
         ("a tax number", ["", "Bank: IBAN on request. VAT GB980780684", ""], "", 0),

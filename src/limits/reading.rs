@@ -30,6 +30,24 @@ pub const TEXT_PER_MESSAGE: usize = 4 * 1_024 * 1_024;
 pub const MAX_HTML: usize = 2 * 1_024 * 1_024;
 /// Memory of the streaming HTML reader.
 pub const HTML_MEMORY: usize = 4 * 1_024 * 1_024;
+/// Octets of style sheets of one page that are read; what a longer one does to an account is not known.
+pub const MAX_SHEET: usize = 256 * 1_024;
+/// Selectors of style sheets that are followed.
+pub const MAX_SELECTORS: usize = 400;
+/// Declarations of one rule that are read.
+pub const MAX_DECLARATIONS: usize = 100;
+/// Octets that style sheets put on one page by text of their own.
+pub const MAX_GENERATED: usize = 64 * 1_024;
+/// Elements of one page that are open at once and moved, turned or hidden by a style.
+pub const MAX_OPEN: usize = 64;
+/// Stretches of one page that are moved or turned and looked at, each kind.
+pub const MAX_DISPLACED: usize = 2_000;
+/// Pictures inside one page of HTML (`data:`) that are looked at.
+pub const HTML_PICTURES: usize = 8;
+/// Coloured cells without text, one behind the other, that draw a code; the smallest QR code has 441.
+pub const CODE_CELLS: usize = 200;
+/// Lines and columns of the smallest QR code (ISO/IEC 18004, version 1).
+pub const CODE_SIDE: usize = 21;
 /// Different accounts reported of one message.
 pub const MAX_ACCOUNTS: usize = 50;
 /// Codes and numbers behind labels that are kept until the texts of a message are read together.

@@ -195,7 +195,8 @@ pub fn clabe_holds(number: &str) -> bool {
 pub fn bic(bic: &str, account_number: &str) -> Result<CheckedAccount, AccountError> {
     let code = compact(bic).ok_or(AccountError::Character)?;
     let bank = code.get(..8).filter(|_| matches!(code.len(), 8 | 11)).ok_or(AccountError::Length)?;
-    let country = bank.get(4..6).filter(|country| super::is_country(country)).ok_or(AccountError::Structure)?;
+    let country =
+        bank.get(4..6).filter(|country| super::is_country(country)).ok_or(AccountError::Structure)?;
     let (true, Some(country)) = (has_structure(bank, "6a2c"), country.as_bytes().first_chunk::<2>()) else {
         return Err(AccountError::Structure);
     };

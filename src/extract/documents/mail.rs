@@ -2,6 +2,7 @@
 
 use super::super::formats;
 use super::reading::Reading;
+use super::text::take;
 use super::{File, Format};
 use crate::model::{PartContent, SpanKind, Unread};
 
@@ -17,6 +18,9 @@ impl Format for Mail {
     }
 
     fn accepts(&self, file: &File<'_>) -> bool {
+        if formats::is_elsewhere(file.media_type) {
+            return false;
+        }
         file.media_type == "message/rfc822"
             || file.named(&["eml", "mht", "mhtml"])
             || looks_like_mail(&formats::octets_as_text(file.head(HEAD)))
@@ -32,14 +36,10 @@ impl Format for Mail {
             let name = part.name.clone().unwrap_or_else(|| format!("part-{}", at + 1));
             match &part.content {
                 PartContent::Text(text) if part.name.is_none() => {
-                    let read = formats::read_text(text.as_str().into(), part.media_type == "text/plain");
-                    reading.say(SpanKind::Visible, None, &read.visible);
-                    reading.say(SpanKind::Hidden, None, &read.hidden);
+                    take(reading, &formats::read_text(text.as_str().into(), part.media_type == "text/plain"));
                 }
                 PartContent::Html(text) if part.name.is_none() => {
-                    let read = formats::read_page(text);
-                    reading.say(SpanKind::Visible, None, &read.visible);
-                    reading.say(SpanKind::Hidden, None, &read.hidden);
+                    take(reading, &formats::read_page(text, formats::Opened::InMail));
                 }
                 PartContent::Text(text) | PartContent::Html(text) => {
                     reading.embed(&name, &part.media_type, text.clone().into_bytes());

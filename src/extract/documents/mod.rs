@@ -115,6 +115,7 @@ documents! {
     picture::Picture,
     invoice::Invoice,
     mail::Mail,
+    text::Shortcut,
     text::WebPage,
     text::Plain,
     text::Opaque,

@@ -44,11 +44,12 @@ pub(super) struct Embedded {
     pub(super) name: String,
     media_type: String,
     octets: Vec<u8>,
+    inline: bool,
 }
 
 impl Embedded {
     pub(super) fn file(&self) -> File<'_> {
-        File { name: &self.name, media_type: &self.media_type, octets: &self.octets, inline: false }
+        File { name: &self.name, media_type: &self.media_type, octets: &self.octets, inline: self.inline }
     }
 }
 
@@ -117,6 +118,11 @@ impl<'b> Reading<'b> {
 
     /// Hands an embedded file on.
     pub(super) fn embed(&mut self, name: &str, media_type: &str, octets: Vec<u8>) {
+        self.embed_shown(name, media_type, octets, false);
+    }
+
+    /// Hands a file on that, where it is `inline`, the other shows inside its text.
+    pub(super) fn embed_shown(&mut self, name: &str, media_type: &str, octets: Vec<u8>, inline: bool) {
         if octets.is_empty() {
             return;
         }
@@ -126,7 +132,12 @@ impl<'b> Reading<'b> {
         }
         self.budget.entries -= 1;
         self.budget.octets -= octets.len();
-        self.embedded.push(Embedded { name: name.to_owned(), media_type: media_type.to_owned(), octets });
+        self.embedded.push(Embedded {
+            name: name.to_owned(),
+            media_type: media_type.to_owned(),
+            octets,
+            inline,
+        });
     }
 
     /// Whether nothing more can be embedded.

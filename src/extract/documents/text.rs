@@ -1,8 +1,9 @@
 //! Text and HTML files inside other documents, by the readers of mail bodies; and what nobody reads.
 
-use super::super::formats;
+use super::super::{formats, html};
 use super::reading::Reading;
 use super::{File, Format};
+use crate::limits::LEAST_PICTURE;
 use crate::model::{SpanKind, Unread};
 use memchr::memmem;
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ const BINARY: &[&str] =
     &["pdf", "zip", "docx", "docm", "xlsx", "xlsm", "xlsb", "pptx", "odt", "ods", "odp", "7z", "rar"];
 
 /// Types whose octets are readable and yet say nothing of what the recipient gets to see.
-const NO_TEXT: &[&str] = &["message/partial", "message/external-body", "application/postscript"];
+const NO_TEXT: &[&str] = &["application/postscript"];
 
 /// HTML.
 pub(super) struct WebPage;
@@ -31,12 +32,42 @@ impl Format for WebPage {
         let head = formats::octets_as_text(file.head(HEAD)).to_ascii_lowercase();
         let marked =
             ["<html", "<!doctype html", "<body", "<table", "<meta"].iter().any(|mark| head.contains(mark));
-        marked || file.named(&["htm", "html", "shtml", "xhtml", "xht"])
+        marked
+            || file.named(&["htm", "html", "shtml", "xhtml", "xht", "svg"])
+            || file.media_type == "image/svg+xml"
     }
 
     fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
-        take(reading, &formats::read_page(&formats::octets_as_text(file.octets)));
+        let page = formats::octets_as_text(file.octets);
+        let read = formats::read_page(&page, formats::Opened::AsFile);
+        take(reading, &read);
+        let vector = file.named(&["svg"]) || file.media_type == "image/svg+xml";
+        if vector && formats::is_silent(file.octets, &read.visible) {
+            reading.gap(Unread::Unsupported);
+        }
+        for (at, picture) in html::pictures(&page, LEAST_PICTURE).into_iter().enumerate() {
+            let name = format!("picture-{}", at + 1);
+            reading.embed_shown(
+                &name,
+                &picture.media_type,
+                picture.octets,
+                !html::is_all_pictures(&read.visible),
+            );
+        }
         complain_about_name(file, reading);
+    }
+}
+
+/// Files that open an address.
+pub(super) struct Shortcut;
+
+impl Format for Shortcut {
+    fn accepts(&self, file: &File<'_>) -> bool {
+        file.named(formats::SHORTCUTS) && is_text(file)
+    }
+
+    fn read(&self, file: &File<'_>, reading: &mut Reading<'_>) {
+        take(reading, &formats::read_shortcut(formats::octets_as_text(file.octets)));
     }
 }
 
@@ -73,9 +104,13 @@ impl Format for Opaque {
     }
 }
 
-fn take(reading: &mut Reading<'_>, read: &formats::Reading<'_>) {
+/// Hands on what a reader of texts found.
+pub(super) fn take(reading: &mut Reading<'_>, read: &formats::Reading<'_>) {
     reading.say(SpanKind::Visible, None, &read.visible);
     reading.say(SpanKind::Hidden, None, &read.hidden);
+    for link in read.links.lines() {
+        reading.link(link);
+    }
     match read.error {
         None => {}
         Some("limit") => reading.gap(Unread::Limit),
@@ -94,7 +129,10 @@ fn complain_about_name(file: &File<'_>, reading: &mut Reading<'_>) {
 fn is_text(file: &File<'_>) -> bool {
     let head = file.head(HEAD);
     // A piece of a message, the address of one, a program that draws: their text is not what is seen.
-    if NO_TEXT.contains(&file.media_type) || head.starts_with(b"%!PS") {
+    if NO_TEXT.contains(&file.media_type)
+        || formats::is_elsewhere(file.media_type)
+        || head.starts_with(b"%!PS")
+    {
         return false;
     }
     if memmem::find(head.get(..1_024).unwrap_or(head), b"%PDF-").is_some() {

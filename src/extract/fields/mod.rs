@@ -64,6 +64,12 @@ impl View {
         })
     }
 
+    /// Whether a word announces an account, whatever stands behind it.
+    pub(super) fn announces_account(&self) -> bool {
+        let names = |hit: &Hit| hit.label.is_payment() || matches!(hit.label, Label::BankCode | Label::Bic);
+        self.labels.iter().any(names)
+    }
+
     /// At most `reach` octets of text from `at` on.
     fn after(&self, at: usize, reach: usize) -> &str {
         self.text.get(at..floor(&self.text, at.saturating_add(reach))).unwrap_or_default()

@@ -71,18 +71,24 @@ impl Pieces {
         }
     }
 
-    /// Puts together what no account of the message holds, and notes what stays. `changes`: words of the message speak of
-    /// changed bank details.
-    pub(in crate::extract) fn settle(mut self, changes: bool, claims: &mut PaymentClaims) {
+    /// Puts together what no account of the message holds, and notes what stays.
+    pub(in crate::extract) fn settle(mut self, claims: &mut PaymentClaims) {
         self.drop_known(claims);
         self.join_codes(claims);
         self.join_bics(claims);
         self.drop_known(claims);
         let alone = claims.accounts.is_empty();
+        let speaks_of = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
+        // "New account number" is said of customers' accounts too: only where there is something to pay.
+        let something_to_pay = !alone || !claims.invoice_numbers.is_empty() || !claims.amounts.is_empty();
+        let changes = speaks_of("bank_change") || something_to_pay && speaks_of("account_change");
         for piece in self.pieces {
             // A lone number is a customer's, unless nothing else can be meant.
             let meant = piece.kind != Kind::Number || changes || alone && piece.pays;
-            if meant && claims.announced.len() < MAX_CLAIMED_VALUES && !claims.announced.contains(&piece.place) {
+            if meant
+                && claims.announced.len() < MAX_CLAIMED_VALUES
+                && !claims.announced.contains(&piece.place)
+            {
                 claims.announced.push(piece.place);
             }
         }
@@ -95,7 +101,8 @@ impl Pieces {
     fn drop_known(&mut self, claims: &PaymentClaims) {
         let accounts: Vec<String> =
             claims.accounts.iter().map(|claim| claim.account.reveal().replace('-', "")).collect();
-        let others = [&claims.tax_numbers, &claims.company_numbers, &claims.invoice_numbers, &claims.references];
+        let others =
+            [&claims.tax_numbers, &claims.company_numbers, &claims.invoice_numbers, &claims.references];
         self.pieces.retain(|piece| {
             let value = piece.value.replace('-', "");
             let value = value.trim_start_matches('0');
@@ -144,7 +151,8 @@ impl Pieces {
         for bic in claims.bics.clone() {
             let (Some(bank), Some(country)) = (bic.value.get(..8), bic.value.get(4..6)) else { continue };
             let [Some(a), Some(b)] = [0, 1].map(|at| country.as_bytes().get(at).copied()) else { continue };
-            if has_own_form(country) || claims.accounts.iter().any(|claim| claim.account.country() == country) {
+            if has_own_form(country) || claims.accounts.iter().any(|claim| claim.account.country() == country)
+            {
                 continue;
             }
             for number in self.numbers(&(6..=18)) {
@@ -159,7 +167,9 @@ impl Pieces {
 fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
     let found = match hit.label {
         Label::SortCode => (Kind::Code(Scheme::Uk), uk::code_behind(view, hit, REACH)?),
-        Label::Routing => (Kind::Code(Scheme::UsAba), national::code_behind(view, hit, REACH, &[&[9], &[3, 3, 3]])?),
+        Label::Routing => {
+            (Kind::Code(Scheme::UsAba), national::code_behind(view, hit, REACH, &[&[9], &[3, 3, 3]])?)
+        }
         Label::Bsb => (Kind::Code(Scheme::AuBsb), national::code_behind(view, hit, REACH, &[&[3, 3]])?),
         Label::Transit => (Kind::Code(Scheme::Ca), national::transit_behind(view, hit)?.digits),
         Label::Ifsc => (Kind::Code(Scheme::InIfsc), national::ifsc_behind(view, hit)?.digits),
@@ -192,7 +202,8 @@ fn number(view: &View, hit: &Hit) -> Option<String> {
 fn hyphened(raw: &str) -> Option<String> {
     let groups: Vec<&str> = raw.split(['-', ' ']).collect();
     let digits: String = groups.concat();
-    let date = digits.len() == 8 && groups.len() == 3 || groups.iter().any(|group| group.len() == 4 && digits.len() < 8);
+    let date = digits.len() == 8 && groups.len() == 3
+        || groups.iter().any(|group| group.len() == 4 && digits.len() < 8);
     (!date && digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
 }
 

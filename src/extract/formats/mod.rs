@@ -7,8 +7,10 @@
 use crate::model::{Part, PartContent};
 use std::borrow::Cow;
 
+pub(super) use elsewhere::is_elsewhere;
 pub(super) use plain_text::read_text;
-pub(super) use web_page::read_page;
+pub(super) use shortcut::{EXTENSIONS as SHORTCUTS, read_shortcut};
+pub(super) use web_page::{Opened, is_silent, read_page};
 
 /// What a format got out of a part.
 #[derive(Debug, Default)]
@@ -52,6 +54,8 @@ pub(super) trait DocumentFormat: Sync {
     fn read<'a>(&self, part: &'a Part) -> Reading<'a>;
 }
 
+mod escapes;
+
 macro_rules! formats {
     ($($file:ident :: $name:ident),* $(,)?) => {
         $(mod $file;)*
@@ -61,10 +65,12 @@ macro_rules! formats {
 }
 
 formats! {
+    elsewhere::Elsewhere,
     encrypted::Encrypted,
     disguised::Disguised,
     bookkeeping::Bookkeeping,
     table::Table,
+    shortcut::Shortcut,
     web_page::WebPage,
     plain_text::PlainText,
     picture::Picture,
@@ -165,6 +171,76 @@ mod tests {
             ("text/plain", "a.txt", PartContent::Text("begin with\n".to_owned()), None),
             ("application/vnd.ms-excel", "a.csv", small(), None),
             ("message/partial", "", small(), Some("unsupported")),
+            ("message/external-body", "", small(), Some("unsupported")),
+            (
+                "text/plain",
+                "a.txt",
+                PartContent::Text("=ybegin line=128 size=9 name=a.pdf\n".to_owned()),
+                Some("unsupported"),
+            ),
+            ("text/plain", "a.txt", PartContent::Text("=ybegin part=1\n".to_owned()), None),
+            (
+                "text/plain",
+                "a.txt",
+                PartContent::Text("begin-base64 644 a.pdf\n".to_owned()),
+                Some("unsupported"),
+            ),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<script>x()</script>".to_owned()),
+                Some("unsupported"),
+            ),
+            ("text/html", "a.html", PartContent::Html("<body onload=x()>".to_owned()), Some("unsupported")),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<a href=' java&#10;script:x()'>".to_owned()),
+                Some("unsupported"),
+            ),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<meta http-equiv=refresh content='0;url=data:text/html,x'>".to_owned()),
+                Some("unsupported"),
+            ),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<iframe srcdoc='x'></iframe>".to_owned()),
+                Some("unsupported"),
+            ),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<button onclick='window.print();'>x".to_owned()),
+                None,
+            ),
+            (
+                "text/html",
+                "a.html",
+                PartContent::Html("<script type='application/ld+json'>{}</script>x".to_owned()),
+                None,
+            ),
+            (
+                "image/svg+xml",
+                "a.svg",
+                PartContent::Binary(b"<svg><script>x()</script></svg>".to_vec()),
+                Some("unsupported"),
+            ),
+            ("image/svg+xml", "a.svg", PartContent::Binary(b"<svg><path d='M0 0'/></svg>".to_vec()), None),
+            (
+                "image/svg+xml",
+                "a.svg",
+                PartContent::Binary(format!("<svg><path d='{}'/></svg>", "M0 0".repeat(9_000)).into_bytes()),
+                Some("unsupported"),
+            ),
+            (
+                "application/octet-stream",
+                "a.url",
+                PartContent::Binary(b"URL=https://e.example".to_vec()),
+                None,
+            ),
             ("message/delivery-status", "", small(), None),
             ("image/png", "logo.png", small(), None),
             ("image/png", "scan.png", large(), Some("unsupported")),

@@ -1,6 +1,4 @@
-//! What the elements of HTML are: which begin a line or a cell, which have content, which turn their text around.
-
-use lol_html::html_content::Element;
+//! What the elements of HTML are: which begin a line or a cell, which have content.
 
 /// Elements that stand on lines of their own.
 pub(super) const BLOCKS: &[&str] = &[
@@ -41,6 +39,8 @@ pub(super) const BLOCKS: &[&str] = &[
     "summary",
     "table",
     "tbody",
+    // Of SVG: every one is placed for itself.
+    "text",
     "textarea",
     "tfoot",
     "thead",
@@ -80,11 +80,12 @@ pub(super) fn has_content(tag: &str) -> bool {
     )
 }
 
-/// Whether an element shows its text turned around (`<bdo dir=rtl>` or its style).
-pub(super) fn turns(element: &Element<'_, '_>, tag: &str) -> bool {
-    let style = element.get_attribute("style").unwrap_or_default().to_ascii_lowercase();
-    let right_to_left =
-        element.get_attribute("dir").is_some_and(|dir| dir.trim().eq_ignore_ascii_case("rtl"))
-            || style.contains("rtl");
-    right_to_left && (tag == "bdo" || style.contains("override"))
+/// Whether the start of `tag` ends an element of this kind that is still open (HTML 13.1.2.4).
+pub(super) fn is_ended_by(open: &str, tag: &str) -> bool {
+    match open {
+        "p" => BLOCKS.contains(&tag) && tag != "br" && tag != "text",
+        "td" | "th" => matches!(tag, "td" | "th" | "tr"),
+        "tr" | "li" | "option" | "dt" | "dd" => open == tag,
+        _ => false,
+    }
 }

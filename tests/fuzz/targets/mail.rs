@@ -83,7 +83,7 @@ fn claimed(message: &Message) {
     let mut read = Documents::new();
     for part in wanted(message) {
         let (name, inline) = (part.name.as_str(), part.inline);
-        let file = documents::File { name, media_type: part.media_type, octets: part.octets, inline };
+        let file = documents::File { name, media_type: &part.media_type, octets: &part.octets, inline };
         read.insert(part.index, documents::read(file, Effort::Text, sentra::message::parse));
     }
     let claims = payment_claims(message, &read);

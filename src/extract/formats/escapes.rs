@@ -1,0 +1,58 @@
+//! Escapes of JSON (RFC 8259 section 7): `\u0047\u0042` is text to every program that reads it.
+
+use std::borrow::Cow;
+
+/// Text of JSON with its escapes undone; other text as it is.
+pub(super) fn undone(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) || !text.contains("\\u") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let (units, length) = units(after);
+        rest = if length > 0 {
+            out.extend(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')));
+            after.get(length..).unwrap_or_default()
+        } else {
+            // Another escape: both characters stay, so that a backslash never begins one.
+            let next = after.chars().next();
+            out.push('\\');
+            out.extend(next);
+            after.get(next.map_or(0, char::len_utf8)..).unwrap_or_default()
+        };
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The UTF-16 units that follow a backslash, and the octets that they take.
+fn units(text: &str) -> (Vec<u16>, usize) {
+    let unit = |at: usize, mark: &str| {
+        let digits = text.get(at..)?.strip_prefix(mark)?.get(..4)?;
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+    };
+    let Some(first) = unit(0, "u") else { return (Vec::new(), 0) };
+    let second = unit(5, "\\u").filter(|_| (0xD800..0xDC00).contains(&first));
+    let length = if second.is_some() { 11 } else { 5 };
+    (std::iter::once(first).chain(second).collect(), length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_in_json_only() {
+        for (text, expected) in [
+            (r#"{"iban":"\u0047\u004229"}"#, r#"{"iban":"GB29"}"#),
+            (r#" ["\ud83d\ude00\u0041"]"#, " [\"\u{1f600}A\"]"),
+            (r#"["\\u0041\n\u00"]"#, r#"["\\u0041\n\u00"]"#),
+            (r#"["\ud800x"]"#, "[\"\u{fffd}x\"]"),
+            (r"path \u0041", r"path \u0041"),
+        ] {
+            assert_eq!(undone(Cow::Borrowed(text)), expected, "{text}");
+        }
+    }
+}
