@@ -245,7 +245,7 @@ fn is_masked(view: &View, hit: &Hit) -> bool {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         (2..=4).contains(&digits)
     };
-    MASKS.iter().any(|mask| behind.find(mask).is_some_and(|at| tail(at)))
+    MASKS.iter().any(|mask| behind.find(mask).is_some_and(tail))
 }
 
 /// Whether words about a bank or a payee stand around a label.
