@@ -51,7 +51,7 @@ pub type Documents = BTreeMap<usize, Document>;
 ///
 /// Never fails: parts that were not read in full are in `documents` and `unchecked`, with the gaps of the parser.
 /// The cost is linear in the text, which is cut to `limits::TEXT_HEAD` + `limits::TEXT_TAIL` per part and
-/// `limits::TEXT_PER_MESSAGE` per message. `documents` is what became of the [`wanted`] parts.
+/// `limits::TEXT_PER_MESSAGE` per message. `documents` is what became of the [`wanted()`] parts.
 #[must_use]
 pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims {
     let mut reader = Reader {

@@ -21,7 +21,7 @@ pub struct Wanted<'m> {
     pub inline: bool,
 }
 
-/// The parts that a worker has to read before [`payment_claims`] can tell what the message says: at most
+/// The parts that a worker has to read before [`super::payment_claims`] can tell what the message says: at most
 /// `limits::MAX_DOCUMENTS`, and none for most mail.
 #[must_use]
 pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
