@@ -78,6 +78,18 @@ fn pieces_in_different_texts_make_an_account() {
 fn what_is_announced_and_makes_no_account() {
     check(&[
         (
+            "to be paid to another number than the footer's",
+            [
+                "",
+                "Please settle this one to account number 31926819.",
+                "Sort code 20-00-00 Account number 55779911",
+            ],
+            "20000055779911",
+            1,
+        ),
+        ("one mask elsewhere hides nothing", ["", "Sort code 20-47-11.\nYour card ending 4821", ""], "", 1),
+        ("a wrong routing number", ["Routing number 123456789", "Account number: 10023456", ""], "", 1),
+        (
             "a new number alone",
             ["", "Our bank details have changed: same sort code as always, account number 13456789", ""],
             "",
@@ -105,6 +117,41 @@ fn what_is_announced_and_makes_no_account() {
 #[test]
 fn what_announces_nothing() {
     check(&[
+        (
+            "customer's number and a branch",
+            [
+                "Account number 10023456",
+                "Collected from branch code: 204060",
+                &format!("{}\nSort code 20-00-00 Account number 55779911", "word ".repeat(200)),
+            ],
+            "20000055779911",
+            0,
+        ),
+        (
+            "a payer's sort code",
+            ["Account number: 10023456", "Paid today from our sort code 30-90-21", ""],
+            "",
+            0,
+        ),
+        (
+            "renumbered customers",
+            [
+                "",
+                "We have moved to a new system. Your account number has changed. The new account number is 10023456. \
+                 Our bank details have not changed.",
+                "",
+            ],
+            "",
+            0,
+        ),
+        (
+            "bank details on file",
+            ["Statement", "Please pay by BACS to the bank details on file.\nAccount No: 10023456", ""],
+            "",
+            0,
+        ),
+        ("bank holiday", ["", "Bank holiday opening times\nAccount No: 10023456", ""], "", 0),
+        ("direct debit", ["", "We collect from account ****1234 sort code 30-90-21", ""], "", 0),
         ("customer's number", ["", "Account number: 10023345\nInvoice 4711, due 1 May", ""], "", 0),
         (
             "customer's number beside bank details",

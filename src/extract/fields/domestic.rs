@@ -159,11 +159,13 @@ fn german(view: &View, hit: &Hit, claims: &mut PaymentClaims) {
         return;
     }
     let near = |other: &&Hit| other.label == Label::Account && other.start.abs_diff(hit.start) <= 120;
-    let number = view.labels.iter().filter(near).find_map(|other| {
+    // The nearest: one further off may be the customer's.
+    let numbers = view.labels.iter().filter(near).filter_map(|other| {
         let number = run_of_digits(view, other.end, 40, 10);
-        ((3..=10).contains(&number.len()) && number != bank).then_some(number)
+        let sound = (3..=10).contains(&number.len()) && number != bank;
+        sound.then(|| (other.start.abs_diff(hit.start), number))
     });
-    if let Some(number) = number
+    if let Some((_, number)) = numbers.min_by_key(|(distance, _)| *distance)
         && let Some(iban) = with_check_digits("DE", &format!("{bank}{number:0>10}"))
     {
         add(view, claims, &iban, None);

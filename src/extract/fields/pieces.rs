@@ -5,6 +5,7 @@
 //! message. At the end, what no account holds is put together where it makes one, and counts as announced and not
 //! compared where it does not.
 
+use super::super::floor;
 use super::numbers::{account_at, chunks};
 use super::{Hit, Label, View, add_account, national, uk};
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
@@ -17,6 +18,10 @@ const MAX_LABELS: usize = 2_000;
 const REACH: usize = 24;
 /// Octets around a label in which other labels say that it is about a payment.
 const AROUND: usize = 120;
+/// Octets around a label in which its number may be hidden in part.
+const MASK_REACH: usize = 100;
+/// Digits of an account number at least.
+const MIN_DIGITS: usize = 6;
 /// Symbols behind country and check digits that make the beginning of an IBAN.
 const HEAD: std::ops::RangeInclusive<usize> = 4..=8;
 
@@ -39,6 +44,10 @@ struct Piece {
     place: Place,
     /// Words about a bank or a payee stand around it: it is no customer's number.
     pays: bool,
+    /// The sentence asks to pay to it.
+    ordered: bool,
+    /// Somebody only mentions it: it is hidden in part, or another's.
+    mentioned: bool,
 }
 
 /// What labels of one message announce, each once.
@@ -57,13 +66,18 @@ impl Pieces {
         }
         for hit in view.labels.iter().take(MAX_LABELS) {
             let Some((kind, value)) = announced(view, hit) else { continue };
-            let pays = kind == Kind::Number && is_about_payment(view, hit);
+            let ordered = kind == Kind::Number && is_ordered(view, hit);
+            let pays = ordered || kind == Kind::Number && is_about_payment(view, hit);
+            let mentioned = if kind == Kind::Number { is_theirs(view, hit) } else { is_masked(view, hit) };
             if let Some(known) =
                 self.pieces.iter_mut().find(|known| known.kind == kind && known.value == value)
             {
                 known.pays |= pays;
+                known.ordered |= ordered;
+                known.mentioned &= mentioned;
             } else if self.pieces.len() < MAX_PIECES {
-                self.pieces.push(Piece { kind, value, place: view.place.clone(), pays });
+                let place = view.place.clone();
+                self.pieces.push(Piece { kind, value, place, pays, ordered, mentioned });
             } else {
                 self.more = true;
                 return;
@@ -84,7 +98,8 @@ impl Pieces {
         let changes = speaks_of("bank_change") || something_to_pay && speaks_of("account_change");
         for piece in self.pieces {
             // A lone number is a customer's, unless nothing else can be meant.
-            let meant = piece.kind != Kind::Number || changes || alone && piece.pays;
+            let number = piece.kind == Kind::Number;
+            let meant = !piece.mentioned && (!number || changes || piece.ordered || alone && piece.pays);
             if meant
                 && claims.announced.len() < MAX_CLAIMED_VALUES
                 && !claims.announced.contains(&piece.place)
@@ -104,8 +119,9 @@ impl Pieces {
         let others =
             [&claims.tax_numbers, &claims.company_numbers, &claims.invoice_numbers, &claims.references];
         self.pieces.retain(|piece| {
-            let value = piece.value.replace('-', "");
-            let value = value.trim_start_matches('0');
+            let whole = piece.value.replace('-', "");
+            let short = Some(whole.trim_start_matches('0')).filter(|short| short.len() >= MIN_DIGITS);
+            let value = short.unwrap_or(&whole);
             let named = |number: &String| {
                 piece.kind == Kind::Number
                     && number.chars().filter(char::is_ascii_digit).eq(piece.value.chars())
@@ -116,15 +132,24 @@ impl Pieces {
         });
     }
 
-    /// Account numbers of a length within `lengths`: those among words about payment, if there are any.
+    /// Account numbers of a length within `lengths`: those among words about payment, else the only one. Of several, none
+    /// is the payee's for sure.
     fn numbers(&self, lengths: &std::ops::RangeInclusive<usize>) -> Vec<&Piece> {
         let fits = |piece: &&Piece| piece.kind == Kind::Number && lengths.contains(&piece.value.len());
         let paying: Vec<&Piece> = self.pieces.iter().filter(fits).filter(|piece| piece.pays).collect();
-        if paying.is_empty() { self.pieces.iter().filter(fits).collect() } else { paying }
+        if !paying.is_empty() {
+            return paying;
+        }
+        let all: Vec<&Piece> = self.pieces.iter().filter(fits).filter(|piece| !piece.mentioned).collect();
+        if all.len() == 1 { all } else { Vec::new() }
     }
 
-    /// A bank's code and an account number from different places.
+    /// A bank's code and an account number from different places. Beside a whole account they are as likely a customer's
+    /// number and something else: then they are only announced.
     fn join_codes(&self, claims: &mut PaymentClaims) {
+        if !claims.accounts.is_empty() {
+            return;
+        }
         for code in &self.pieces {
             let Kind::Code(scheme) = code.kind else { continue };
             let (country, lengths) = match scheme {
@@ -141,6 +166,9 @@ impl Pieces {
                     _ => format!("{}-{digits}", code.value),
                 };
                 let valid = (scheme == Scheme::UsAba).then(|| national::aba_checks(&code.value));
+                if valid == Some(false) {
+                    continue;
+                }
                 add_account(claims, &number.place, scheme, country, &canonical, valid);
             }
         }
@@ -180,13 +208,16 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
         },
         _ => return None,
     };
-    (found.0 == Kind::Number || !is_masked(view, hit)).then_some(found)
+    // Words that mean a bank's code only among others about payment: "branch code" is said of shops too.
+    let sure = !matches!(found.0, Kind::Code(_)) || is_sure(view, hit) || is_about_payment(view, hit);
+    sure.then_some(found)
 }
 
 /// The first number behind a label, if no other label stands between.
 fn number(view: &View, hit: &Hit) -> Option<String> {
+    let fits = |digits: &String| (MIN_DIGITS..=18).contains(&digits.len());
     if let Some(cell) = view.cell_below(hit) {
-        return hyphened(cell.trim());
+        return hyphened(cell.trim()).filter(fits);
     }
     let list = chunks(view, hit.end, hit.end + REACH * 2);
     let first = list.first().filter(|first| first.start <= hit.end + REACH)?;
@@ -195,7 +226,7 @@ fn number(view: &View, hit: &Hit) -> Option<String> {
         Some((number, _)) => number.digits,
         None => hyphened(first.raw)?,
     };
-    (6..=18).contains(&digits.len()).then_some(digits)
+    Some(digits).filter(fits)
 }
 
 /// `123-456789-838`, as banks outside Europe write; no date.
@@ -234,24 +265,85 @@ fn iban_head(view: &View, hit: &Hit) -> Option<String> {
     (head.len() >= 4 + HEAD.start() && !head.contains("XXX")).then_some(head)
 }
 
-/// Whether the digits behind a label are hidden: `20-00-00 ••••1234`, "ending 4821". People who mention an account so do
-/// not ask to pay to it.
-fn is_masked(view: &View, hit: &Hit) -> bool {
-    const MASKS: [&str; 7] = ["**", "••", "xx", "XX", "ending", "endet", "##"];
-    let behind = view.after(hit.end, 100);
-    let tail = |at: usize| {
-        let rest = behind.get(at..).unwrap_or_default();
-        let rest = rest.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '\n');
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        (2..=4).contains(&digits)
-    };
-    MASKS.iter().any(|mask| behind.find(mask).is_some_and(tail))
+/// The text before a label in its own line, at most `reach` octets, in small letters.
+fn line_before(view: &View, hit: &Hit, reach: usize) -> String {
+    let from = floor(&view.text, hit.start.saturating_sub(reach));
+    let before = view.text.get(from..hit.start).unwrap_or_default();
+    before.rsplit('\n').next().unwrap_or_default().to_lowercase()
 }
 
-/// Whether words about a bank or a payee stand around a label.
+/// Whether the details around a label are hidden in part: `20-00-00 ••••1234`, "ending 4821". People who mention an account
+/// so do not ask to pay to it.
+fn is_masked(view: &View, hit: &Hit) -> bool {
+    const MASKS: [&str; 7] = ["**", "••", "xx", "XX", "ending", "endet", "##"];
+    let from = floor(&view.text, hit.start.saturating_sub(MASK_REACH));
+    let before = view.text.get(from..hit.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let behind = view.after(hit.end, MASK_REACH).split('\n').next().unwrap_or_default();
+    let shown = |text: &str, mask: &str| {
+        let Some(at) = text.find(mask) else { return false };
+        let rest = text.get(at..).unwrap_or_default();
+        let rest = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
+        (2..=4).contains(&rest.bytes().take_while(u8::is_ascii_digit).count())
+    };
+    MASKS.iter().any(|mask| shown(before, mask) || shown(behind, mask))
+}
+
+/// Whether a label's own words mean a bank's code and nothing else.
+fn is_sure(view: &View, hit: &Hit) -> bool {
+    const SURE: [&str; 9] =
+        ["sort code", "sortcode", "sort-code", "sort_code", "ifs", "bsb", "aba", "routing n", "transit n"];
+    let label = view.text.get(hit.start..hit.end).unwrap_or_default().to_lowercase();
+    // "From our sort code": whoever says so has paid.
+    SURE.iter().any(|sure| label.contains(sure)) && !line_before(view, hit, 16).contains("from")
+}
+
+/// Whether a number is said to be the reader's own: a customer's.
+fn is_theirs(view: &View, hit: &Hit) -> bool {
+    const THEIRS: [&str; 9] = [
+        "your",
+        "customer",
+        "quote",
+        "quoting",
+        "ihre",
+        "kunden",
+        "votre client",
+        "su cuenta de cliente",
+        "client",
+    ];
+    let before = line_before(view, hit, 80);
+    THEIRS.iter().any(|word| before.contains(word)) || view.after(hit.end, 40).contains("(your")
+}
+
+/// Whether the sentence asks to pay to the number: "please settle this one to account number …".
+fn is_ordered(view: &View, hit: &Hit) -> bool {
+    const VERBS: [&str; 9] =
+        ["pay", "settle", "transfer", "remit", "überweis", "vire", "paga", "betaal", "przel"];
+    const TOWARDS: [&str; 11] =
+        ["to", "into", "to our", "to the", "to this", "auf", "an", "sur le", "sul", "op", "na"];
+    let before = line_before(view, hit, 80);
+    let before = before.trim_end();
+    let towards = |word: &&str| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(' '));
+    TOWARDS.iter().any(towards) && VERBS.iter().any(|verb| before.contains(verb))
+}
+
+/// Whether words about a bank or a payee stand around a label: the payee's or a BIC on either side, the bank's in front.
 fn is_about_payment(view: &View, hit: &Hit) -> bool {
     let first = view.labels.partition_point(|other| other.end + AROUND < hit.start);
     let near = view.labels.get(first..).unwrap_or_default().iter();
-    near.take_while(|other| other.start <= hit.end + AROUND)
-        .any(|other| matches!(other.label, Label::Payee | Label::Bank | Label::Bic))
+    near.take_while(|other| other.start <= hit.end + AROUND).any(|other| match other.label {
+        Label::Payee | Label::Bic => true,
+        Label::Bank => names_bank(view, other, hit),
+        _ => false,
+    })
+}
+
+/// Whether a word about banks introduces details, within two lines: "Bank: Barclays", "payment details", and not "by bank
+/// transfer", "bank holiday", "the bank details on file".
+fn names_bank(view: &View, bank: &Hit, hit: &Hit) -> bool {
+    let Some(between) = view.text.get(bank.end..hit.start) else { return false };
+    let word = view.text.get(bank.start..bank.end).unwrap_or_default();
+    let introduces = word.contains(' ') || word.len() > 8 || between.trim_start().starts_with(':');
+    let held = ["on file", "you hold", "you have"].iter().any(|held| between.contains(held));
+    let transfer = word.to_lowercase().ends_with("transfer");
+    introduces && !held && !transfer && between.len() <= 80 && between.matches('\n').count() <= 2
 }

@@ -209,8 +209,11 @@ impl Letter<'_> {
 
     /// The bank's code, and the number; a scheme of one number stands in the second.
     fn halves(&self) -> (String, String) {
-        let mut fields: Vec<String> =
-            self.fields().into_iter().map(|(label, value)| format!("{label}: {value}")).collect();
+        let mut fields: Vec<String> = self
+            .fields()
+            .into_iter()
+            .map(|(label, value)| format!("{}: {value}", label.replace("S/C", "Sort code")))
+            .collect();
         let number = fields.pop().unwrap_or_default();
         (fields.join(" "), number)
     }
