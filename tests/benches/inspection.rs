@@ -86,7 +86,8 @@ fn message(size: &str, number: usize) -> Vec<u8> {
     match size {
         "5 KB" => mail_with(ACME, &id, &text(number, 4_500), &[]),
         "60 KB" => {
-            let pdf = files::pdf(&rows(number, 60), number % 3);
+            // What one page holds.
+            let pdf = files::pdf(&rows(number, 38), number % 3);
             let sheet = files::xlsx(&rows(number, 60), number % 2);
             let body = text(number, 44_000_usize.saturating_sub((pdf.len() + sheet.len()) * 4 / 3));
             mail_with(
