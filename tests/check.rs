@@ -1,17 +1,10 @@
 //! `sentra check` over files: what it prints, where, and with which exit status.
 
-use clap::Parser;
-use sentra::cli::check::{CheckArgs, run};
+use crate::support::check::check;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-#[derive(Parser)]
-struct Command {
-    #[command(flatten)]
-    check: CheckArgs,
-}
 
 const SUPPLIERS: &str = "\
 supplier_id,name,domains,emails,vat_number,iban
@@ -44,17 +37,7 @@ impl Bench {
     }
 
     fn check(&self, flags: &[&str], files: &[&Path]) -> (u8, String, String) {
-        let suppliers = self.path("suppliers.csv").display().to_string();
-        let mut args = vec!["check".to_owned(), "--suppliers".to_owned(), suppliers];
-        args.extend(flags.iter().filter(|flag| **flag != "--json").map(|flag| (*flag).to_owned()));
-        args.extend(files.iter().map(|file| file.display().to_string()));
-        let mut args = Command::try_parse_from(args).expect("flags").check;
-        // A global flag of the command line, handed on by it.
-        args.json = flags.contains(&"--json");
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        let status = runtime.block_on(run(&args, None, &mut out, &mut err));
-        (status, String::from_utf8(out).expect("UTF-8"), String::from_utf8(err).expect("UTF-8"))
+        check(&self.path("suppliers.csv"), flags, files)
     }
 }
 

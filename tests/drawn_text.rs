@@ -1,17 +1,10 @@
 //! `sentra check` over mail that shows something else than its text: each attack is tagged as not read, its genuine twin
 //! is delivered, and a verified account in such a text is no good news.
 
-use clap::Parser;
-use sentra::cli::check::{CheckArgs, run};
+use crate::support;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-#[derive(Parser)]
-struct Command {
-    #[command(flatten)]
-    check: CheckArgs,
-}
 
 const SUPPLIERS: &str = "\
 supplier_id,name,domains,emails,vat_number,iban
@@ -26,16 +19,8 @@ fn check(folder: &Path, content: &str) -> Value {
     let head = "From: Acme <billing@acmebuilding.co.uk>\r\nTo: accounts@contoso.example\r\nSubject: Invoice 17\r\n\
                 Message-ID: <17@acmebuilding.co.uk>\r\nMIME-Version: 1.0\r\n";
     fs::write(&mail, format!("{head}{content}")).expect("mail");
-    let args = ["check", "--suppliers"].map(str::to_owned).into_iter();
-    let args = args.chain([suppliers, mail].map(|path| path.display().to_string()));
-    let mut args = Command::try_parse_from(args).expect("flags").check;
-    args.json = true;
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    runtime.block_on(run(&args, None, &mut out, &mut err));
-    let out = String::from_utf8(out).expect("UTF-8");
-    serde_json::from_str(&out)
-        .unwrap_or_else(|error| panic!("{error}: {out} {}", String::from_utf8_lossy(&err)))
+    let (_, out, err) = support::check::check(&suppliers, &["--json"], &[mail]);
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out} {err}"))
 }
 
 fn html(body: &str) -> String {

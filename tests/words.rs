@@ -1,17 +1,10 @@
 //! What a mail says without naming an account: words that announce another one, other ways to be paid, steered
 //! call-backs, reconnaissance; each beside genuine mail that looks alike and must pass.
 
-use clap::Parser;
-use sentra::cli::check::{CheckArgs, run};
+use crate::support::check::check;
 use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
-
-#[derive(Parser)]
-struct Command {
-    #[command(flatten)]
-    check: CheckArgs,
-}
 
 const SUPPLIERS: &str = "\
 supplier_id,name,domains,phones,vat_number,country,iban
@@ -32,8 +25,7 @@ fn judge(rows: &[Row]) -> String {
     let folder = TempDir::new().expect("folder");
     let suppliers = folder.path().join("suppliers.csv");
     fs::write(&suppliers, SUPPLIERS).expect("suppliers");
-    let mut args = ["check", "--suppliers"].map(str::to_owned).to_vec();
-    args.push(suppliers.display().to_string());
+    let mut files = Vec::new();
     for (number, (from, subject, body, _)) in rows.iter().enumerate() {
         let path = folder.path().join(format!("{number:03}.eml"));
         let kind = if body.starts_with('<') { "html" } else { "plain" };
@@ -42,19 +34,11 @@ fn judge(rows: &[Row]) -> String {
              MIME-Version: 1.0\r\nContent-Type: text/{kind}; charset=utf-8\r\n\r\n{body}\r\n"
         );
         fs::write(&path, text).expect("mail");
-        args.push(path.display().to_string());
+        files.push(path);
     }
-    let mut args = Command::try_parse_from(args).expect("flags").check;
-    args.json = true;
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    runtime.block_on(run(&args, None, &mut out, &mut err));
-    let reports: Vec<Value> = String::from_utf8(out)
-        .expect("UTF-8")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(reports.len(), rows.len(), "{}", String::from_utf8_lossy(&err));
+    let (_, out, err) = check(&suppliers, &["--json"], &files);
+    let reports: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(reports.len(), rows.len(), "{err}");
     let wrong = reports.iter().zip(rows).filter_map(|(report, (from, subject, body, code))| {
         let action = report["action"].as_str().expect("an action");
         let findings = report["findings"].as_array().expect("findings");

@@ -5,6 +5,7 @@
 //! contributes nothing to the visible text, so digits around it join as they do on the screen.
 
 mod data;
+mod displaced;
 mod elements;
 mod entities;
 mod fonts;
@@ -29,7 +30,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 pub(super) use self::data::pictures;
-pub(super) use self::layout::groups_turn;
+pub(super) use self::displaced::groups_turn;
 
 /// The two texts of an HTML part.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -12,12 +12,13 @@ mod drawn;
 mod fields;
 mod formats;
 mod html;
-mod in_pages;
 mod lexicon;
 mod names;
 mod normalise;
-mod pages;
+mod page_pictures;
+mod pay_pages;
 pub mod pdf;
+mod percent;
 mod quote;
 mod sight;
 mod spelled;
@@ -173,7 +174,7 @@ impl Reader<'_> {
         let hidden = self.text(&reading.hidden, place(true), None);
         fields::read_links(&reading.links, &place(false), &mut self.claims);
         anchors::read(&reading.anchors, &mut self.claims);
-        pages::of_anchors(&reading.anchors, &reading.visible, &mut self.claims);
+        pay_pages::of_anchors(&reading.anchors, &reading.visible, &mut self.claims);
         visible && hidden
     }
 
@@ -209,7 +210,7 @@ impl Reader<'_> {
                 }
             }
             fields::read_links(&file.links.join("\n"), &place, &mut self.claims);
-            pages::of_targets(&file.links, &mut self.claims);
+            pay_pages::of_targets(&file.links, &mut self.claims);
             if self.asks_in_vain(file, &place) && !gaps.contains(&Unread::Unsupported) {
                 gaps.push(Unread::Unsupported);
             }
@@ -253,7 +254,7 @@ impl Reader<'_> {
         fields::read(&cut, &view, &mut self.claims);
         self.pieces.collect(&view);
         if matches!(zone, Some(Zone::Written | Zone::Document)) {
-            pages::of_text(&cut, &mut self.claims);
+            pay_pages::of_text(&cut, &mut self.claims);
         }
         match zone {
             Some(Zone::Written) => {

@@ -87,6 +87,16 @@ fn what_is_announced_and_makes_no_account() {
             "20000055779911",
             1,
         ),
+        (
+            "to be paid to another number, with a \"your\" in the sentence",
+            [
+                "",
+                "Please pay your invoice to account number 31926819.",
+                "Sort code 20-00-00 Account number 55779911",
+            ],
+            "20000055779911",
+            1,
+        ),
         ("one mask elsewhere hides nothing", ["", "Sort code 20-47-11.\nYour card ending 4821", ""], "", 1),
         ("a wrong routing number", ["Routing number 123456789", "Account number: 10023456", ""], "", 1),
         (
@@ -190,4 +200,16 @@ fn what_announces_nothing() {
         ("goods", ["", "part no 12-34-56 78901234\n20-30-40 12345678 pieces", ""], "", 0),
         ("prose", ["", "one two three four five six steps to your account", ""], "", 0),
     ]);
+}
+
+#[test]
+fn more_pieces_than_are_kept_is_said() {
+    let codes: Vec<String> =
+        (0..300).map(|at| format!("Sort code 20-{:02}-{:02}", at / 100, at % 100)).collect();
+    for (count, limited) in [(200, false), (300, true)] {
+        let octets = format!("Subject: x\r\n\r\n{}\r\n", codes[..count].join("\r\n"));
+        let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+        assert_eq!(claims.unchecked.iter().any(|gap| gap.why == "limit"), limited, "{count}");
+        assert_eq!((claims.accounts.len(), claims.announced.len()), (0, 1), "{count}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Which parts of a message are opened, and which of them a worker has to read.
 
 use super::formats::{self, DocumentFormat};
-use super::{in_pages, is_body, name_of};
+use super::{is_body, name_of, page_pictures};
 use crate::limits::{MAX_DOCUMENTS, MAX_PICTURES};
 use crate::model::{Message, Part, PartContent};
 use std::borrow::Cow;
@@ -39,7 +39,7 @@ pub fn wanted(message: &Message) -> Vec<Wanted<'_>> {
             });
         }
     }
-    wanted.extend(in_pages::pictures(message).into_iter().map(|picture| Wanted {
+    wanted.extend(page_pictures::pictures(message).into_iter().map(|picture| Wanted {
         index: picture.index,
         name: picture.name,
         media_type: Cow::Owned(picture.media_type),

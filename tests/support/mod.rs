@@ -1,6 +1,7 @@
 //! What the tests share: servers they start, clients, fixtures.
 pub mod backend;
 pub mod cable;
+pub mod check;
 pub mod client;
 pub mod clouds;
 pub mod dns;

@@ -7,7 +7,7 @@
 use super::{Finder, View, add_method, method};
 use crate::limits::MAX_LINKS;
 use crate::model::{MethodKind, PaymentClaims, Place};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 
 /// Longest name of a payee in an address that is kept.
@@ -90,15 +90,8 @@ const SERVICES: &[(&str, &str, bool)] = &[
     ("payto://", "payto", false),
 ];
 
-#[expect(clippy::expect_used, reason = "the words are constants; a test builds the table")]
-static TABLE: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(SERVICES.iter().map(|(address, _, _)| address))
-        .expect("constant words")
-});
+static TABLE: LazyLock<AhoCorasick> =
+    LazyLock::new(|| super::table(SERVICES.iter().map(|(address, _, _)| address)));
 
 /// A link to pay.
 #[derive(Clone, Debug, PartialEq, Eq)]

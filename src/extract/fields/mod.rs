@@ -19,9 +19,21 @@ use crate::limits::{MAX_ACCOUNTS, MAX_CLAIMED_VALUES};
 use crate::model::{
     Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
 };
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// Octets behind a label in which the cell below it ends.
 const COLUMN_REACH: usize = 240;
+
+/// Words, without regard to the case of ASCII letters: the leftmost, and of those that begin together the longest.
+#[expect(clippy::expect_used, reason = "the words are constants; tests build every table")]
+fn table<'a>(words: impl Iterator<Item = &'a &'static str>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(words)
+        .expect("constant words")
+}
 
 /// A text in searchable form, with its labels and its place.
 pub(super) struct View {

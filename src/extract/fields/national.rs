@@ -3,7 +3,7 @@
 
 use super::numbers::{Chunk, Number, Reach, account_near, chunks, groups, run_of_digits};
 use super::{Finder, Hit, Label, View, add_account};
-use crate::model::account_check::clabe_holds;
+use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
 
@@ -51,16 +51,9 @@ fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mu
     let Some(code) = code_after(view, hit, 60, &[&[9], &[3, 3, 3], &[4, 4, 1], &[1; 9]]) else { return };
     if let Some(number) = account(view, hit, &code, &REACH, used) {
         let canonical = format!("{}-{number}", code.digits);
-        let valid = Some(aba_checks(&code.digits));
+        let valid = Some(aba_holds(&code.digits));
         add_account(claims, &view.place, Scheme::UsAba, *b"US", &canonical, valid);
     }
-}
-
-/// Weights 3, 7, 1 modulo 10 and a Federal Reserve prefix (00 to 12, 21 to 32, 61 to 72, 80).
-pub(super) fn aba_checks(digits: &str) -> bool {
-    let sum: u32 = digits.bytes().zip([3, 7, 1].into_iter().cycle()).map(|(b, w)| u32::from(b - b'0') * w).sum();
-    let prefix = digits.get(..2).and_then(|p| p.parse::<u32>().ok()).unwrap_or(99);
-    sum > 0 && sum.is_multiple_of(10) && matches!(prefix, 0..=12 | 21..=32 | 61..=72 | 80)
 }
 
 fn australia(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {

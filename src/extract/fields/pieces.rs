@@ -5,11 +5,11 @@
 //! message. At the end, what no account holds is put together where it makes one, and counts as announced and not
 //! compared where it does not.
 
-use super::super::floor;
 use super::numbers::{account_at, chunks};
 use super::{Hit, Label, View, add_account, national, uk};
+use crate::extract::floor;
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
-use crate::model::account_check::has_own_form;
+use crate::model::account_check::{aba_holds, has_own_form};
 use crate::model::{Means, PaymentClaims, Place, Scheme, is_country};
 
 /// Labels of one text that are followed.
@@ -36,8 +36,7 @@ enum Kind {
     Number,
 }
 
-/// One of them.
-#[derive(Debug)]
+/// One of them. Without `Debug`: a number may be whole.
 struct Piece {
     kind: Kind,
     value: String,
@@ -51,7 +50,7 @@ struct Piece {
 }
 
 /// What labels of one message announce, each once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::extract) struct Pieces {
     pieces: Vec<Piece>,
     /// There were more than are kept.
@@ -68,7 +67,11 @@ impl Pieces {
             let Some((kind, value)) = announced(view, hit) else { continue };
             let ordered = kind == Kind::Number && is_ordered(view, hit);
             let pays = ordered || kind == Kind::Number && is_about_payment(view, hit);
-            let mentioned = if kind == Kind::Number { is_theirs(view, hit) } else { is_masked(view, hit) };
+            // "Pay your invoice to account number …" speaks of the payee's for all its "your".
+            let mentioned = match kind {
+                Kind::Number => !ordered && is_theirs(view, hit),
+                _ => is_masked(view, hit),
+            };
             if let Some(known) =
                 self.pieces.iter_mut().find(|known| known.kind == kind && known.value == value)
             {
@@ -160,12 +163,11 @@ impl Pieces {
                 _ => (*b"IN", 9..=18),
             };
             for number in self.numbers(&lengths) {
-                let digits: String = number.value.clone();
                 let canonical = match scheme {
-                    Scheme::Uk => uk::canonical(&code.value, &digits),
-                    _ => format!("{}-{digits}", code.value),
+                    Scheme::Uk => uk::canonical(&code.value, &number.value),
+                    _ => format!("{}-{}", code.value, number.value),
                 };
-                let valid = (scheme == Scheme::UsAba).then(|| national::aba_checks(&code.value));
+                let valid = (scheme == Scheme::UsAba).then(|| aba_holds(&code.value));
                 if valid == Some(false) {
                     continue;
                 }
@@ -178,14 +180,14 @@ impl Pieces {
     fn join_bics(&self, claims: &mut PaymentClaims) {
         for bic in claims.bics.clone() {
             let (Some(bank), Some(country)) = (bic.value.get(..8), bic.value.get(4..6)) else { continue };
-            let [Some(a), Some(b)] = [0, 1].map(|at| country.as_bytes().get(at).copied()) else { continue };
+            let Some(letters) = country.as_bytes().first_chunk::<2>() else { continue };
             if has_own_form(country) || claims.accounts.iter().any(|claim| claim.account.country() == country)
             {
                 continue;
             }
-            for number in self.numbers(&(6..=18)) {
+            for number in self.numbers(&(MIN_DIGITS..=18)) {
                 let canonical = format!("{bank}-{}", number.value);
-                add_account(claims, &number.place, Scheme::Bic, [a, b], &canonical, None);
+                add_account(claims, &number.place, Scheme::Bic, *letters, &canonical, None);
             }
         }
     }
@@ -299,17 +301,7 @@ fn is_sure(view: &View, hit: &Hit) -> bool {
 
 /// Whether a number is said to be the reader's own: a customer's.
 fn is_theirs(view: &View, hit: &Hit) -> bool {
-    const THEIRS: [&str; 9] = [
-        "your",
-        "customer",
-        "quote",
-        "quoting",
-        "ihre",
-        "kunden",
-        "votre client",
-        "su cuenta de cliente",
-        "client",
-    ];
+    const THEIRS: [&str; 7] = ["your", "customer", "quote", "quoting", "ihre", "kunden", "client"];
     let before = line_before(view, hit, 80);
     THEIRS.iter().any(|word| before.contains(word)) || view.after(hit.end, 40).contains("(your")
 }

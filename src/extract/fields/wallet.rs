@@ -7,7 +7,7 @@ use super::method::is_address;
 use super::{Finder, View, add_method, method};
 use crate::limits::MAX_LINKS;
 use crate::model::{MethodKind, PaymentClaims};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::AhoCorasick;
 use std::sync::LazyLock;
 
 /// Octets around the word of a service that are looked at.
@@ -95,15 +95,8 @@ const BY: &[&str] = &[
     "tramite", "przez", "poprzez", "op", "met", "door", "en", "a", "na",
 ];
 
-#[expect(clippy::expect_used, reason = "the words are constants; a test builds the table")]
-static TABLE: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(SERVICES.iter().map(|(word, _, _)| word))
-        .expect("constant words")
-});
+static TABLE: LazyLock<AhoCorasick> =
+    LazyLock::new(|| super::table(SERVICES.iter().map(|(word, _, _)| word)));
 
 /// Finds names at payment services.
 pub(super) struct Wallet;

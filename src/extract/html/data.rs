@@ -63,7 +63,7 @@ fn decode(url: &str) -> Option<Picture> {
     let (head, payload) = url.get(5..)?.split_once(',')?;
     let mut words = head.split(';').map(str::trim);
     let media_type = words.next()?.to_ascii_lowercase();
-    let octets = unescaped(payload);
+    let octets = crate::extract::percent::octets(payload);
     let octets = if words.any(|word| word.eq_ignore_ascii_case("base64")) {
         let plain: Vec<u8> = octets.into_iter().filter(|b| !b.is_ascii_whitespace()).collect();
         BASE64.decode(plain).ok()?
@@ -71,19 +71,6 @@ fn decode(url: &str) -> Option<Picture> {
         octets
     };
     Some(Picture { media_type, octets })
-}
-
-/// Octets behind percent signs.
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let octet = digits.filter(|_| *first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
-        out.push(octet.unwrap_or(*first));
-        rest = if octet.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is collected while a page streams by.
 
+use super::displaced::Displaced;
 use super::elements::{has_content, is_ended_by, separator};
-use super::layout::{Displaced, Layout};
+use super::layout::Layout;
 use super::sheet::{self, Effect, Rules};
 use super::style::Shown;
 use super::{HtmlText, data, entities, runs, strip_tags};

@@ -6,6 +6,7 @@
 //! another kind keeps its text as it is.
 
 use super::codes::Found;
+use crate::extract::percent;
 use std::fmt::Write as _;
 
 /// Parameters of one address that are looked at.
@@ -143,7 +144,7 @@ fn czech(text: &str) -> Payment {
     let mut payment = Payment::default();
     for part in text.split('*').skip(2).take(MAX_PARAMETERS) {
         let (key, value) = part.split_once(':').unwrap_or((part, ""));
-        let value = percent_decoded(value);
+        let value = percent::text(value);
         match key {
             "ACC" | "ALT-ACC" => {
                 for account in value.split(',').take(MAX_PARAMETERS) {
@@ -167,7 +168,7 @@ fn czech(text: &str) -> Payment {
 fn payto(text: &str) -> Option<Payment> {
     let (path, query) = parts(text);
     let path = path.trim_start_matches(|c: char| c != '/').trim_start_matches('/');
-    let mut steps = path.split('/').map(percent_decoded);
+    let mut steps = path.split('/').map(percent::text);
     let method = steps.next()?.to_ascii_lowercase();
     let steps: Vec<String> = steps.filter(|step| !step.is_empty()).collect();
     let [.., last] = steps.as_slice() else { return None };
@@ -261,24 +262,6 @@ fn coin(text: &str, currency: &'static str) -> Payment {
 fn parts(text: &str) -> (&str, Vec<(String, String)>) {
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     let pairs = query.split('&').take(MAX_PARAMETERS).filter_map(|pair| pair.split_once('='));
-    let pairs =
-        pairs.map(|(key, value)| (key.to_ascii_lowercase(), percent_decoded(&value.replace('+', " "))));
+    let pairs = pairs.map(|(key, value)| (key.to_ascii_lowercase(), percent::text(&value.replace('+', " "))));
     (path, pairs.collect())
-}
-
-/// RFC 3986, 2.1; what is no octet in UTF-8 then is replaced.
-fn percent_decoded(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = tail.first_chunk().filter(|_| *first == b'%').and_then(|digits| hexadecimal(*digits));
-        octets.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-    }
-    String::from_utf8_lossy(&octets).into_owned()
-}
-
-fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? * 16 + low?).ok()
 }

@@ -3,7 +3,7 @@
 //!
 //! Which of them matter, the facts say: the page of a known service, of a supplier or of whoever writes is no news.
 
-use super::{anchors, lexicon};
+use super::{anchors, lexicon, percent};
 use crate::limits::{MAX_PAY_LINKS, MAX_PAY_PAGES};
 use crate::model::PaymentClaims;
 
@@ -125,20 +125,7 @@ fn behind_wrapping(address: &str) -> String {
     };
     let fields = address.split(['?', '&']).skip(1);
     let wrapped = fields.filter_map(|field| names.iter().find_map(|name| field.strip_prefix(name))).next();
-    wrapped.map_or_else(|| address.to_owned(), unescaped)
-}
-
-/// Percent-encoding undone (RFC 3986 section 2.1).
-fn unescaped(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        let octet = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        octets.push(octet.unwrap_or(*first));
-        rest = if octet.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&octets).into_owned()
+    wrapped.map_or_else(|| address.to_owned(), percent::text)
 }
 
 #[cfg(test)]
