@@ -40,6 +40,7 @@ fn lesson(records: &Records, id: &str, day: i64, account: &str, invoice: &str) -
         thread: Vec::new(),
         party: Some(supplier(id)),
         platform: Some("mailer.example".to_owned()),
+        makes: vec!["acme invoices, A4".to_owned(), format!("{id}, A4")],
         accounts: vec![key(account)],
         amounts: vec![Money { minor: 10_000, currency: "GBP".into() }],
         invoices: vec![invoice.to_owned()],
@@ -72,6 +73,7 @@ impl Taught {
         let query = HistoryQuery {
             parties: vec![supplier(id)],
             platform: Some("mailer.example".to_owned()),
+            makes: vec!["acme invoices, A4".to_owned()],
             accounts: vec![key("60161331926819"), key("30963418273645")],
             invoices: vec!["INV1".to_owned(), "INV4".to_owned()],
             ..HistoryQuery::default()
@@ -110,6 +112,11 @@ async fn marks_of_both_count_as_one_and_apart_again_when_undone(on: Backend) {
     assert_eq!((both.platform.times, both.days.total(), both.amounts["GBP"].total()), (4, 4, 4));
     assert_eq!((both.invoices["INV1"].seen.times, both.invoices["INV4"].seen.times), (2, 2));
     assert!(both.invoices["INV4"].with_accounts);
+    assert_eq!(
+        (both.makes.len(), both.makes["acme invoices, A4"].times),
+        (3, 4),
+        "one that both used is one"
+    );
     // A merge of the remaining record takes both along.
     let chain = taught.records.records.merge(org, &id("S1"), &id("S9"), "operator").await;
     assert!(chain.is_err(), "there is no S9 yet");

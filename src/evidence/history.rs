@@ -34,6 +34,7 @@ pub fn history_query(
         domain: domain.and_then(|author| Domain::parse(author.domain().registrable()).ok()),
         reply_to: message.reply_to.iter().filter_map(parsed).find(|address| Some(address) != author.as_ref()),
         author,
+        makes: claims.makes().into_iter().take(limits::HISTORY_MAKES).map(str::to_owned).collect(),
         platform: platform_of(&message.message_id),
         parties,
         accounts: claims

@@ -7,13 +7,17 @@ use std::net::Ipv4Addr;
 /// Compares what a link shows with where it leads, and takes up what differs by its registrable domain.
 pub(super) fn read(anchors: &[(String, String)], claims: &mut PaymentClaims) {
     for (shown, target) in anchors {
-        let Some((shown, target)) = shown_domain(shown).zip(target_domain(target)) else { continue };
-        let link = MisleadingLink { shown, target };
-        let differs = link.shown.registrable() != link.target.registrable();
-        if differs && claims.links.len() < MAX_MISLEADING_LINKS && !claims.links.contains(&link) {
+        let Some(link) = misleading(shown, target) else { continue };
+        if claims.links.len() < MAX_MISLEADING_LINKS && !claims.links.contains(&link) {
             claims.links.push(link);
         }
     }
+}
+
+/// What a link shows and where it leads, where these are two registrable domains.
+pub(super) fn misleading(shown: &str, target: &str) -> Option<MisleadingLink> {
+    let (shown, target) = shown_domain(shown).zip(target_domain(target))?;
+    (shown.registrable() != target.registrable()).then_some(MisleadingLink { shown, target })
 }
 
 /// The domain that a text shows, if it is nothing but an address.

@@ -149,7 +149,8 @@ impl Reader<'_> {
             let gap = message.gaps.iter().find(|gap| gap.what == name);
             let error = error.take().map(str::to_owned).or_else(|| gap.map(|gap| gap.why.clone()));
             let media_type = part.media_type.clone();
-            self.claims.documents.push(DocumentReport { name, media_type, read: error.is_none(), error });
+            let read = error.is_none();
+            self.claims.documents.push(DocumentReport { name, media_type, read, error, make: None });
         }
     }
 
@@ -210,6 +211,7 @@ impl Reader<'_> {
                 }
             }
             fields::read_links(&file.links.join("\n"), &place, &mut self.claims);
+            anchors::read(&file.misleading, &mut self.claims);
             pay_pages::of_targets(&file.links, &mut self.claims);
             if self.asks_in_vain(file, &place) && !gaps.contains(&Unread::Unsupported) {
                 gaps.push(Unread::Unsupported);
@@ -223,6 +225,7 @@ impl Reader<'_> {
                 media_type: media_type.to_owned(),
                 read: gaps.is_empty(),
                 error: gaps.first().map(|why| why.as_str().to_owned()),
+                make: file.make.clone(),
             });
         }
     }

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// Messages of a party before its habits say anything.
 const HABIT: i64 = 5;
+/// Makes of documents beyond which a party has no usual one.
+const MAKES: usize = 3;
 /// Messages of a party before the days on which it writes say anything.
 const CALENDAR: i64 = 12;
 /// Two octaves on the scale of [`log_step`]: an amount four times the usual.
@@ -45,6 +47,7 @@ pub(super) fn history(
     let sender = answer.author.and(answer.domain);
     let foreign = accounts.iter().filter(|fact| fact.status != AccountStatus::Own).count();
     let times = times_usual(evidence, known);
+    let make = new_make(evidence, known);
     HistoryFacts {
         available: true,
         since_days: days_between(answer.all, now),
@@ -59,6 +62,8 @@ pub(super) fn history(
         platform_new: known.seen.times >= HABIT
             && platform_of(&evidence.message.message_id).is_some()
             && !known.platform.ever(),
+        document_make_new: make.is_some(),
+        document_make: make.unwrap_or_default().to_owned(),
         accounts_seen_before: foreign > 0
             && accounts.iter().all(|fact| fact.seen_before || fact.status == AccountStatus::Own),
         known_accounts: known.known_accounts,
@@ -123,6 +128,13 @@ fn largest(amounts: &[Money]) -> Vec<Money> {
     largest.map(|(currency, minor)| Money { minor, currency: currency.to_owned() }).collect()
 }
 
+/// The make of a document that names an account, where the party's documents are always made in other ways.
+fn new_make<'e>(evidence: &'e Evidence, known: &PartyHistory) -> Option<&'e str> {
+    let usual = known.makes.len() <= MAKES && known.makes.values().any(|seen| seen.times >= HABIT);
+    let makes = evidence.claims.makes().into_iter().take(limits::HISTORY_MAKES);
+    makes.filter(|_| usual).find(|make| !known.makes.contains_key(*make))
+}
+
 /// A party with a calendar, and none of its messages came within three days of this day of the month.
 fn day_unusual(now_ms: i64, known: &PartyHistory) -> bool {
     let Some(date) = date(now_ms) else { return false };
@@ -178,6 +190,7 @@ pub fn lesson(evidence: &Evidence, facts: &Facts, believed: bool) -> Lesson {
         thread: thread(&message.message_id, &message.references),
         party: party.filter(|_| believed && !facts.sender.auth_failed),
         platform: platform_of(&message.message_id),
+        makes: evidence.claims.makes().into_iter().take(limits::HISTORY_MAKES).map(str::to_owned).collect(),
         accounts: accounts.take(limits::HISTORY_ACCOUNTS).collect(),
         amounts: largest(&evidence.claims.amounts),
         invoices: folded_invoices(&evidence.claims.invoice_numbers),

@@ -370,6 +370,7 @@ fn unread_things_are_counted_once_and_by_reason() {
             media_type: "application/pdf".into(),
             read: false,
             error: Some("unsupported".into()),
+            make: None,
         }],
         ..Default::default()
     };

@@ -190,6 +190,12 @@ pub const PDF_EMBEDDED_FILES: usize = 50;
 pub const PDF_EMBEDDED_OCTETS: usize = 32 * 1_024 * 1_024;
 /// Octets of text given back per PDF.
 pub const PDF_TEXT_OCTETS: usize = 4 * 1_024 * 1_024;
+/// Characters of what a PDF says of the program that wrote it.
+pub const PDF_PROGRAM: usize = 200;
+/// Words of a program's name by which PDFs are compared …
+pub const PDF_MAKE_WORDS: usize = 2;
+/// … and characters of each.
+pub const PDF_MAKE_WORD: usize = 24;
 
 // ── whom a message claims to come from ─────────────────────────────────────────────────────────────────────────────────
 

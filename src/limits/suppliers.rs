@@ -108,6 +108,8 @@ pub const MAX_CONSENT_REQUEST: usize = 16 * 1_024;
 pub const HISTORY_PARTIES: usize = 8;
 /// Accounts of one message that are remembered or asked for.
 pub const HISTORY_ACCOUNTS: usize = 10;
+/// Makes of the PDFs of one message that are remembered or asked for.
+pub const HISTORY_MAKES: usize = 4;
 /// Invoice numbers of one message that are remembered or asked for.
 pub const HISTORY_INVOICES: usize = 10;
 /// Currencies of one message whose largest amount is remembered.

@@ -4,6 +4,7 @@ use super::account_check::CheckDigits;
 use super::uk_modulus::ModulusTable;
 use super::{Account, Category, Domain, Gap, Scheme, SpanKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Where a statement stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -211,6 +212,9 @@ pub struct DocumentReport {
     pub read: bool,
     /// Why not.
     pub error: Option<String>,
+    /// How a PDF was made (see [`super::DocumentFile::make`]).
+    #[serde(skip)]
+    pub make: Option<String>,
 }
 
 /// A link whose text shows another address than the one it leads to.
@@ -274,6 +278,17 @@ pub struct PaymentClaims {
 }
 
 impl PaymentClaims {
+    /// How the documents were made that name an account, each make once: leaflets and terms beside an invoice come from
+    /// anywhere.
+    #[must_use]
+    pub fn makes(&self) -> BTreeSet<&str> {
+        let places =
+            self.accounts.iter().flat_map(|claim| std::iter::once(&claim.place).chain(&claim.also_at));
+        let named: BTreeSet<&str> = places.filter_map(|place| place.name.as_deref()).collect();
+        let with_account = self.documents.iter().filter(|report| named.contains(report.name.as_str()));
+        with_account.filter_map(|report| report.make.as_deref()).collect()
+    }
+
     /// Takes up what a table of modulus checks says of the UK accounts. A GB IBAN is checked by its sort code and
     /// number too; its own check digits stay the stronger witness, so it is never made invalid.
     pub fn check_uk_modulus(&mut self, table: &ModulusTable) {

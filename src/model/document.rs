@@ -83,12 +83,19 @@ pub struct DocumentFile {
     /// Targets of links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<String>,
+    /// What a link shows and where it leads, of those that show another address than theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misleading: Vec<(String, String)>,
     /// Why it was not read in full, each reason once. Empty: it was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Unread>,
     /// Program that wrote it, as it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub producer: Option<String>,
+    /// How a PDF was made, for comparing with others: the programs that wrote it, its paper, whether a page was changed
+    /// afterwards. Without versions, which change by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make: Option<String>,
     /// Pages, slides or sheets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<u32>,

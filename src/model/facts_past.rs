@@ -31,6 +31,12 @@ pub struct HistoryFacts {
     pub reply_to_new: bool,
     /// The supplier has written at least five times, never through the system that made this Message-ID.
     pub platform_new: bool,
+    /// A PDF that names an account was made in another way than this supplier's: other programs, other paper, or a page
+    /// changed after it was written. At least five of its messages came with PDFs of one make, never one of this, and of
+    /// at most three makes in all. Versions of programs do not count.
+    pub document_make_new: bool,
+    /// How that PDF was made, by its own words; empty when nothing is new.
+    pub document_make: String,
     /// The message names accounts of others than the organisation, and all were seen with this supplier before.
     pub accounts_seen_before: bool,
     /// Different accounts seen with this supplier.

@@ -46,6 +46,8 @@ pub struct HistoryQuery {
     pub reply_to: Option<EmailAddress>,
     /// What the message was sent with (see [`Lesson::platform`]).
     pub platform: Option<String>,
+    /// How the documents were made that name an account (see [`Lesson::makes`]).
+    pub makes: Vec<String>,
     /// Suppliers that anything in the message leads to, and the author's own party.
     pub parties: Vec<Party>,
     /// Accounts that it names.
@@ -136,6 +138,8 @@ pub struct PartyHistory {
     pub reply_to: Seen,
     /// Those sent with what this message was sent with.
     pub platform: Seen,
+    /// Makes of documents seen with this party: those of this message as they are, others under a name that says nothing.
+    pub makes: BTreeMap<String, Seen>,
     /// Each account that this message names, as far as it was seen with this party.
     pub accounts: BTreeMap<AccountKey, Seen>,
     /// Different accounts seen with this party.
@@ -211,6 +215,8 @@ pub struct Lesson {
     pub party: Option<Party>,
     /// What it was sent with: the registrable domain that made its Message-ID.
     pub platform: Option<String>,
+    /// How the documents were made that name an account (see [`super::DocumentFile::make`]).
+    pub makes: Vec<String>,
     /// Accounts that it names, the organisation's own left out.
     pub accounts: Vec<AccountKey>,
     /// The largest amount of each currency.

@@ -17,6 +17,8 @@ pub(super) mod kind {
     pub(in crate::adapters::history) const REPLY_TO: &str = "reply_to";
     /// Party → fingerprint of the sending platform.
     pub(in crate::adapters::history) const PLATFORM: &str = "platform";
+    /// Party → fingerprint of the make of a document.
+    pub(in crate::adapters::history) const MAKE: &str = "make";
     /// Party or invoice → fingerprint of an account.
     pub(in crate::adapters::history) const ACCOUNT: &str = "account";
     /// Party → currency and step on the log scale (`GBP:61`); invoice → fingerprint of the amount.
@@ -34,12 +36,13 @@ pub(super) mod kind {
 }
 
 /// Every kind, for whoever goes through them all.
-pub(in crate::adapters) const KINDS: [&str; 12] = [
+pub(in crate::adapters) const KINDS: [&str; 13] = [
     kind::SEEN,
     kind::THREAD,
     kind::AUTHOR,
     kind::REPLY_TO,
     kind::PLATFORM,
+    kind::MAKE,
     kind::ACCOUNT,
     kind::AMOUNT,
     kind::SUPPLIER,
@@ -91,6 +94,10 @@ impl Names<'_> {
 
     pub(super) fn platform(&self, platform: &str) -> Result<String, PortError> {
         self.text("history.platform", platform)
+    }
+
+    pub(super) fn make(&self, make: &str) -> Result<String, PortError> {
+        self.text("history.make", make)
     }
 
     pub(super) fn party(&self, party: &Party) -> Result<String, PortError> {
@@ -173,6 +180,9 @@ fn of_party(names: &Names<'_>, party: &Party, lesson: &Lesson, marks: &mut Marks
     }
     if let Some(platform) = &lesson.platform {
         marks.add(&subject, kind::PLATFORM, &names.platform(platform)?);
+    }
+    for make in lesson.makes.iter().take(limits::HISTORY_MAKES) {
+        marks.add(&subject, kind::MAKE, &names.make(make)?);
     }
     let accounts = lesson.accounts.iter().take(limits::HISTORY_ACCOUNTS);
     let accounts = accounts.map(|key| names.account(key)).collect::<Result<Vec<_>, _>>()?;

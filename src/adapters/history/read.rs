@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Kinds of a party of which all details are read: each has few.
-const WHOLE: [&str; 8] = [
+const WHOLE: [&str; 9] = [
     kind::SEEN,
+    kind::MAKE,
     kind::ACCOUNT,
     kind::SUPPLIER,
     kind::HOLDER,
@@ -49,6 +50,7 @@ pub(super) struct Asked {
     author: Option<String>,
     reply_to: Option<String>,
     platform: Option<String>,
+    makes: BTreeMap<String, String>,
     accounts: BTreeMap<String, AccountKey>,
 }
 
@@ -77,6 +79,9 @@ impl Asked {
             asked.reply_to = Some(print);
         }
         asked.platform = query.platform.as_deref().map(|platform| names.platform(platform)).transpose()?;
+        for make in query.makes.into_iter().take(limits::HISTORY_MAKES) {
+            asked.makes.insert(names.make(&make)?, make);
+        }
         for id in query.references.iter().take(limits::HISTORY_REFERENCES) {
             asked.subjects.insert(names.thread(id)?, Subject::Thread);
         }
@@ -210,6 +215,11 @@ impl Asked {
             kind::AUTHOR if is(&self.author) => party.author = party.author.and(row.seen),
             kind::REPLY_TO if is(&self.reply_to) => party.reply_to = party.reply_to.and(row.seen),
             kind::PLATFORM if is(&self.platform) => party.platform = party.platform.and(row.seen),
+            kind::MAKE => {
+                let make = self.makes.get(&row.detail).unwrap_or(&row.detail);
+                let seen = party.makes.entry(make.clone()).or_default();
+                *seen = seen.and(row.seen);
+            }
             kind::ACCOUNT => {
                 if let Some(key) = self.accounts.get(&row.detail) {
                     let seen = party.accounts.entry(key.clone()).or_default();

@@ -34,6 +34,9 @@ impl Format for Pdf {
         for (_, target) in &found.links {
             reading.link(target);
         }
+        for (shown, target) in &found.anchors {
+            reading.anchor(shown, target);
+        }
         for file in found.attached {
             reading.embed(&file.name, &file.media_type, file.octets);
         }
@@ -47,6 +50,7 @@ impl Format for Pdf {
             }
         }
         reading.file.producer = found.producer;
+        reading.file.make = found.make;
         reading.file.pages = u32::try_from(found.pages).ok();
         reading.file.updates = u32::try_from(found.updates).unwrap_or(u32::MAX);
         reading.file.encrypted = found.encrypted;

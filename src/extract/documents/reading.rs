@@ -1,9 +1,10 @@
 //! What a reader fills, under the budget that all files of one document share.
 
 use super::{Effort, File, ParseMessage};
+use crate::extract::anchors;
 use crate::limits::{
     DOCUMENT_ENTRIES, DOCUMENT_LINK, DOCUMENT_LINKS, DOCUMENT_OCTETS, DOCUMENT_PART, DOCUMENT_PARTS,
-    DOCUMENT_TEXT, RECOGNISED_PAGES, SIGHT_PIXELS,
+    DOCUMENT_TEXT, MAX_ANCHOR_TEXT, MAX_MISLEADING_LINKS, RECOGNISED_PAGES, SIGHT_PIXELS,
 };
 use crate::model::{DocumentFile, PageImage, Span, SpanKind, Unread};
 use std::io::Read;
@@ -112,6 +113,18 @@ impl<'b> Reading<'b> {
             let target: String = target.chars().filter(|c| !c.is_control()).take(DOCUMENT_LINK).collect();
             if !links.contains(&target) {
                 links.push(target);
+            }
+        }
+    }
+
+    /// Notes what a link shows, if that is another address than the one it leads to.
+    pub(super) fn anchor(&mut self, shown: &str, target: &str) {
+        let links = &mut self.file.misleading;
+        let short = shown.len() <= MAX_ANCHOR_TEXT && target.len() <= DOCUMENT_LINK;
+        if short && links.len() < MAX_MISLEADING_LINKS && anchors::misleading(shown, target).is_some() {
+            let link = (shown.to_owned(), target.to_owned());
+            if !links.contains(&link) {
+                links.push(link);
             }
         }
     }

@@ -111,6 +111,9 @@ pub(super) fn take(reading: &mut Reading<'_>, read: &formats::Reading<'_>) {
     for link in read.links.lines() {
         reading.link(link);
     }
+    for (shown, target) in &read.anchors {
+        reading.anchor(shown, target);
+    }
     match read.error {
         None => {}
         Some("limit") => reading.gap(Unread::Limit),

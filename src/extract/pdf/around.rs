@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::geometry::Area;
 use super::seen::Page;
 use super::{Attached, PdfReading};
-use crate::limits::{PDF_EMBEDDED_FILES, PDF_EMBEDDED_OCTETS, PDF_NODES, PDF_TREE_DEPTH};
+use crate::limits::{MAX_ANCHORS, PDF_EMBEDDED_FILES, PDF_EMBEDDED_OCTETS, PDF_NODES, PDF_TREE_DEPTH};
 use lopdf::{Dictionary, Document, Object, ObjectId};
 use std::collections::HashSet;
 
@@ -47,7 +47,12 @@ pub(super) fn annotations(
         if let Ok(action) = annotation.get_deref(b"A", doc).and_then(Object::as_dict)
             && let Ok(target) = action.get_deref(b"URI", doc).and_then(Object::as_str)
         {
-            reading.links.push((number, String::from_utf8_lossy(target).into_owned()));
+            let target = String::from_utf8_lossy(target).into_owned();
+            // The first links of a document are enough: comparing costs a look at all characters of the page.
+            if let Some(place) = place(doc, annotation).filter(|_| reading.links.len() < MAX_ANCHORS) {
+                page.links.push((place, target.clone()));
+            }
+            reading.links.push((number, target));
         }
         let hidden = is_hidden(annotation);
         if let Some(note) = text(doc, annotation, b"Contents") {
@@ -56,11 +61,14 @@ pub(super) fn annotations(
         if let Ok(file) = annotation.get_deref(b"FS", doc) {
             attach(doc, file, reading);
         }
-        let place = annotation.get_deref(b"Rect", doc).and_then(Object::as_array).ok();
-        if let (Some(id), Some(place)) = (appearance(doc, annotation), place.and_then(|r| Area::of(r))) {
+        if let (Some(id), Some(place)) = (appearance(doc, annotation), place(doc, annotation)) {
             canvas.draw_form(id, place, area, hidden, page);
         }
     }
+}
+
+fn place(doc: &Document, annotation: &Dictionary) -> Option<Area> {
+    Area::of(annotation.get_deref(b"Rect", doc).and_then(Object::as_array).ok()?)
 }
 
 /// Flags of ISO 32000-1, 12.5.3: hidden, or not shown on a screen.

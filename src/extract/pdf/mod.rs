@@ -12,6 +12,7 @@ mod canvas;
 mod font;
 mod geometry;
 mod layout;
+mod make;
 mod paint;
 mod seen;
 mod state;
@@ -20,7 +21,8 @@ mod tests;
 mod tree;
 
 use crate::limits::{
-    PDF_CODE_SHAPES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES, PDF_TEXT_OCTETS,
+    MAX_ANCHOR_TEXT, PDF_CODE_SHAPES, PDF_HEAD_PAGES, PDF_OCTETS, PDF_STREAM_OCTETS, PDF_TAIL_PAGES,
+    PDF_TEXT_OCTETS,
 };
 use canvas::Canvas;
 use geometry::Area;
@@ -81,6 +83,8 @@ pub struct PdfReading {
     pub texts: Vec<PdfText>,
     /// Page and target of links.
     pub links: Vec<(u32, String)>,
+    /// What stands over a link, its first line, and where it leads.
+    pub anchors: Vec<(String, String)>,
     /// Files inside.
     pub attached: Vec<Attached>,
     /// Why it was not read in full, in the words of [`crate::model::Gap::why`], each once.
@@ -91,6 +95,8 @@ pub struct PdfReading {
     pub looks: Vec<PageLook>,
     /// Program that wrote the file, as it says.
     pub producer: Option<String>,
+    /// How it was made (see [`crate::model::DocumentFile::make`]).
+    pub make: Option<String>,
     /// Times that the file was added to after it was written (incremental updates).
     pub updates: usize,
     /// Whether it was encrypted, be it with the empty password.
@@ -159,25 +165,24 @@ pub fn read(octets: &[u8]) -> PdfReading {
     facts(&doc, octets, &mut reading);
     around::files(&doc, &mut reading);
     around::form_values(&doc, &mut reading);
-    pages(&doc, &mut reading);
+    pages(&doc, octets, &mut reading);
     reading
 }
 
 fn facts(doc: &Document, octets: &[u8], reading: &mut PdfReading) {
-    let info = doc.trailer.get_deref(b"Info", doc).and_then(Object::as_dict);
-    let producer = info.and_then(|info| info.get_deref(b"Producer", doc));
-    reading.producer = producer.ok().and_then(|producer| lopdf::decode_text_string(producer).ok());
+    reading.producer = make::program(doc, b"Producer");
     // A linearised file has two marks from the start.
     let marks = memmem::find_iter(octets, b"%%EOF").take(1_000).count();
     reading.updates = marks.saturating_sub(1 + usize::from(doc.linearization.is_some()));
 }
 
-fn pages(doc: &Document, reading: &mut PdfReading) {
+fn pages(doc: &Document, octets: &[u8], reading: &mut PdfReading) {
     let pages = tree::pages(doc);
     reading.pages = pages.counted;
     if pages.damaged {
         reading.gap("damaged");
     }
+    reading.make = make::of(doc, octets, &pages.found);
     let tail = pages.counted.saturating_sub(PDF_TAIL_PAGES).max(PDF_HEAD_PAGES);
     if pages.more {
         reading.gap("limit");
@@ -220,6 +225,7 @@ fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     let scanned = page.image_size > 0.3 * shown.size();
     let (recognised, hidden): (Vec<_>, Vec<_>) =
         unseen.into_iter().partition(|drawn| drawn.invisible && scanned && !any_seen);
+    anchors(page, &seen, reading);
     for (drawn, hidden, by_scanner) in
         [(seen, false, false), (recognised, false, true), (hidden, true, false)]
     {
@@ -251,6 +257,21 @@ fn report(page: &Page, shown: Area, number: u32, reading: &mut PdfReading) {
     }
     if look.codes || look.required || look.doubtful {
         reading.looks.push(look);
+    }
+}
+
+/// What is seen over each link: its first line, for an address is at most broken at its end.
+fn anchors(page: &Page, seen: &[seen::Drawn], reading: &mut PdfReading) {
+    for (place, target) in &page.links {
+        let over = seen.iter().filter(|drawn| place.holds(drawn.at.0, drawn.at.1)).map(|drawn| drawn.glyph);
+        let glyphs: Vec<_> = over.take(MAX_ANCHOR_TEXT + 1).collect();
+        if glyphs.len() > MAX_ANCHOR_TEXT {
+            continue;
+        }
+        let text = layout::text(&glyphs).into_iter().next().unwrap_or_default();
+        if let Some(line) = text.lines().map(str::trim).find(|line| !line.is_empty()) {
+            reading.anchors.push((line.to_owned(), target.clone()));
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Page {
     pub(super) shapes: usize,
     /// Digits were drawn in a font whose statements about digits disagree.
     pub(super) doubtful: bool,
+    /// Where links lie and where they lead.
+    pub(super) links: Vec<(Area, String)>,
     /// A content stream could not be followed to its end.
     pub(super) damaged: bool,
 }
