@@ -30,6 +30,7 @@ mod clients;
 mod companion;
 mod demo;
 mod detection;
+mod document_makes;
 mod documents;
 mod drawn_text;
 mod fuzzing;

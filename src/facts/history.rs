@@ -251,6 +251,40 @@ mod tests {
     }
 
     #[test]
+    fn makes_need_a_habit_of_few_makes_and_an_account() {
+        use crate::model::{Account, DocumentReport, PartKind, Place, Scheme};
+        let account = Account::from_canonical(Scheme::Uk, *b"GB", "60161331926819").unwrap();
+        let place = |name: &str| Place { name: Some(name.to_owned()), ..Place::of(PartKind::Attachment, 1) };
+        let (valid, disguised) = (Some(true), false);
+        let claim = AccountClaim { account, valid, place: place("a.pdf"), also_at: Vec::new(), disguised };
+        let report = |name: &str, make: &str| DocumentReport {
+            name: name.to_owned(),
+            media_type: String::new(),
+            read: true,
+            error: None,
+            make: Some(make.to_owned()),
+        };
+        let mut evidence = super::super::tests::plain_evidence();
+        evidence.claims.accounts = vec![claim];
+        evidence.claims.documents = vec![report("a.pdf", "other, A4"), report("terms.pdf", "printer, A4")];
+        type Row<'a> = (&'a str, &'a [(&'a str, i64)], Option<&'a str>);
+        let rows: [Row<'_>; 6] = [
+            ("no history", &[], None),
+            ("too little", &[("ledger, A4", 4)], None),
+            ("a habit", &[("ledger, A4", 5)], Some("other, A4")),
+            ("this make as well", &[("ledger, A4", 9), ("other, A4", 1)], None),
+            ("two makes", &[("ledger, A4", 9), ("x", 3)], Some("other, A4")),
+            ("many makes", &[("ledger, A4", 9), ("x", 3), ("y", 1), ("z", 1)], None),
+        ];
+        for (name, before, expected) in rows {
+            let seen = |times: i64| Seen { times, ..Seen::default() };
+            let makes = before.iter().map(|(make, times)| ((*make).to_owned(), seen(*times))).collect();
+            let known = PartyHistory { makes, ..PartyHistory::default() };
+            assert_eq!(new_make(&evidence, &known), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn days_wrap_around_the_month() {
         let known = PartyHistory { days: Histogram(BTreeMap::from([(1, 12)])), ..PartyHistory::default() };
         // 2026-11-30, 2026-11-15 and 2026-11-04, noon.

@@ -110,6 +110,20 @@ pub fn text_pdf(lines: &[&str], more: &str) -> Vec<u8> {
     page(&(text(lines) + more), "", Vec::new())
 }
 
+/// A PDF with text, made by these programs as it says.
+pub fn made_pdf(lines: &[&str], creator: &str, producer: &str) -> Vec<u8> {
+    let text = String::from_utf8(text_pdf(lines, "")).unwrap();
+    let says = format!("/Root 1 0 R/Info<</Creator({creator})/Producer({producer})>>");
+    text.replacen("/Root 1 0 R", &says, 1).into_bytes()
+}
+
+/// A PDF with text, and a link over its first line.
+pub fn linked_pdf(lines: &[&str], shown: &str, target: &str) -> Vec<u8> {
+    let link = format!("<</Type/Annot/Subtype/Link/Rect[50 755 545 775]/A<</S/URI/URI({target})>>>>");
+    let lines: Vec<&str> = std::iter::once(shown).chain(lines.iter().copied()).collect();
+    page(&text(&lines), ">>/Annots[6 0 R]/More<<", vec![link.into_bytes()])
+}
+
 /// A PDF with text and an image in the place (left, bottom, width, height).
 pub fn image_pdf(lines: &[&str], picture: &GrayImage, place: [u32; 4]) -> Vec<u8> {
     let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());

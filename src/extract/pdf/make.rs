@@ -138,6 +138,8 @@ fn offset(doc: &Document, id: ObjectId) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read;
+    use super::super::tests::{pdf, stream};
     use super::*;
 
     #[test]
@@ -170,5 +172,95 @@ mod tests {
         }
         let long = name(&"x".repeat(1_000));
         assert_eq!(long.len(), PDF_MAKE_WORD);
+    }
+
+    /// An invoice of two programs on A4: object 4 is the content of its page, 6 what it says of the programs.
+    fn invoice(programs: &str, media: &str) -> Vec<u8> {
+        let made = pdf(&[
+            "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+            format!("<</Type/Page/Parent 2 0 R/MediaBox[{media}]/Contents 4 0 R>>"),
+            stream("", "0 g"),
+            "null".to_owned(),
+            format!("<<{programs}>>"),
+        ]);
+        // Behind the table, whose places so stay right.
+        let text = String::from_utf8(made).unwrap();
+        text.replacen("/Root 1 0 R", "/Root 1 0 R/Info 6 0 R", 1).into_bytes()
+    }
+
+    /// The file with objects added or written again behind its end.
+    fn updated(file: &[u8], objects: &[(u32, &str)]) -> Vec<u8> {
+        let mut out = file.to_vec();
+        let at = memmem::rfind(file, b"startxref").unwrap() + 10;
+        let before = String::from_utf8_lossy(&file[at..]).lines().next().unwrap().to_owned();
+        let mut table = String::from("xref\n");
+        for (id, object) in objects {
+            table.push_str(&format!("{id} 1\n{:010} 00000 n \n", out.len()));
+            out.extend(format!("{id} 0 obj\n{object}\nendobj\n").bytes());
+        }
+        let start = out.len();
+        out.extend(table.bytes());
+        let trailer = format!("<</Size 20/Root 1 0 R/Info 6 0 R/Prev {before}>>");
+        out.extend(format!("trailer\n{trailer}\nstartxref\n{start}\n%%EOF\n").bytes());
+        out
+    }
+
+    const PROGRAMS: &str = "/Creator(Acme Ledger 4.1)/Producer(iText 2.1.7 by 1T3XT)";
+    const A4: &str = "0 0 595 842";
+
+    #[test]
+    fn makes_are_programs_and_paper() {
+        for (programs, media, expected) in [
+            (PROGRAMS, A4, "acme ledger / itext, A4"),
+            ("/Creator(Acme Ledger 5)/Producer(iText 2.1.9)", "0 0 842.4 595.2", "acme ledger / itext, A4"),
+            ("/Producer(LibreOffice 7)/Creator(Writer)", "0 0 612 792", "writer / libreoffice, Letter"),
+            ("/Producer(Word)/Creator(Word)", "0 0 226 900", "word, other paper"),
+            ("", A4, "unnamed, A4"),
+            ("/Producer 7/Creator[(x)]", A4, "unnamed, A4"),
+        ] {
+            assert_eq!(read(&invoice(programs, media)).make.as_deref(), Some(expected), "{programs}");
+        }
+        assert_eq!(read(b"%PDF-1.7 nothing").make, None);
+    }
+
+    #[test]
+    fn a_page_that_an_update_changed_is_told_from_what_is_added_by_right() {
+        let original = invoice(PROGRAMS, A4);
+        let page = |more: &str| format!("<</Type/Page/Parent 2 0 R/MediaBox[{A4}]/Contents {more}>>");
+        let content = stream("", "1 g");
+        let (more, field) = (page("[4 0 R 7 0 R]"), page("4 0 R/Annots[7 0 R]"));
+        let carried = stream("/Type/EmbeddedFile", "<invoice/>");
+        let rows: [(&str, &[(u32, &str)], bool); 8] = [
+            ("the content written again", &[(4, &content)], true),
+            ("more content", &[(3, &more), (7, &content)], true),
+            ("text laid over", &[(3, &field), (7, "<</Type/Annot/Subtype/FreeText/Rect[0 0 9 9]>>")], true),
+            (
+                "a signature",
+                &[(3, &field), (7, "<</Type/Annot/Subtype/Widget/FT/Sig/Rect[0 0 9 9]>>")],
+                false,
+            ),
+            ("a note", &[(3, &field), (7, "<</Type/Annot/Subtype/Text/Rect[0 0 9 9]>>")], false),
+            ("a filled form", &[(1, "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[]>>>>")], false),
+            ("a file for programs", &[(1, "<</Type/Catalog/Pages 2 0 R/AF[7 0 R]>>"), (7, &carried)], false),
+            ("other remarks", &[(6, "<</Creator(Acme Ledger)/Producer(iText)/ModDate(D:2026)>>")], false),
+        ];
+        for (name, objects, edited) in rows {
+            let made = read(&updated(&original, objects)).make.unwrap();
+            assert_eq!(made.ends_with(", changed afterwards"), edited, "{name}: {made}");
+            // Signed after it was changed: the change stays.
+            let signed = updated(&updated(&original, objects), &[(8, "<</Type/Sig>>")]);
+            let made = read(&signed).make.unwrap();
+            assert_eq!(made.ends_with(", changed afterwards"), edited, "{name}, signed: {made}");
+        }
+        // A file that holds another as it is was not added to.
+        let carried = String::from_utf8(original.clone()).unwrap();
+        let mut objects: Vec<String> = (0..6).map(|_| "null".to_owned()).collect();
+        objects[0] = "<</Type/Catalog/Pages 2 0 R/AF[5 0 R]>>".to_owned();
+        objects[1] = "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned();
+        objects[2] = page("6 0 R");
+        objects[4] = stream("/Type/EmbeddedFile", &carried);
+        objects[5] = content;
+        assert_eq!(read(&pdf(&objects)).make.as_deref(), Some("unnamed, A4"));
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const ACCOUNT: &str = "DE89 3704 0044 0532 0130 00";
 
 /// A PDF of these objects, numbered from 1; object 1 is the catalog.
-fn pdf(objects: &[String]) -> Vec<u8> {
+pub(super) fn pdf(objects: &[String]) -> Vec<u8> {
     let mut out = b"%PDF-1.7\n".to_vec();
     let mut offsets = Vec::new();
     for (index, object) in objects.iter().enumerate() {
@@ -24,7 +24,7 @@ fn pdf(objects: &[String]) -> Vec<u8> {
     out
 }
 
-fn stream(dict: &str, content: &str) -> String {
+pub(super) fn stream(dict: &str, content: &str) -> String {
     format!("<<{dict}/Length {}>>\nstream\n{content}\nendstream", content.len())
 }
 
@@ -357,5 +357,45 @@ proptest! {
         }
         let reading = read(&octets);
         prop_assert!(reading.texts.iter().map(|text| text.text.len()).sum::<usize>() <= PDF_TEXT_OCTETS);
+    }
+}
+
+#[test]
+fn what_stands_over_a_link_is_told_with_its_target() {
+    let show = |text: &str| format!("BT /F 10 Tf 50 700 Td ({text}) Tj ET");
+    let two = "BT /F 10 Tf 12 TL 50 700 Td (www.acme.example/a-long-) Tj T* (path) Tj ET".to_owned();
+    let bank = show("www.acme.example");
+    for (name, content, rect, expected) in [
+        ("the address", bank.clone(), "48 698 150 712", Some("www.acme.example")),
+        ("corners in another order", bank.clone(), "150 712 48 698", Some("www.acme.example")),
+        (
+            "words beside it stay out",
+            show("See www.acme.example today"),
+            "74 698 170 712",
+            Some("www.acme.example"),
+        ),
+        ("broken over two lines", two, "48 680 250 712", Some("www.acme.example/a-long-")),
+        ("elsewhere", bank.clone(), "300 300 400 320", None),
+        (
+            "text that nobody sees",
+            "BT 3 Tr /F 10 Tf 50 700 Td (www.acme.example) Tj ET".to_owned(),
+            "48 698 150 712",
+            None,
+        ),
+        (
+            "a whole page of text",
+            format!("BT /F 1 Tf 50 700 Td ({}) Tj ET", "x".repeat(MAX_ANCHOR_TEXT + 1)),
+            "0 0 9000 800",
+            None,
+        ),
+    ] {
+        let link =
+            format!("<</Type/Annot/Subtype/Link/Rect[{rect}]/A<</S/URI/URI(https://evil.example/)>>>>");
+        let octets = page(&content, "", "/Annots[6 0 R]/CropBox[0 0 600 800]", "", &[link]);
+        let reading = read(&octets);
+        let expected: Vec<_> =
+            expected.iter().map(|shown| ((*shown).to_owned(), "https://evil.example/".to_owned())).collect();
+        assert_eq!(reading.anchors, expected, "{name}");
+        assert_eq!(reading.links.len(), 1, "{name}");
     }
 }

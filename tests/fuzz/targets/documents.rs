@@ -16,6 +16,9 @@ fn checked(file: File<'_>, effort: Effort) {
     assert!(document.text_octets() <= limits::DOCUMENT_TEXT + 4, "more text than is to be kept");
     for file in &document.files {
         assert!(file.links.len() <= limits::DOCUMENT_LINKS, "more links than are to be kept");
+        assert!(file.misleading.len() <= limits::MAX_MISLEADING_LINKS, "more misleading links than are kept");
+        let make = file.make.as_deref().unwrap_or_default();
+        assert!(make.len() <= limits::PDF_PROGRAM * 4, "a make that grew");
         assert!(!file.path.chars().any(char::is_control), "a path that breaks a line");
         for span in &file.spans {
             let bad = span.text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
