@@ -231,7 +231,8 @@ mod tests {
         let content = stream("", "1 g");
         let (more, field) = (page("[4 0 R 7 0 R]"), page("4 0 R/Annots[7 0 R]"));
         let carried = stream("/Type/EmbeddedFile", "<invoice/>");
-        let rows: [(&str, &[(u32, &str)], bool); 8] = [
+        type Row<'a> = (&'a str, &'a [(u32, &'a str)], bool);
+        let rows: [Row<'_>; 8] = [
             ("the content written again", &[(4, &content)], true),
             ("more content", &[(3, &more), (7, &content)], true),
             ("text laid over", &[(3, &field), (7, "<</Type/Annot/Subtype/FreeText/Rect[0 0 9 9]>>")], true),
