@@ -178,7 +178,7 @@ mod tests {
             ("to pay on collection", "https://www.google.com/maps/place/1", ""),
             ("to pay on collection", "https://www.google.com/mapsx", "www.google.com"),
             ("to pay on collection", "https://evil.example/maps/", "evil.example"),
-            ("to pay on collection", "https://maps.app.goo.gl.evil.example/", "evil.example"),
+            ("to pay on collection", "https://maps.app.goo.gl.evil.example/", "maps.app.goo.gl.evil.example"),
             ("to pay on collection", "https://maps.app.goo.gl@evil.example/", "evil.example"),
             ("to pay on collection", "http://maps.google.com/maps", "maps.google.com"),
             (

@@ -234,6 +234,15 @@ fn branches_of_shops_and_customers_numbers() {
             0,
         ),
         (
+            "a table directly above the account",
+            alone(
+                "Customer account\tBranch code\n12345678\t102030\nBank: Barclays Sort code 20-00-00 Account \
+                 number 55779911",
+            ),
+            "20000055779911",
+            0,
+        ),
+        (
             "quoting",
             shop("Please pay by 31 May, quoting customer account number 12345678, branch code 102030."),
             "20000055779911",
@@ -319,6 +328,36 @@ fn branch_codes_that_are_a_banks() {
             0,
         ),
     ]);
+}
+
+/// Orders to pay to a number that the message's account does not hold, and customers' numbers, in other languages.
+#[test]
+fn orders_to_pay_in_other_languages() {
+    const RECORD: &str = "NL91ABNA0417164300";
+    let rows: Vec<(&str, [&str; 3], &str, usize)> = [
+        ("Veuillez virer 100,00 EUR sur le compte n° 11234567890.", 1),
+        ("Merci de régler 100,00 EUR sur notre compte n° 11234567890.", 1),
+        ("Compte client n° 10023345, à régler sous 30 jours", 0),
+        ("Vogliate pagare 100,00 EUR sul numero di conto 000000654321.", 1),
+        ("Il Suo numero di conto cliente: 10023345", 0),
+        ("Le rogamos pagar 100,00 EUR a la cuenta 0200059999.", 1),
+        ("Por favor transfiera 100,00 EUR al número de cuenta 0200059999.", 1),
+        ("Pague 100,00 EUR en la cuenta 0200059999.", 1),
+        ("Su número de cuenta de cliente: 10023345", 0),
+        ("Gelieve 100,00 EUR te betalen op rekeningnummer 0001234567.", 1),
+        ("Wilt u 100,00 EUR overmaken naar rekeningnummer 0001234567?", 1),
+        ("Uw rekeningnummer bij ons: 10023345", 0),
+        ("Prosimy o przelew 100,00 PLN na numer konta 3002013553.", 1),
+        ("Prosimy zapłacić 100,00 PLN na rachunek 3002013553.", 1),
+        ("Numer konta klienta: 10023345", 0),
+        ("Por favor pague 100,00 EUR para a conta 00002345678.", 1),
+        ("Transfira 100,00 EUR para o número da conta 00002345678.", 1),
+        ("O seu número da conta de cliente: 10023345", 0),
+    ]
+    .iter()
+    .map(|(body, announced)| (*body, ["", *body, "IBAN NL91 ABNA 0417 1643 00"], RECORD, *announced))
+    .collect();
+    check(&rows);
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn judge(view: &View, hit: &Hit, code: &Code, number: &Number, account: Option<&
 fn account_of(view: &View, start: usize) -> Option<&Hit> {
     let before = view.labels.partition_point(|other| other.end <= start);
     let labels = view.labels.get(..before).unwrap_or_default().iter().rev();
-    labels.take_while(|other| start - other.end <= NAMED_WITHIN).find(|other| other.label == Label::Account)
+    labels.take_while(|other| start - other.end <= NAMED_WITHIN).find(|other| matches!(other.label, Label::Account | Label::Customers))
 }
 
 /// A customer's number near a code: the nearest one directly behind its label.
@@ -246,16 +246,22 @@ pub(super) fn doubtful_pairs(view: &View) -> Vec<Doubtful> {
     if any { labelled(view).doubtful } else { Vec::new() }
 }
 
+/// Where the code directly behind a label, or in the cell below it, begins.
+fn branch_of(view: &View, hit: &Hit) -> Option<usize> {
+    let none = BTreeSet::new();
+    let behind = || sort_code_at(view, &chunks(view, hit.end, hit.end + BEHIND), 0, &none);
+    let Some(cell) = view.cell_below(hit) else { return behind().map(|code| code.0) };
+    sort_code_near(view, hit.start, hit.end, &none).filter(|code| code.2 == cell.trim()).map(|code| code.0)
+}
+
 /// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the
 /// branch of a shop must not take their number.
 fn labelled(view: &View) -> Labelled {
     let mut found = Labelled::default();
     // The branch of a shop is no account number either.
-    let branches = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit)).take(MAX_SORT_CODES);
-    let mut used: BTreeSet<usize> = branches
-        .filter_map(|hit| sort_code_at(view, &chunks(view, hit.end, hit.end + BEHIND), 0, &BTreeSet::new()))
-        .map(|code| code.0)
-        .collect();
+    let branches = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit));
+    let mut used: BTreeSet<usize> =
+        branches.take(MAX_SORT_CODES).filter_map(|hit| branch_of(view, hit)).collect();
     for sure in [true, false] {
         let hits = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit) != sure);
         for hit in hits.take(MAX_SORT_CODES) {

@@ -36,10 +36,55 @@ pub(super) fn is_theirs(view: &View, hit: &Hit) -> bool {
 
 /// Whether the sentence asks to pay to the number: "please settle this one to account number …".
 pub(super) fn is_ordered(view: &View, hit: &Hit) -> bool {
-    const VERBS: [&str; 9] =
-        ["pay", "settle", "transfer", "remit", "überweis", "vire", "paga", "betaal", "przel"];
-    const TOWARDS: [&str; 11] =
-        ["to", "into", "to our", "to the", "to this", "auf", "an", "sur le", "sul", "op", "na"];
+    const VERBS: [&str; 19] = [
+        "pay",
+        "settle",
+        "transfer",
+        "remit",
+        "überweis",
+        "vire",
+        "vers",
+        "règl",
+        "régl",
+        "paga",
+        "pagu",
+        "transfi",
+        "ingres",
+        "betaal",
+        "betal",
+        "overma",
+        "stort",
+        "przel",
+        "zapła",
+    ];
+    const TOWARDS: [&str; 26] = [
+        "to",
+        "into",
+        "to our",
+        "to the",
+        "to this",
+        "auf",
+        "an",
+        "auf das",
+        "auf unser",
+        "sur le",
+        "sur notre",
+        "sul",
+        "sul nostro",
+        "al",
+        "a la",
+        "en la",
+        "a nuestra",
+        "op",
+        "naar",
+        "op onze",
+        "na",
+        "na nasz",
+        "para a",
+        "para o",
+        "para a nossa",
+        "à",
+    ];
     let before = line_before(view, hit, 80);
     let before = before.trim_end();
     let towards = |word: &&str| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(' '));
