@@ -448,12 +448,16 @@ fn forged_fields_after_a_bare_carriage_return_leave_no_empty_line() {
         ("X-Sentra-Ingress: a\rX-Sentra-Id: b\r\n", ""),
         ("A: 1\rX-Sentra-Ingress: a\rX-Sentra-Id: b\r\n", "A: 1\r\r\n"),
         ("X-Sentra-Ingress: a\rA: 1\r\n", "A: 1\r\n"),
+        ("\rX-Sentra-Ingress: a\nA: 1\r\n", "A: 1\r\n"),
+        ("\rX-Sentra-Ingress: a\rX-Sentra-Id: b\r\nA: 1\r\n", "A: 1\r\n"),
+        ("X-Sentra-Ingress: a\r\r X\rX-Sentra-Id: b\r\n", "\r X\r\r\n"),
+        ("X-Sentra-Ingress: a\r\rX-Sentra-Id: b\r\n", ""),
     ] {
         let rest = "Subject: x\r\nMessage-ID: <1@a.example>\r\n\r\ntext\r\n";
         let mail = received(format!("{forged}{rest}").into_bytes());
         let (found, _) = delivered(&mail, Action::Deliver);
         let found = String::from_utf8_lossy(&found);
-        assert!(found.ends_with(&format!("\r\n{left}{rest}")), "{forged:?}: {found:?}");
+        assert!(found.ends_with(&format!("\n{left}{rest}")), "{forged:?}: {found:?}");
         assert_eq!(found.matches("\r\n\r\n").count(), 1, "{forged:?}: {found:?}");
     }
 }

@@ -183,21 +183,28 @@ fn header_section(
     let mut kept = Slices { octets, slices: Vec::new(), copied: Vec::new(), at: 0 };
     let mut prefix = prefix;
     let mut planned = planned.iter().peekable();
-    // The last line that stays ends in a bare carriage return.
-    let mut open = false;
+    // The last line that stays ends in a bare carriage return; it is nothing else.
+    let (mut open, mut blank) = (false, false);
     for field in Fields::new(octets) {
-        let ends = octets.get(..field.range.end).is_some_and(|to| to.ends_with(b"\n"));
-        let was_open = std::mem::replace(&mut open, !ends);
+        let line = octets.get(field.range.clone()).unwrap_or_default();
+        let was_open = std::mem::replace(&mut open, !line.ends_with(b"\n"));
+        let was_blank = std::mem::replace(&mut blank, !was_open && line == b"\r");
         let edit = planned.next_if(|edit| edit.range.start == field.range.start).cloned();
         let forged = field.is_ours(octets) || field.speaks_for(octets, hostname);
         let removed = || Edit { range: field.removal(octets), with: Bytes::new() };
         if let Some(mut edit) = edit.or_else(|| forged.then(removed)) {
-            let whole = !was_open || !edit.with.is_empty();
+            let gone = edit.with.is_empty();
+            let whole = !was_open || was_blank || !gone;
             open &= !whole;
+            blank &= !whole;
             if whole {
                 // The line end that ended two lines would be an empty one if both went, or if ours came before it,
                 // and end the header section.
                 edit.range.end = field.range.end;
+            }
+            if was_blank && gone {
+                // So would a carriage return that is a line of its own, before the next line's feed.
+                edit.range.start = edit.range.start.saturating_sub(1);
             }
             kept.replace(&edit);
         } else if let Some(text) = prefix

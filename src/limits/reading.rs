@@ -105,6 +105,10 @@ pub const INVOICE_DEPTH: usize = 64;
 pub const RTF_DEPTH: usize = 1_000;
 /// Cells of one workbook.
 pub const SHEET_CELLS: usize = 50_000;
+/// Cells of the rectangles of all sheets of an old workbook, empty ones included (about 32 octets each).
+pub const SHEET_AREA: u64 = 4_000_000;
+/// Records of an old workbook, those of its sheets counted for each sheet that claims them.
+pub const SHEET_RECORDS: usize = 4_000_000;
 /// Sheets of one workbook.
 pub const SHEETS: usize = 200;
 /// Cell styles, number formats or hidden columns of one workbook.

@@ -4,7 +4,7 @@
 use super::mapi::Item;
 use super::octets::{Octets, ansi};
 use super::reading::Reading;
-use super::{File, Format, legacy_sheet, word_binary};
+use super::{File, Format, biff, legacy_sheet, word_binary};
 use crate::limits::{COMPOUND_STREAMS, DOCUMENT_PART};
 use crate::model::Unread;
 use cfb::CompoundFile;
@@ -54,10 +54,9 @@ impl Format for Compound {
             kind(reading, "application/vnd.ms-excel");
             let name = if streams.has("Workbook") { "Workbook" } else { "Book" };
             match streams.octets(name, reading) {
-                Some(stream) if !legacy_sheet::points_outside(&stream) => {
-                    legacy_sheet::read(file.octets, reading);
-                }
-                _ => reading.gap(Unread::Damaged),
+                Some(stream) if biff::fits(&stream) => legacy_sheet::read(file.octets, reading),
+                Some(_) => reading.gap(Unread::Limit),
+                None => reading.gap(Unread::Damaged),
             }
         } else if streams.has("__properties_version1.0") {
             kind(reading, "application/vnd.ms-outlook");

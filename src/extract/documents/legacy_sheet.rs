@@ -1,7 +1,8 @@
 //! Excel files of before 2007 (`.xls`) and binary ones (`.xlsb`), by calamine.
 //!
-//! It allots an old sheet as a rectangle, so two cells in opposite corners cost what the process may have: the worker
-//! dies of it and the document is unread. Number formats are not known here, so a sort code may lack its zeros.
+//! It trusts lengths and positions that records state, and panics where they are false: that ends here, so that what else
+//! the file holds is still read. The size of an old workbook is measured before ([`super::biff`]). Number formats are not
+//! known here, so a sort code may lack its zeros.
 
 use super::cell;
 use super::reading::Reading;
@@ -9,8 +10,25 @@ use crate::limits::{SHEET_CELLS, SHEETS};
 use crate::model::{SpanKind, Unread};
 use calamine::{Data, DataRef, Reader as _, Sheet, SheetVisible, Xls, XlsError, Xlsb, XlsbError};
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Reads an old workbook (BIFF in a compound file); its faults are gaps of the reading.
 pub(super) fn read(octets: &[u8], reading: &mut Reading<'_>) {
+    guarded(reading, |reading| read_old(octets, reading));
+}
+
+/// Reads a binary workbook (`.xlsb`); its faults are gaps of the reading.
+pub(super) fn read_binary(octets: &[u8], reading: &mut Reading<'_>) {
+    guarded(reading, |reading| read_parts(octets, reading));
+}
+
+fn guarded(reading: &mut Reading<'_>, read: impl FnOnce(&mut Reading<'_>)) {
+    if catch_unwind(AssertUnwindSafe(|| read(reading))).is_err() {
+        reading.gap(Unread::Damaged);
+    }
+}
+
+fn read_old(octets: &[u8], reading: &mut Reading<'_>) {
     let mut book: Xls<_> = match Xls::new(Cursor::new(octets)) {
         Ok(book) => book,
         Err(error) => {
@@ -36,28 +54,7 @@ pub(super) fn read(octets: &[u8], reading: &mut Reading<'_>) {
     }
 }
 
-/// Whether a workbook names a sheet that begins outside its own stream (BoundSheet8, [MS-XLS] 2.4.28): calamine panics
-/// there.
-pub(super) fn points_outside(stream: &[u8]) -> bool {
-    const BOUND_SHEET: u16 = 0x0085;
-    const EOF: u16 = 0x000A;
-    let mut rest = stream;
-    while let Some((&[a, b, c, d], tail)) = rest.split_first_chunk::<4>() {
-        let (kind, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
-        let Some((body, next)) = tail.split_at_checked(length) else { return false };
-        let begins = body.first_chunk::<4>().and_then(|at| usize::try_from(u32::from_le_bytes(*at)).ok());
-        if kind == BOUND_SHEET && begins.is_none_or(|begins| begins > stream.len()) {
-            return true;
-        }
-        if kind == EOF {
-            return false;
-        }
-        rest = next;
-    }
-    false
-}
-
-pub(super) fn read_binary(octets: &[u8], reading: &mut Reading<'_>) {
+fn read_parts(octets: &[u8], reading: &mut Reading<'_>) {
     let mut book: Xlsb<_> = match Xlsb::new(Cursor::new(octets)) {
         Ok(book) => book,
         Err(error) => {

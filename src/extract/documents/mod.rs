@@ -6,6 +6,7 @@
 //! others are behind some of it.
 
 mod archive;
+mod biff;
 mod cell;
 mod compound;
 mod gzip;
