@@ -182,7 +182,7 @@ pub(super) fn asks_to_pay(view: &View, start: usize, end: usize) -> bool {
     let mut next = behind.split_inclusive(ENDS);
     let rest = next.next().unwrap_or_default();
     (has_verb(own) || is_directed(own) || has_verb(rest)) && !own.contains("quot")
-        || sentences.chain(next).any(|sentence| is_directed(sentence))
+        || sentences.chain(next).any(is_directed)
 }
 
 /// What ends a sentence, or a line of an address or a table.
