@@ -128,7 +128,7 @@ fn every_language_says_every_general_sentence_in_a_small_banner() {
 /// What people read, whole, one file a language: `tests/banner/*.golden`. `SENTRA_BLESS=1` writes them anew.
 #[test]
 fn every_banner_reads_as_reviewed() {
-    const SAID: [(&str, Severity); 12] = [
+    const SAID: [(&str, Severity); 13] = [
         ("BANK_DETAILS_CHANGED", Severity::Danger),
         ("ACCOUNT_OF_OTHER_SUPPLIER", Severity::Danger),
         ("ACCOUNT_BLOCKED", Severity::Danger),
@@ -139,6 +139,7 @@ fn every_banner_reads_as_reviewed() {
         ("EXECUTIVE_IMPERSONATED", Severity::Danger),
         ("SUPPLIER_UNKNOWN", Severity::Caution),
         ("DOCUMENT_UNREADABLE", Severity::Caution),
+        ("MESSAGE_UNREADABLE", Severity::Caution),
         ("REPLY_TO_DIVERTED", Severity::Caution),
         ("ACCOUNT_VERIFIED", Severity::Info),
     ];
@@ -156,7 +157,7 @@ fn every_banner_reads_as_reviewed() {
             let words = Words { said: said(language, code, severity), page: Some(PAGE.to_owned()) };
             whole.push_str(&format!("== {code}\n{}", text(&words, "\n", 0)));
         }
-        for (code, severity) in [SAID[0], SAID[8], SAID[11]] {
+        for (code, severity) in [SAID[0], SAID[8], SAID[12]] {
             let words = Words { said: said(language, code, severity), page: Some(PAGE.to_owned()) };
             whole.push_str(&format!("== HTML of {code}\n{}", html(&words, "\n", 0)));
         }

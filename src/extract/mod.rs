@@ -70,6 +70,7 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
     {
         let view = fields::View::new(name, Place::of(PartKind::Body, 0));
         fields::read(name, &view, &mut reader.claims);
+        reader.pieces.collect(&view);
     }
     for (index, part) in message.parts.iter().enumerate() {
         reader.part(message, index, part);

@@ -98,12 +98,38 @@ fn is_for_paying(address: &str) -> bool {
 }
 
 fn add(target: &str, claims: &mut PaymentClaims) {
-    let Some(domain) = anchors::target_domain(&behind_wrapping(target)) else { return };
+    let target = behind_wrapping(target);
+    let Some(domain) = anchors::target_domain(&target).filter(|_| !is_map(&target)) else { return };
     // A link to write a mail is none to pay.
     let page = !target.trim_start().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"));
     if page && claims.pay_pages.len() < MAX_PAY_PAGES && !claims.pay_pages.contains(&domain) {
         claims.pay_pages.push(domain);
     }
+}
+
+/// Whether an address shows a place on a map of a public service, where nobody can be paid: "to pay on collection", and
+/// where that is.
+fn is_map(target: &str) -> bool {
+    const HOSTS: [&str; 7] = [
+        "maps.google.com",
+        "maps.google.co.uk",
+        "maps.app.goo.gl",
+        "maps.apple.com",
+        "www.openstreetmap.org",
+        "what3words.com",
+        "w3w.co",
+    ];
+    const PATHS: [&str; 5] = [
+        "www.google.com/maps/",
+        "google.com/maps/",
+        "goo.gl/maps/",
+        "www.google.co.uk/maps/",
+        "www.bing.com/maps/",
+    ];
+    let lower = target.trim().to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix("https://") else { return false };
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    HOSTS.contains(&host) || PATHS.iter().any(|path| rest.starts_with(path))
 }
 
 /// Where an address leads that a filter or a search engine has wrapped: Safe Links (`url`), Google (`q`, `url`),
@@ -148,6 +174,13 @@ mod tests {
             ("Payday news", "https://acme.example/payday", ""),
             ("Pay now", "mailto:pay@evil.example", ""),
             ("Pay now", "#pay", ""),
+            ("to pay on collection", "https://maps.app.goo.gl/abc", ""),
+            ("to pay on collection", "https://www.google.com/maps/place/1", ""),
+            ("to pay on collection", "https://www.google.com/mapsx", "www.google.com"),
+            ("to pay on collection", "https://evil.example/maps/", "evil.example"),
+            ("to pay on collection", "https://maps.app.goo.gl.evil.example/", "maps.app.goo.gl.evil.example"),
+            ("to pay on collection", "https://maps.app.goo.gl@evil.example/", "evil.example"),
+            ("to pay on collection", "http://maps.google.com/maps", "maps.google.com"),
             (
                 "Pay now",
                 "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fevil.example%2Fx&data=1",

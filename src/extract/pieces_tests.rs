@@ -213,3 +213,170 @@ fn more_pieces_than_are_kept_is_said() {
         assert_eq!((claims.accounts.len(), claims.announced.len()), (0, 1), "{count}");
     }
 }
+
+/// A footer with the account that the invoice is to be paid to.
+const FOOTER: &str = "Bank: Barclays Sort code 20-00-00 Account number 55779911";
+
+#[test]
+fn branches_of_shops_and_customers_numbers() {
+    let shop = |body: &'static str| ["Invoice INV-1", body, FOOTER];
+    let alone = |body: &'static str| ["Invoice INV-1", body, ""];
+    check(&[
+        ("customer's", shop("Customer account number 12345678, branch code 102030"), "20000055779911", 0),
+        ("customer's alone", alone("Customer account number 12345678, branch code 102030"), "", 0),
+        ("yours", shop("Branch code 102030\nYour account no: 12345678"), "20000055779911", 0),
+        ("ledger", shop("Ledger account 12345678 Branch code: 102030 Order 4711"), "20000055779911", 0),
+        ("packs", shop("Trade account no 12345678\nTiles S/C 102030 GBP 12.00"), "20000055779911", 0),
+        (
+            "a table",
+            shop("Customer account\tBranch code\tDate\n12345678\t102030\t1 May 2026"),
+            "20000055779911",
+            0,
+        ),
+        (
+            "a table directly above the account",
+            alone(
+                "Customer account\tBranch code\n12345678\t102030\nBank: Barclays Sort code 20-00-00 Account \
+                 number 55779911",
+            ),
+            "20000055779911",
+            0,
+        ),
+        (
+            "quoting",
+            shop("Please pay by 31 May, quoting customer account number 12345678, branch code 102030."),
+            "20000055779911",
+            0,
+        ),
+        (
+            "above the footer",
+            alone(
+                "Branch code 102030, customer account number 12345678\nPlease pay to:\nSort code 20-00-00 \
+                 Account number 55779911",
+            ),
+            "20000055779911",
+            0,
+        ),
+        (
+            "a branch before the shop's account takes no number",
+            alone("Branch code 102030. Bank details: sort code 20-00-00, account number 55779911"),
+            "20000055779911",
+            0,
+        ),
+        (
+            "quoting, beside the sort code",
+            alone("Please pay to sort code 20-00-00, quoting your account number 12345678."),
+            "",
+            1,
+        ),
+        // Nobody says whose number it is: beside the account it is not compared.
+        ("anybody's", shop("Account number 12345678 Branch code 102030"), "20000055779911", 1),
+        ("anybody's alone", alone("Account number 12345678 Branch code 102030"), "10203012345678", 0),
+    ]);
+}
+
+#[test]
+fn branch_codes_that_are_a_banks() {
+    const BOTH: &str = "10203012345678 20000055779911";
+    const RECORD: &str = "20000055779911";
+    let shop = |body: &'static str| ["Invoice INV-1", body, FOOTER];
+    check(&[
+        ("hyphens", shop("Account number 12345678, branch code 10-20-30"), BOTH, 0),
+        ("a customer's, hyphens", shop("Customer account number 12345678, branch code 10-20-30"), RECORD, 1),
+        (
+            "a customer's, sort code",
+            shop("Please pay into your account number 12345678, sort code 10-20-30"),
+            BOTH,
+            0,
+        ),
+        ("paid to", shop("Please pay to branch code 102030 account number 12345678"), BOTH, 0),
+        (
+            "paid to a customer's",
+            shop("Please pay to customer account number 12345678, branch code 102030"),
+            BOTH,
+            0,
+        ),
+        (
+            "said before",
+            shop("Please pay to the account below.\nCustomer account number 12345678\nBranch code 102030"),
+            BOTH,
+            0,
+        ),
+        (
+            "said behind",
+            shop("Customer account number 12345678\nBranch code 102030\nPlease pay there."),
+            BOTH,
+            0,
+        ),
+        ("a bank", shop("Bank: Monzo\nBranch code 102030\nYour account number 12345678"), BOTH, 0),
+        (
+            "a payee",
+            shop("Account name: Acme Ltd\nCustomer account number 12345678\nBranch code 102030"),
+            BOTH,
+            0,
+        ),
+        (
+            "for all payments",
+            shop("All payments must go here: ledger account 12345678 branch code 102030"),
+            BOTH,
+            0,
+        ),
+        (
+            "changed",
+            shop("Our bank details have changed.\nCustomer account number 12345678, branch code 102030"),
+            BOTH,
+            0,
+        ),
+    ]);
+}
+
+/// Orders to pay to a number that the message's account does not hold, and customers' numbers, in other languages.
+#[test]
+fn orders_to_pay_in_other_languages() {
+    const RECORD: &str = "NL91ABNA0417164300";
+    let rows: Vec<(&str, [&str; 3], &str, usize)> = [
+        ("Veuillez virer 100,00 EUR sur le compte n° 11234567890.", 1),
+        ("Merci de régler 100,00 EUR sur notre compte n° 11234567890.", 1),
+        ("Compte client n° 10023345, à régler sous 30 jours", 0),
+        ("Vogliate pagare 100,00 EUR sul numero di conto 000000654321.", 1),
+        ("Il Suo numero di conto cliente: 10023345", 0),
+        ("Le rogamos pagar 100,00 EUR a la cuenta 0200059999.", 1),
+        ("Por favor transfiera 100,00 EUR al número de cuenta 0200059999.", 1),
+        ("Pague 100,00 EUR en la cuenta 0200059999.", 1),
+        ("Su número de cuenta de cliente: 10023345", 0),
+        ("Gelieve 100,00 EUR te betalen op rekeningnummer 0001234567.", 1),
+        ("Wilt u 100,00 EUR overmaken naar rekeningnummer 0001234567?", 1),
+        ("Uw rekeningnummer bij ons: 10023345", 0),
+        ("Prosimy o przelew 100,00 PLN na numer konta 3002013553.", 1),
+        ("Prosimy zapłacić 100,00 PLN na rachunek 3002013553.", 1),
+        ("Numer konta klienta: 10023345", 0),
+        ("Por favor pague 100,00 EUR para a conta 00002345678.", 1),
+        ("Transfira 100,00 EUR para o número da conta 00002345678.", 1),
+        ("O seu número da conta de cliente: 10023345", 0),
+    ]
+    .iter()
+    .map(|(body, announced)| (*body, ["", *body, "IBAN NL91 ABNA 0417 1643 00"], RECORD, *announced))
+    .collect();
+    check(&rows);
+}
+
+#[test]
+fn bics_of_correspondents() {
+    let foreign = |body: &'static str, end: &'static str| ["Invoice INV-1", body, end];
+    let far = "IBAN GB29 NWBK 6016 1331 9268 19\nCorrespondent: SWIFT HSBCHKHHHKH";
+    check(&[
+        (
+            "far from a number beside an account",
+            foreign("Account number 10023345", far),
+            "GB29NWBK60161331926819",
+            1,
+        ),
+        ("far from a customer's", foreign("Your account number 10023345", far), "GB29NWBK60161331926819", 0),
+        (
+            "near a number",
+            foreign("SWIFT HSBCHKHHHKH Account No 123-456789-838", far),
+            "GB29NWBK60161331926819 HSBCHKHH-123456789838",
+            0,
+        ),
+    ]);
+}

@@ -3,6 +3,9 @@
 use crate::model::{DocumentFacts, Evidence};
 use std::collections::BTreeSet;
 
+/// What a gap names that concerns the message as a whole.
+const WHOLE: &str = "message";
+
 /// Counts each unread thing once, although the parser, the reader and the document report may all name it. Things of
 /// one name stay apart by their reason: a second `invoice.pdf` must not hide behind the first.
 pub(super) fn documents(evidence: &Evidence) -> DocumentFacts {
@@ -22,6 +25,9 @@ pub(super) fn documents(evidence: &Evidence) -> DocumentFacts {
             continue;
         }
         facts.unread += 1;
+        // Each attachment has a report; limits of the whole message may concern any of them.
+        let attachment = what == WHOLE || claims.documents.iter().any(|report| report.name == what);
+        facts.in_text += i64::from(!attachment && !matches!(why, "password" | "encrypted"));
         let counter = match why {
             "password" | "encrypted" => &mut facts.encrypted,
             "unsupported" => &mut facts.unsupported,

@@ -364,7 +364,12 @@ fn body_and_document_conflict_only_when_neither_holds_the_other() {
 fn unread_things_are_counted_once_and_by_reason() {
     let gap = |what: &str, why: &str| Gap { what: what.into(), why: why.into() };
     let claims = PaymentClaims {
-        unchecked: vec![gap("a.pdf", "unsupported"), gap("a.pdf", "password"), gap("b.zip", "limit")],
+        unchecked: vec![
+            gap("a.pdf", "unsupported"),
+            gap("a.pdf", "password"),
+            gap("part-1", "unsupported"),
+            gap("message", "limit"),
+        ],
         documents: vec![DocumentReport {
             name: "a.pdf".into(),
             media_type: "application/pdf".into(),
@@ -375,7 +380,8 @@ fn unread_things_are_counted_once_and_by_reason() {
         ..Default::default()
     };
     let facts = establish(&evidence(message("a@acmebuilding.co.uk", None), claims)).documents;
-    assert_eq!((facts.unread, facts.encrypted, facts.unsupported, facts.limited), (3, 1, 1, 1));
+    assert_eq!((facts.unread, facts.encrypted, facts.unsupported, facts.limited), (4, 1, 2, 1));
+    assert_eq!(facts.in_text, 1, "the text; neither the attachment nor what may be one");
 }
 
 #[test]

@@ -205,8 +205,10 @@ pub struct SupplierFacts {
 pub struct DocumentFacts {
     /// Attachments in all.
     pub total: i64,
-    /// Whatever could not be read, for any reason: the sum of the next five.
+    /// Whatever could not be read, for any reason: the sum of the last five.
     pub unread: i64,
+    /// Of those, texts of the message itself and no attachments, locked ones left out.
+    pub in_text: i64,
     /// Locked with a password or encrypted.
     pub encrypted: i64,
     /// A kind of document that this version does not read yet.

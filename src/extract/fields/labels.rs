@@ -19,6 +19,8 @@ pub(in crate::extract) enum Label {
     SortCode,
     /// An account number of any country.
     Account,
+    /// A customer's account with the sender.
+    Customers,
     /// A US routing number.
     Routing,
     /// An Australian BSB.

@@ -8,6 +8,7 @@ mod imitations;
 pub(super) mod labels;
 mod numbers;
 mod pieces;
+mod whose;
 
 use labels::{Hit, Label};
 pub(super) use pieces::Pieces;

@@ -43,7 +43,7 @@ pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize, shapes: &[&[usiz
 
 fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
-    account_near(view, span, (code.start, code.end), reach, used)
+    account_near(view, span, (code.start, code.end), reach, used).map(|number| number.digits)
 }
 
 fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {

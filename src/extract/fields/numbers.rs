@@ -121,7 +121,7 @@ pub(super) fn account_near(
     code: (usize, usize),
     reach: &Reach,
     used: &mut BTreeSet<usize>,
-) -> Option<String> {
+) -> Option<Number> {
     let from = floor(&view.text, span.0.saturating_sub(reach.distance));
     let list = chunks(view, from, span.1 + reach.distance);
     let mut best: Option<(usize, Number)> = None;
@@ -150,7 +150,7 @@ pub(super) fn account_near(
     }
     let (_, number) = best?;
     used.insert(number.start);
-    Some(number.digits)
+    Some(number)
 }
 
 /// An account number at chunk `at`: one run, or groups such as `1234-5678`, `12 34 56 78`, outside the bank code.

@@ -6,6 +6,7 @@
 //! compared where it does not.
 
 use super::numbers::{account_at, chunks};
+use super::whose::{is_about_payment, is_ordered, is_sure, is_theirs};
 use super::{Hit, Label, View, add_account, national, uk};
 use crate::extract::floor;
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
@@ -16,8 +17,6 @@ use crate::model::{Means, PaymentClaims, Place, Scheme, is_country};
 const MAX_LABELS: usize = 2_000;
 /// Octets behind a label in which its value begins.
 const REACH: usize = 24;
-/// Octets around a label in which other labels say that it is about a payment.
-const AROUND: usize = 120;
 /// Octets around a label in which its number may be hidden in part.
 const MASK_REACH: usize = 100;
 /// Digits of an account number at least.
@@ -53,6 +52,8 @@ struct Piece {
 #[derive(Default)]
 pub(in crate::extract) struct Pieces {
     pieces: Vec<Piece>,
+    /// Pairs that are an account only where the message has no other.
+    doubtful: Vec<(uk::Doubtful, Place)>,
     /// There were more than are kept.
     more: bool,
 }
@@ -62,6 +63,13 @@ impl Pieces {
     pub(in crate::extract) fn collect(&mut self, view: &View) {
         if view.place.means == Some(Means::Payer) {
             return;
+        }
+        for pair in uk::doubtful_pairs(view) {
+            if self.doubtful.len() < MAX_PIECES {
+                self.doubtful.push((pair, view.place.clone()));
+            } else {
+                self.more = true;
+            }
         }
         for hit in view.labels.iter().take(MAX_LABELS) {
             let Some((kind, value)) = announced(view, hit) else { continue };
@@ -90,28 +98,39 @@ impl Pieces {
 
     /// Puts together what no account of the message holds, and notes what stays.
     pub(in crate::extract) fn settle(mut self, claims: &mut PaymentClaims) {
+        self.settle_doubtful(claims);
         self.drop_known(claims);
         self.join_codes(claims);
         self.join_bics(claims);
         self.drop_known(claims);
         let alone = claims.accounts.is_empty();
-        let speaks_of = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
-        // "New account number" is said of customers' accounts too: only where there is something to pay.
-        let something_to_pay = !alone || !claims.invoice_numbers.is_empty() || !claims.amounts.is_empty();
-        let changes = speaks_of("bank_change") || something_to_pay && speaks_of("account_change");
+        let changes = speaks_of_change(claims);
         for piece in self.pieces {
             // A lone number is a customer's, unless nothing else can be meant.
             let number = piece.kind == Kind::Number;
             let meant = !piece.mentioned && (!number || changes || piece.ordered || alone && piece.pays);
-            if meant
-                && claims.announced.len() < MAX_CLAIMED_VALUES
-                && !claims.announced.contains(&piece.place)
-            {
-                claims.announced.push(piece.place);
+            if meant {
+                announce(claims, piece.place);
             }
         }
         if self.more {
             super::note_limit(claims);
+        }
+    }
+
+    /// A branch's code and a number near it: a customer's says nothing unless the message changes bank details; another
+    /// beside a whole account is not compared; alone it is the account.
+    fn settle_doubtful(&mut self, claims: &mut PaymentClaims) {
+        let whole = has_whole(claims);
+        let changes = speaks_of_change(claims);
+        for (pair, place) in self.doubtful.drain(..) {
+            let known = claims.accounts.iter().any(|claim| claim.account.reveal() == pair.canonical);
+            match (pair.customers, whole) {
+                _ if known => {}
+                (true, _) if !changes => {}
+                (false, false) => add_account(claims, &place, Scheme::Uk, *b"GB", &pair.canonical, None),
+                _ => announce(claims, place),
+            }
         }
     }
 
@@ -178,6 +197,7 @@ impl Pieces {
 
     /// A BIC and an account number, in countries that have nothing else.
     fn join_bics(&self, claims: &mut PaymentClaims) {
+        let whole = has_whole(claims);
         for bic in claims.bics.clone() {
             let (Some(bank), Some(country)) = (bic.value.get(..8), bic.value.get(4..6)) else { continue };
             let Some(letters) = country.as_bytes().first_chunk::<2>() else { continue };
@@ -186,10 +206,36 @@ impl Pieces {
                 continue;
             }
             for number in self.numbers(&(MIN_DIGITS..=18)) {
+                // A correspondent's BIC and a customer's number somewhere in an invoice that has its account.
+                if whole && !number.pays {
+                    announce(claims, number.place.clone());
+                    continue;
+                }
                 let canonical = format!("{bank}-{}", number.value);
                 add_account(claims, &number.place, Scheme::Bic, *letters, &canonical, None);
             }
         }
+    }
+}
+
+/// Whether the message names an account that people see, and that is not only the payer's.
+fn has_whole(claims: &PaymentClaims) -> bool {
+    claims.accounts.iter().any(|claim| !claim.place.hidden && claim.place.means != Some(Means::Payer))
+}
+
+/// Whether the message speaks of other bank details. "New account number" is said of customers' accounts too: that
+/// counts only where there is something to pay.
+fn speaks_of_change(claims: &PaymentClaims) -> bool {
+    let speaks_of = |family: &str| claims.phrases.iter().any(|phrase| phrase.value.0 == family);
+    let something_to_pay =
+        !claims.accounts.is_empty() || !claims.invoice_numbers.is_empty() || !claims.amounts.is_empty();
+    speaks_of("bank_change") || something_to_pay && speaks_of("account_change")
+}
+
+/// Notes where a message announces an account that nothing is compared with.
+fn announce(claims: &mut PaymentClaims, place: Place) {
+    if claims.announced.len() < MAX_CLAIMED_VALUES && !claims.announced.contains(&place) {
+        claims.announced.push(place);
     }
 }
 
@@ -267,13 +313,6 @@ fn iban_head(view: &View, hit: &Hit) -> Option<String> {
     (head.len() >= 4 + HEAD.start() && !head.contains("XXX")).then_some(head)
 }
 
-/// The text before a label in its own line, at most `reach` octets, in small letters.
-fn line_before(view: &View, hit: &Hit, reach: usize) -> String {
-    let from = floor(&view.text, hit.start.saturating_sub(reach));
-    let before = view.text.get(from..hit.start).unwrap_or_default();
-    before.rsplit('\n').next().unwrap_or_default().to_lowercase()
-}
-
 /// Whether the details around a label are hidden in part: `20-00-00 ••••1234`, "ending 4821". People who mention an account
 /// so do not ask to pay to it.
 fn is_masked(view: &View, hit: &Hit) -> bool {
@@ -288,54 +327,4 @@ fn is_masked(view: &View, hit: &Hit) -> bool {
         (2..=4).contains(&rest.bytes().take_while(u8::is_ascii_digit).count())
     };
     MASKS.iter().any(|mask| shown(before, mask) || shown(behind, mask))
-}
-
-/// Whether a label's own words mean a bank's code and nothing else.
-fn is_sure(view: &View, hit: &Hit) -> bool {
-    const SURE: [&str; 9] =
-        ["sort code", "sortcode", "sort-code", "sort_code", "ifs", "bsb", "aba", "routing n", "transit n"];
-    let label = view.text.get(hit.start..hit.end).unwrap_or_default().to_lowercase();
-    // "From our sort code": whoever says so has paid.
-    SURE.iter().any(|sure| label.contains(sure)) && !line_before(view, hit, 16).contains("from")
-}
-
-/// Whether a number is said to be the reader's own: a customer's.
-fn is_theirs(view: &View, hit: &Hit) -> bool {
-    const THEIRS: [&str; 7] = ["your", "customer", "quote", "quoting", "ihre", "kunden", "client"];
-    let before = line_before(view, hit, 80);
-    THEIRS.iter().any(|word| before.contains(word)) || view.after(hit.end, 40).contains("(your")
-}
-
-/// Whether the sentence asks to pay to the number: "please settle this one to account number …".
-fn is_ordered(view: &View, hit: &Hit) -> bool {
-    const VERBS: [&str; 9] =
-        ["pay", "settle", "transfer", "remit", "überweis", "vire", "paga", "betaal", "przel"];
-    const TOWARDS: [&str; 11] =
-        ["to", "into", "to our", "to the", "to this", "auf", "an", "sur le", "sul", "op", "na"];
-    let before = line_before(view, hit, 80);
-    let before = before.trim_end();
-    let towards = |word: &&str| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(' '));
-    TOWARDS.iter().any(towards) && VERBS.iter().any(|verb| before.contains(verb))
-}
-
-/// Whether words about a bank or a payee stand around a label: the payee's or a BIC on either side, the bank's in front.
-fn is_about_payment(view: &View, hit: &Hit) -> bool {
-    let first = view.labels.partition_point(|other| other.end + AROUND < hit.start);
-    let near = view.labels.get(first..).unwrap_or_default().iter();
-    near.take_while(|other| other.start <= hit.end + AROUND).any(|other| match other.label {
-        Label::Payee | Label::Bic => true,
-        Label::Bank => names_bank(view, other, hit),
-        _ => false,
-    })
-}
-
-/// Whether a word about banks introduces details, within two lines: "Bank: Barclays", "payment details", and not "by bank
-/// transfer", "bank holiday", "the bank details on file".
-fn names_bank(view: &View, bank: &Hit, hit: &Hit) -> bool {
-    let Some(between) = view.text.get(bank.end..hit.start) else { return false };
-    let word = view.text.get(bank.start..bank.end).unwrap_or_default();
-    let introduces = word.contains(' ') || word.len() > 8 || between.trim_start().starts_with(':');
-    let held = ["on file", "you hold", "you have"].iter().any(|held| between.contains(held));
-    let transfer = word.to_lowercase().ends_with("transfer");
-    introduces && !held && !transfer && between.len() <= 80 && between.matches('\n').count() <= 2
 }

@@ -1,36 +1,55 @@
 //! UK sort code and account number.
 //!
 //! A sort code is six digits like any date or reference, so it counts only after (or just before) its label, or
-//! directly before an account number that has one. Modulus rules (Pay.UK) are data that changes several times a year
+//! directly before an account number that has one. What a shop or a pack may mean as well ("branch code", `S/C 24`) makes
+//! no account by itself. Modulus rules (Pay.UK) are data that changes several times a year
 //! and is not built in: validity is unknown, never "invalid".
 
-use super::numbers::{Reach, account_near, chunks, groups};
-use super::{Finder, Label, View, add_account};
+use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
+use super::{Finder, Hit, Label, View, add_account, whose};
 use crate::extract::floor;
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
 
 /// Sort codes of one text at most: bounds the work on a text made of labels.
 const MAX_SORT_CODES: usize = 5_000;
+/// Octets before a number in which the label of an account is its own.
+const NAMED_WITHIN: usize = 90;
+/// Octets between a code and the label of a customer's number.
+const CUSTOMER_WITHIN: usize = 120;
+/// Octets between a label and what stands directly behind it.
+const BEHIND: usize = 12;
 const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 400 };
 
 /// Finds sort code and account number pairs.
 pub(super) struct Uk;
 
+/// A code that may be a shop's, and a number beside it that nobody asks to pay to.
+pub(super) struct Doubtful {
+    /// The account that they would make.
+    pub(super) canonical: String,
+    /// The number is said to be a customer's.
+    pub(super) customers: bool,
+}
+
+/// What stands beside labels of sort codes.
+#[derive(Default)]
+struct Labelled {
+    sure: Vec<String>,
+    doubtful: Vec<Doubtful>,
+    /// Where the codes of accounts begin.
+    codes: BTreeSet<usize>,
+}
+
 impl Finder for Uk {
     fn find(&self, view: &View, claims: &mut PaymentClaims) {
-        let mut used = BTreeSet::new();
-        let mut codes = BTreeSet::new();
-        for hit in view.labels_of(Label::SortCode).take(MAX_SORT_CODES) {
-            if let Some(code) = sort_code_near(view, hit.start, hit.end, &codes) {
-                codes.insert(code.0);
-                let span = (hit.start.min(code.0), hit.end.max(code.1));
-                claim(view, span, &code, &mut used, claims);
-            }
+        let Labelled { sure, mut codes, .. } = labelled(view);
+        for canonical in sure {
+            claim(view, &canonical, claims);
         }
         unlabelled(view, &mut codes, claims);
         // "Account: 20-00-00 55779911": the sort code has no label of its own.
-        let general = |hit: &&super::Hit| matches!(hit.label, Label::Account | Label::Bank);
+        let general = |hit: &&Hit| matches!(hit.label, Label::Account | Label::Bank);
         for hit in view.labels.iter().filter(general).take(MAX_SORT_CODES) {
             let list = chunks(view, hit.end, hit.end + 40);
             for at in 0..list.len().min(4) {
@@ -60,7 +79,7 @@ impl Finder for Uk {
 }
 
 /// Whether a BSB is announced just before a label.
-fn near_bsb(view: &View, hit: &super::Hit) -> bool {
+fn near_bsb(view: &View, hit: &Hit) -> bool {
     let first = view.labels.partition_point(|other| other.end + 60 < hit.start);
     let near = view.labels.get(first..).unwrap_or_default().iter();
     near.take_while(|other| other.start < hit.start).any(|other| other.label == Label::Bsb)
@@ -115,9 +134,9 @@ fn is_of_goods(view: &View, start: usize, end: usize) -> bool {
     const UNITS: [&str; 14] = [
         "pcs", "pieces", "piece", "units", "unit", "off", "each", "ea", "kg", "mm", "items", "stück", "stk", "st.",
     ];
-    let between = |hit: &super::Hit| view.text.get(hit.end..start).unwrap_or("x");
+    let between = |hit: &Hit| view.text.get(hit.end..start).unwrap_or("x");
     let other = view.label_before(start, 16).is_some_and(|hit| {
-        matches!(hit.label, Label::Other | Label::InvoiceNumber | Label::Vat | Label::Company | Label::Phone)
+        matches!(hit.label, Label::Other | Label::Customers | Label::InvoiceNumber | Label::Vat | Label::Company | Label::Phone)
             && between(hit).chars().all(|c| !c.is_alphanumeric() && c != '\n')
     });
     let behind = view.after(end, 16).trim_start_matches([' ', '\t', 'x']);
@@ -143,7 +162,7 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
     let after = chunks(view, end, end + 160);
     let found = (0..after.len()).find_map(|at| sort_code_at(view, &after, at, taken));
     // Before the label only in its own line: "20-00-00 (sort code)".
-    found.filter(|code| code.0 - end <= 12).or_else(|| {
+    found.filter(|code| code.0 - end <= BEHIND).or_else(|| {
         let before = chunks(view, floor(&view.text, start.saturating_sub(24)), start);
         let close = |code: &Code| {
             view.text.get(code.1..start).is_some_and(|gap| !gap.chars().any(|c| c.is_alphabetic() || c == '\n'))
@@ -154,7 +173,7 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
 }
 
 /// The digits of a sort code directly behind its label.
-pub(super) fn code_behind(view: &View, hit: &super::Hit, reach: usize) -> Option<String> {
+pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize) -> Option<String> {
     let list = chunks(view, hit.end, hit.end + reach);
     sort_code_at(view, &list, 0, &BTreeSet::new()).map(|(_, _, digits)| digits)
 }
@@ -171,15 +190,105 @@ fn sort_code_at(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, take
     (!foreign && !taken.contains(&number.start)).then_some((number.start, number.end, number.digits))
 }
 
-fn claim(view: &View, span: (usize, usize), code: &Code, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
-    if let Some(number) = account_near(view, span, (code.0, code.1), &REACH, used) {
-        add(view, &code.2, &number, claims);
+/// What a code and a number near it are.
+enum Pair {
+    Account,
+    Doubtful { customers: bool },
+    Nothing,
+}
+
+/// Judges a code with the number that the label `account`, if any, announces. "Branch code", `S/C` and bare digits are
+/// an account where words of paying stand around; so is, behind any code, what is said to be a customer's number.
+fn judge(view: &View, hit: &Hit, code: &Code, number: &Number, account: Option<&Hit>) -> Pair {
+    let plain = code.2.len() == code.1 - code.0;
+    let shops = whose::is_doubtful(view, hit);
+    let theirs = account.is_some_and(|account| account.label == Label::Customers);
+    let customers = theirs || account.is_some_and(|account| whose::is_customers(view, account));
+    let may_be_other = shops && plain && (customers || whose::is_branch(view, hit));
+    if !theirs && !may_be_other {
+        return Pair::Account;
+    }
+    let start = account.map_or(hit.start, |account| if theirs { account.start } else { account.start.min(hit.start) });
+    let paid = account.is_some_and(|account| whose::is_ordered(view, account) || whose::is_paid_to(view, account))
+        || shops && whose::is_paid_to(view, hit)
+        || whose::asks_to_pay(view, start, code.1.max(number.end));
+    match (paid, shops) {
+        (true, _) => Pair::Account,
+        (false, true) => Pair::Doubtful { customers: customers && plain },
+        (false, false) => Pair::Nothing,
     }
 }
 
+/// The label of the account number that begins at `start`.
+fn account_of(view: &View, start: usize) -> Option<&Hit> {
+    let before = view.labels.partition_point(|other| other.end <= start);
+    let labels = view.labels.get(..before).unwrap_or_default().iter().rev();
+    labels.take_while(|other| start - other.end <= NAMED_WITHIN).find(|other| matches!(other.label, Label::Account | Label::Customers))
+}
+
+/// A customer's number near a code: the nearest one directly behind its label.
+fn of_customer<'v>(view: &'v View, hit: &Hit, code: &Code) -> Option<(Number, &'v Hit)> {
+    let first = view.labels.partition_point(|other| other.end + CUSTOMER_WITHIN < hit.start);
+    let near = view.labels.get(first..).unwrap_or_default().iter();
+    let near = near.take_while(|other| other.start <= code.1 + CUSTOMER_WITHIN);
+    let customers = near.filter(|other| other.label == Label::Customers);
+    let numbers = customers.filter_map(|other| {
+        let list = chunks(view, other.end, other.end + 2 * BEHIND);
+        let (number, _) = account_at(view, &list, 0, (code.0, code.1))?;
+        REACH.labelled.contains(&number.digits.len()).then_some((number, other))
+    });
+    numbers.min_by_key(|(number, _)| number.start.abs_diff(code.0))
+}
+
+/// The pairs of a text that are no account by themselves.
+pub(super) fn doubtful_pairs(view: &View) -> Vec<Doubtful> {
+    let any = view.labels_of(Label::SortCode).any(|hit| whose::is_doubtful(view, hit));
+    if any { labelled(view).doubtful } else { Vec::new() }
+}
+
+/// Where the code directly behind a label, or in the cell below it, begins.
+fn branch_of(view: &View, hit: &Hit) -> Option<usize> {
+    let none = BTreeSet::new();
+    let behind = || sort_code_at(view, &chunks(view, hit.end, hit.end + BEHIND), 0, &none);
+    let Some(cell) = view.cell_below(hit) else { return behind().map(|code| code.0) };
+    sort_code_near(view, hit.start, hit.end, &none).filter(|code| code.2 == cell.trim()).map(|code| code.0)
+}
+
+/// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the
+/// branch of a shop must not take their number.
+fn labelled(view: &View) -> Labelled {
+    let mut found = Labelled::default();
+    // The branch of a shop is no account number either.
+    let branches = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit));
+    let mut used: BTreeSet<usize> =
+        branches.take(MAX_SORT_CODES).filter_map(|hit| branch_of(view, hit)).collect();
+    for sure in [true, false] {
+        let hits = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit) != sure);
+        for hit in hits.take(MAX_SORT_CODES) {
+            let Some(code) = sort_code_near(view, hit.start, hit.end, &found.codes) else { continue };
+            found.codes.insert(code.0);
+            let span = (hit.start.min(code.0), hit.end.max(code.1));
+            let near = account_near(view, span, (code.0, code.1), &REACH, &mut used);
+            let near = near.map(|number| (account_of(view, number.start), number));
+            let of_customer = || of_customer(view, hit, &code).map(|(number, label)| (Some(label), number));
+            let Some((account, number)) = near.or_else(of_customer) else { continue };
+            let canonical = canonical(&code.2, &number.digits);
+            match judge(view, hit, &code, &number, account) {
+                Pair::Account => found.sure.push(canonical),
+                Pair::Doubtful { customers } => found.doubtful.push(Doubtful { canonical, customers }),
+                Pair::Nothing => {}
+            }
+        }
+    }
+    found
+}
+
 fn add(view: &View, sort_code: &str, number: &str, claims: &mut PaymentClaims) {
-    let canonical = canonical(sort_code, number);
-    add_account(claims, &view.place, Scheme::Uk, *b"GB", &canonical, None);
+    claim(view, &canonical(sort_code, number), claims);
+}
+
+fn claim(view: &View, canonical: &str, claims: &mut PaymentClaims) {
+    add_account(claims, &view.place, Scheme::Uk, *b"GB", canonical, None);
 }
 
 /// Six and eight digits after the rules for account numbers of other lengths (Pay.UK, Vocalink specification of

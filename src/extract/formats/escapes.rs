@@ -1,10 +1,11 @@
-//! Escapes of JSON (RFC 8259 section 7): `\u0047\u0042` is text to every program that reads it.
+//! Escapes of JSON (RFC 8259 section 7): `\u0047\u0042` is text, and `https:\/\/` an address, to every program that reads
+//! it.
 
 use std::borrow::Cow;
 
 /// Text of JSON with its escapes undone; other text as it is.
 pub(super) fn undone(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) || !text.contains("\\u") {
+    if !text.contains('\\') || !begins_json(text.trim_start_matches('\u{feff}').trim_start()) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
@@ -16,15 +17,32 @@ pub(super) fn undone(text: Cow<'_, str>) -> Cow<'_, str> {
             out.extend(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')));
             after.get(length..).unwrap_or_default()
         } else {
-            // Another escape: both characters stay, so that a backslash never begins one.
             let next = after.chars().next();
-            out.push('\\');
-            out.extend(next);
+            match next {
+                Some(c @ ('"' | '\\' | '/')) => out.push(c),
+                Some('n' | 'r') => out.push('\n'),
+                Some('t' | 'b' | 'f') => out.push('\t'),
+                // No escape: both characters stay.
+                other => {
+                    out.push('\\');
+                    out.extend(other);
+                }
+            }
             after.get(next.map_or(0, char::len_utf8)..).unwrap_or_default()
         };
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Whether a text begins as an object or a list does; "[EXTERNAL] Invoice" does not.
+fn begins_json(text: &str) -> bool {
+    let first = |rest: &str| rest.trim_start().chars().next();
+    if let Some(rest) = text.strip_prefix('{') {
+        return matches!(first(rest), Some('"' | '}'));
+    }
+    let list = text.strip_prefix('[').and_then(first);
+    list.is_some_and(|c| matches!(c, '"' | '{' | '[' | ']' | '-') || c.is_ascii_digit())
 }
 
 /// The UTF-16 units that follow a backslash, and the octets that they take.
@@ -48,7 +66,10 @@ mod tests {
         for (text, expected) in [
             (r#"{"iban":"\u0047\u004229"}"#, r#"{"iban":"GB29"}"#),
             (r#" ["\ud83d\ude00\u0041"]"#, " [\"\u{1f600}A\"]"),
-            (r#"["\\u0041\n\u00"]"#, r#"["\\u0041\n\u00"]"#),
+            (r#"["\\u0041\n\u00"]"#, "[\"\\u0041\n\\u00\"]"),
+            (r#"{"pay":"https:\/\/e.example\/x"}"#, r#"{"pay":"https://e.example/x"}"#),
+            (r#"{"iban":"GB29\tNWBK\n6016"}"#, "{\"iban\":\"GB29\tNWBK\n6016\"}"),
+            (r"[EXTERNAL] C:\new \u0041", r"[EXTERNAL] C:\new \u0041"),
             (r#"["\ud800x"]"#, "[\"\u{fffd}x\"]"),
             (r"path \u0041", r"path \u0041"),
         ] {
