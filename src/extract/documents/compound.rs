@@ -4,7 +4,7 @@
 use super::mapi::Item;
 use super::octets::{Octets, ansi};
 use super::reading::Reading;
-use super::{File, Format, biff, legacy_sheet, word_binary};
+use super::{File, Format, legacy_sheet, word_binary};
 use crate::limits::{COMPOUND_STREAMS, DOCUMENT_PART};
 use crate::model::Unread;
 use cfb::CompoundFile;
@@ -54,8 +54,7 @@ impl Format for Compound {
             kind(reading, "application/vnd.ms-excel");
             let name = if streams.has("Workbook") { "Workbook" } else { "Book" };
             match streams.octets(name, reading) {
-                Some(stream) if biff::fits(&stream) => legacy_sheet::read(file.octets, reading),
-                Some(_) => reading.gap(Unread::Limit),
+                Some(stream) => legacy_sheet::read(&stream, reading),
                 None => reading.gap(Unread::Damaged),
             }
         } else if streams.has("__properties_version1.0") {

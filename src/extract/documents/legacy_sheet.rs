@@ -1,20 +1,36 @@
 //! Excel files of before 2007 (`.xls`) and binary ones (`.xlsb`), by calamine.
 //!
 //! It trusts lengths and positions that records state, and panics where they are false: that ends here, so that what else
-//! the file holds is still read. The size of an old workbook is measured before ([`super::biff`]). Number formats are not
+//! the file holds is still read. The size of an old workbook is measured before ([`super::biff`]), and it is handed over
+//! in a compound file of its own, since two readers of a crooked one may find two workbooks in it. Number formats are not
 //! known here, so a sort code may lack its zeros.
 
-use super::cell;
 use super::reading::Reading;
+use super::{biff, cell};
 use crate::limits::{SHEET_CELLS, SHEETS};
 use crate::model::{SpanKind, Unread};
 use calamine::{Data, DataRef, Reader as _, Sheet, SheetVisible, Xls, XlsError, Xlsb, XlsbError};
-use std::io::Cursor;
+use cfb::CompoundFile;
+use std::io::{self, Cursor, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Reads an old workbook (BIFF in a compound file); its faults are gaps of the reading.
-pub(super) fn read(octets: &[u8], reading: &mut Reading<'_>) {
-    guarded(reading, |reading| read_old(octets, reading));
+/// Reads an old workbook, the `stream` of BIFF records; its faults are gaps of the reading.
+pub(super) fn read(stream: &[u8], reading: &mut Reading<'_>) {
+    if !biff::fits(stream) {
+        return reading.gap(Unread::Limit);
+    }
+    match alone(stream) {
+        Ok(octets) => guarded(reading, |reading| read_old(&octets, reading)),
+        Err(_) => reading.gap(Unread::Damaged),
+    }
+}
+
+/// A compound file of nothing but a workbook.
+fn alone(stream: &[u8]) -> io::Result<Vec<u8>> {
+    let mut file = CompoundFile::create(Cursor::new(Vec::with_capacity(stream.len())))?;
+    file.create_stream("/Workbook")?.write_all(stream)?;
+    file.flush()?;
+    Ok(file.into_inner().into_inner())
 }
 
 /// Reads a binary workbook (`.xlsb`); its faults are gaps of the reading.
