@@ -10,7 +10,7 @@ use super::{biff, cell};
 use crate::limits::{SHEET_CELLS, SHEETS};
 use crate::model::{SpanKind, Unread};
 use calamine::{Data, DataRef, Reader as _, Sheet, SheetVisible, Xls, XlsError, Xlsb, XlsbError};
-use cfb::CompoundFile;
+use cfb::{CompoundFile, Version};
 use std::io::{self, Cursor, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -27,7 +27,8 @@ pub(super) fn read(stream: &[u8], reading: &mut Reading<'_>) {
 
 /// A compound file of nothing but a workbook.
 fn alone(stream: &[u8]) -> io::Result<Vec<u8>> {
-    let mut file = CompoundFile::create(Cursor::new(Vec::with_capacity(stream.len())))?;
+    let mut file =
+        CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::with_capacity(stream.len())))?;
     file.create_stream("/Workbook")?.write_all(stream)?;
     file.flush()?;
     Ok(file.into_inner().into_inner())

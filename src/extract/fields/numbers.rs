@@ -1,6 +1,6 @@
 //! Numbers as written: runs of digits, and account numbers put together from groups.
 
-use super::View;
+use super::{Label, View};
 use crate::extract::floor;
 use crate::extract::normalise::CUT;
 use std::collections::BTreeSet;
@@ -96,12 +96,41 @@ pub(super) fn groups(
         let one = first.is_plain() || (shape == lengths && !first.raw.contains(','));
         return one.then(|| (number(first.start, first.end, digits), 1));
     }
+    consecutive(list, at, lengths, |left, right| joined(view, left, right))
+}
+
+/// The digits of consecutive chunks of these lengths, each pair of them `joined`.
+fn consecutive(
+    list: &[Chunk<'_>],
+    at: usize,
+    lengths: &[usize],
+    joined: impl Fn(&Chunk<'_>, &Chunk<'_>) -> bool,
+) -> Option<(Number, usize)> {
     let run = list.get(at..at + lengths.len())?;
     let fits = run.iter().zip(lengths).all(|(c, n)| c.is_plain() && c.raw.len() == *n)
-        && run.windows(2).all(|w| matches!(w, [a, b] if joined(view, a, b)));
-    let last = run.last()?;
-    fits.then(|| (number(first.start, last.end, run.iter().map(|c| c.raw).collect()), lengths.len()))
+        && run.windows(2).all(|w| matches!(w, [a, b] if joined(a, b)));
+    let (first, last) = (run.first()?, run.last()?);
+    let digits = run.iter().map(|c| c.raw).collect();
+    fits.then_some((Number { start: first.start, end: last.end, digits }, lengths.len()))
 }
+
+/// A number in groups that the end of a line took apart, behind the label of an account in its first line.
+fn wrapped(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Number, usize)> {
+    let first = list.get(at)?;
+    let label = view.label_before(first.start, 90).filter(|hit| hit.label == Label::Account)?;
+    let between = view.text.get(label.end..first.start)?;
+    if between.contains(|c: char| c.is_alphanumeric() || c == '\n') {
+        return None;
+    }
+    let broken = |left: &Chunk<'_>, right: &Chunk<'_>| {
+        joined(view, left, right) || view.text.get(left.end..right.start) == Some("\n")
+    };
+    GROUPS.iter().find_map(|lengths| consecutive(list, at, lengths, broken))
+}
+
+/// How account numbers are written in groups.
+const GROUPS: [&[usize]; 8] =
+    [&[4, 4], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3], &[1; 8]];
 
 /// Where and how an account number may stand beside its bank code.
 pub(super) struct Reach {
@@ -142,8 +171,12 @@ pub(super) fn account_near(
             && between.len() <= 12
             && !between.chars().any(char::is_alphabetic)
             && reach.adjacent.contains(&number.digits.len());
-        let announced = view.label_before(number.start, 90).is_some_and(|hit| hit.label.is_payment())
-            && reach.labelled.contains(&number.digits.len());
+        let announced = view.label_before(number.start, 90).is_some_and(|hit| {
+            // The code's own label announces the code: a few digits behind it are a postcode in the next column.
+            let own = hit.start >= span.0 && hit.end <= span.1;
+            let digits = if own { &reach.adjacent } else { &reach.labelled };
+            hit.label.is_payment() && digits.contains(&number.digits.len())
+        });
         if (adjacent || announced) && best.as_ref().is_none_or(|(nearest, _)| distance < *nearest) {
             best = Some((distance, number));
         }
@@ -170,13 +203,16 @@ pub(super) fn account_at(
         !before.is_some_and(|c| c.end != code.1 && c.is_plain() && grouped(view, c, first))
             && !last.zip(after).is_some_and(|(l, c)| c.start != code.0 && c.is_plain() && grouped(view, l, c))
     };
-    for lengths in [&[4, 4][..], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3], &[1; 8]] {
+    for lengths in GROUPS {
         if let Some((number, count)) = groups(view, list, at, lengths)
             && (count == 1 || free(count))
             && outside(&number)
         {
             return Some((number, count));
         }
+    }
+    if let Some((number, count)) = wrapped(view, list, at).filter(|(number, _)| outside(number)) {
+        return Some((number, count));
     }
     let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
     (first.is_plain() && (4..=18).contains(&first.raw.len()) && outside(&number)).then_some((number, 1))

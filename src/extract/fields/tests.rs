@@ -124,6 +124,9 @@ fn sort_codes_as_written() {
     check(&[
         ("BSB in the head of a table", "BSB\tAccount number\n062345\t12345678", &[("062345-12345678", None)]),
         ("dashes", "Sort code: 20-00-00 Account number: 55779911", &[UK]),
+        ("groups over the end of a line", "Sort code: 20-00-00, A/c no: 5577\n9911", &[UK]),
+        ("pairs over the end of a line", "Sort code: 20-00-00, A/c no: 55 77\n99 11", &[UK]),
+        ("rows of other numbers", "Sort code: 20-00-00\nAccount no:\n5577\n9911", &[]),
         ("spaces", "Sort Code 20 00 00, Account No. 55779911", &[UK]),
         ("compact", "sort code 200000 acc no 55779911", &[UK]),
         ("en dash", "Sort code 20–00–00\nAccount 55779911", &[UK]),
@@ -220,6 +223,12 @@ fn accounts_of_other_countries() {
         ),
         ("us, unlabelled", "111000025 account 0012345678", &[]),
         ("au", "BSB: 082-082 Account number: 012345678", &[("082082-012345678", None)]),
+        (
+            "au, a postcode in the next column",
+            "High Street 1 BSB 033-278\n12345 Town Account no 177470168",
+            &[("033278-177470168", None)],
+        ),
+        ("au, a postcode alone", "High Street 1 BSB 033-278\n12345 Town", &[]),
         ("au, spaces", "BSB 062 000\nAcc No 1234 5678", &[("062000-12345678", None)]),
         ("nz", "Bank account: 01-0242-0100194-00", &[("01-0242-0100194-000", Some(true))]),
         ("nz, wrong", "Account 01-0242-0100195-00", &[("01-0242-0100195-000", Some(false))]),
