@@ -126,6 +126,13 @@ fn sort_codes_as_written() {
         ("dashes", "Sort code: 20-00-00 Account number: 55779911", &[UK]),
         ("groups over the end of a line", "Sort code: 20-00-00, A/c no: 5577\n9911", &[UK]),
         ("pairs over the end of a line", "Sort code: 20-00-00, A/c no: 55 77\n99 11", &[UK]),
+        ("a customer's, they say", "Sort code 20-00-00\nCustomer account number 55779911", &[UK]),
+        ("another number's customer", "Sort code 20-00-00, quoting your account number 55779911", &[]),
+        (
+            "a bank's branch",
+            "Our bank's branch code is 200000 and our account number is 55779911. (IBAN: DE89 3704 0044 0532 0130 00)",
+            &[("DE89370400440532013000", Some(true)), UK],
+        ),
         ("rows of other numbers", "Sort code: 20-00-00\nAccount no:\n5577\n9911", &[]),
         ("spaces", "Sort Code 20 00 00, Account No. 55779911", &[UK]),
         ("compact", "sort code 200000 acc no 55779911", &[UK]),

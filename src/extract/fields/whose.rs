@@ -139,9 +139,12 @@ pub(super) fn is_doubtful(view: &View, hit: &Hit) -> bool {
     is_branch(view, hit) || matches!(words(view, hit).as_str(), "s/c" | "sc" | "s.c" | "s code" | "s. code")
 }
 
-/// Whether a label means a branch, which shops have as well as banks.
+/// Whether a label means a branch, which shops have as well as banks; "bank branch code" and "our bank's branch code" are no
+/// shop's.
 pub(super) fn is_branch(view: &View, hit: &Hit) -> bool {
-    words(view, hit) == "branch code"
+    let before = line_before(view, hit, 16);
+    let last = before.trim_end().rsplit(' ').next().unwrap_or_default();
+    words(view, hit) == "branch code" && !matches!(last, "bank" | "bank's" | "bank’s" | "banks")
 }
 
 /// A label as it is compared.
