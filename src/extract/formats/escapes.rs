@@ -35,7 +35,7 @@ pub(super) fn undone(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a text begins as an object or a list does; "[EXTERNAL] Invoice" does not.
+/// Whether a text begins as an object or a list does; `[EXTERNAL] Invoice` does not.
 fn begins_json(text: &str) -> bool {
     let first = |rest: &str| rest.trim_start().chars().next();
     if let Some(rest) = text.strip_prefix('{') {
