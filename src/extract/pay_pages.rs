@@ -129,7 +129,9 @@ fn is_map(target: &str) -> bool {
     let lower = target.trim().to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix("https://") else { return false };
     let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    HOSTS.contains(&host) || PATHS.iter().any(|path| rest.starts_with(path))
+    // A way out of the map: folded paths, redirects.
+    let leaves = ["/..", "/.%", "%2e", "\\", "/url", "/amp/", "link="].iter().any(|way| rest.contains(way));
+    !leaves && (HOSTS.contains(&host) || PATHS.iter().any(|path| rest.starts_with(path)))
 }
 
 /// Where an address leads that a filter or a search engine has wrapped: Safe Links (`url`), Google (`q`, `url`),
@@ -142,9 +144,10 @@ fn behind_wrapping(address: &str) -> String {
     {
         return wrapped.split("__;").next().unwrap_or(wrapped).to_owned();
     }
+    let google = matches!(host, "www.google.com" | "google.com" | "maps.google.com" | "maps.google.co.uk");
     let names: &[&str] = if host.ends_with("safelinks.protection.outlook.com") {
         &["url="]
-    } else if matches!(host, "www.google.com" | "google.com") {
+    } else if google {
         &["q=", "url="]
     } else {
         &[]
@@ -181,6 +184,11 @@ mod tests {
             ("to pay on collection", "https://maps.app.goo.gl.evil.example/", "maps.app.goo.gl.evil.example"),
             ("to pay on collection", "https://maps.app.goo.gl@evil.example/", "evil.example"),
             ("to pay on collection", "http://maps.google.com/maps", "maps.google.com"),
+            ("to pay on collection", "https://maps.google.com/maps?q=Acme+Yard", ""),
+            ("to pay", "https://maps.google.com/url?q=https%3A%2F%2Fevil.example", "evil.example"),
+            ("to pay", "https://www.google.com/maps/../url?q=https://evil.example", "evil.example"),
+            ("to pay", "https://www.google.com/maps/%2e%2E/amp/s/evil.example", "www.google.com"),
+            ("to pay", "https://maps.app.goo.gl/?link=https://evil.example", "maps.app.goo.gl"),
             (
                 "Pay now",
                 "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fevil.example%2Fx&data=1",

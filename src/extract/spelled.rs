@@ -1,4 +1,5 @@
-//! Digits that are written as words, in eight languages: "two zero dash four seven …" is read as people read it.
+//! Digits that are written as words, in eight languages: "two zero dash four seven …" is read as people read it; in English
+//! pairs of them, too ("twenty, fifty-five"), and the ideographs of digits.
 //!
 //! Only where a long run of digit words stands: prose counts "one, two, three" at most, nobody spells a number by accident.
 
@@ -88,15 +89,57 @@ const WORDS: &[(&str, char)] = &[
     ("zéro", '0'),
 ];
 
+/// English words of two digits, in small letters; a digit may follow those that end in 0 from 20 on: "fifty-five".
+const PAIRS: [(&str, &str); 18] = [
+    ("ten", "10"),
+    ("eleven", "11"),
+    ("twelve", "12"),
+    ("thirteen", "13"),
+    ("fourteen", "14"),
+    ("fifteen", "15"),
+    ("sixteen", "16"),
+    ("seventeen", "17"),
+    ("eighteen", "18"),
+    ("nineteen", "19"),
+    ("twenty", "20"),
+    ("thirty", "30"),
+    ("forty", "40"),
+    ("fifty", "50"),
+    ("sixty", "60"),
+    ("seventy", "70"),
+    ("eighty", "80"),
+    ("ninety", "90"),
+];
+
 /// What a word says inside a number.
 enum Word {
     Digit(char),
+    /// Two digits.
+    Pair(&'static str),
+    /// Digits that are written as ideographs, one each.
+    Digits(String),
     /// The next digit stands so many times: "double four".
     Times(usize),
     Dash,
 }
 
+/// The ideographs of digits, in order.
+const IDEOGRAPHS: [char; 10] = ['〇', '一', '二', '三', '四', '五', '六', '七', '八', '九'];
+
+fn ideographs(text: &str) -> Option<Word> {
+    let digit =
+        |c: char| IDEOGRAPHS.iter().zip('0'..='9').find(|(known, _)| **known == c).map(|(_, digit)| digit);
+    let digits: Option<String> = text.chars().map(|c| if c == '零' { Some('0') } else { digit(c) }).collect();
+    digits.map(Word::Digits)
+}
+
 fn word(text: &str) -> Option<Word> {
+    if text.starts_with(|c| c == '零' || IDEOGRAPHS.contains(&c)) {
+        return ideographs(text);
+    }
+    if text.len() > LONGEST {
+        return None;
+    }
     // Most words are small already.
     let small = if text.bytes().all(|b| b.is_ascii_lowercase()) {
         Cow::Borrowed(text)
@@ -109,8 +152,10 @@ fn word(text: &str) -> Option<Word> {
         "dash" | "hyphen" | "strich" | "tiret" => return Some(Word::Dash),
         _ => {}
     }
-    let at = WORDS.binary_search_by(|(known, _)| (*known).cmp(&*small)).ok()?;
-    WORDS.get(at).map(|(_, digit)| Word::Digit(*digit))
+    if let Ok(at) = WORDS.binary_search_by(|(known, _)| (*known).cmp(&*small)) {
+        return WORDS.get(at).map(|(_, digit)| Word::Digit(*digit));
+    }
+    PAIRS.iter().find(|(known, _)| *known == small).map(|(_, pair)| Word::Pair(pair))
 }
 
 /// A run of words that is being read.
@@ -120,6 +165,8 @@ struct Run {
     end: usize,
     digits: String,
     times: usize,
+    /// The last word was "twenty" to "ninety", and a digit that follows stands in the place of its 0.
+    tens: bool,
 }
 
 impl Run {
@@ -127,10 +174,25 @@ impl Run {
         if self.digits.is_empty() && self.times == 0 {
             self.start = start;
         }
+        let tens = std::mem::take(&mut self.tens);
         match word {
             Word::Digit(digit) => {
+                if tens && *digit != '0' {
+                    self.digits.pop();
+                }
                 let times = std::mem::take(&mut self.times).max(1);
                 self.digits.extend(std::iter::repeat_n(*digit, times));
+                self.end = end;
+            }
+            Word::Pair(pair) => {
+                let times = std::mem::take(&mut self.times).max(1);
+                self.digits.extend(std::iter::repeat_n(*pair, times));
+                self.tens = pair.ends_with('0') && *pair != "10";
+                self.end = end;
+            }
+            Word::Digits(digits) => {
+                self.times = 0;
+                self.digits.push_str(digits);
                 self.end = end;
             }
             Word::Times(times) => self.times = *times,
@@ -163,6 +225,7 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
             if !matches!(c, ' ' | ',' | '-' | '.' | '/') {
                 runs.extend(run.finish());
             }
+            run.tens &= matches!(c, ' ' | '-');
             if c == '-' && apart {
                 run.take(&Word::Dash, at, at + 1);
             }
@@ -172,7 +235,7 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
         while let Some((_, next)) = chars.next_if(|(_, next)| next.is_alphanumeric()) {
             end += next.len_utf8();
         }
-        let spoken = text.get(at..end).filter(|text| text.len() <= LONGEST).and_then(word);
+        let spoken = text.get(at..end).and_then(word);
         match spoken {
             Some(word) => run.take(&word, at, end),
             None => runs.extend(run.finish()),
@@ -224,6 +287,13 @@ mod tests {
             ("compte zéro un deux trois quatre", "compte 01234"),
             ("IBAN GB two nine NWBK six zero one six", "IBAN GB29 NWBK6016"),
             ("HDFC zero zero one two", "HDFC0012"),
+            ("sort code twenty, zero zero - double zero", "sort code 2000-00"),
+            ("account fifty-five seventy seven ninety-nine eleven", "account 55779911"),
+            ("forty, five sixty six", "40566"),
+            ("账号 五五七七九九一一", "账号 55779911"),
+            ("二〇二六年五月", "二〇二六年五月"),
+            ("within thirty to sixty days", "within thirty to sixty days"),
+            ("thirty-five, forty", "3540"),
             ("one, two, three and away", "one, two, three and away"),
             ("one two three\nfour five six", "one two three\nfour five six"),
             ("one two - three four - zero", "12-34-0"),

@@ -41,8 +41,9 @@ pub const RENDERED_PAGES: usize = 20;
 pub const RENDERED_SCALE: f32 = 200.0 / 72.0;
 /// … and at which they are drawn to find codes: 120 dpi; 100 find as many, and recognition would want more.
 pub const RENDERED_CODE_SCALE: f32 = 120.0 / 72.0;
-/// Pixels of a drawn page at most: A4 at 200 dpi has 3.9 million.
-pub const RENDERED_PIXELS: f32 = 5_000_000.0;
+/// Pixels of a drawn page at most: A4 at 200 dpi has 3.9 million. A fuzzer's pages are small, since what may break is in
+/// what is drawn, and large ones would be a hundred times slower.
+pub const RENDERED_PIXELS: f32 = if cfg!(fuzzing) { 20_000.0 } else { 5_000_000.0 };
 /// Filled shapes of a page from which it may show a code drawn in squares: the smallest has about a hundred.
 pub const PDF_CODE_SHAPES: usize = 60;
 

@@ -4,6 +4,8 @@
 use crate::limits::{SHEET_AREA, SHEET_RECORDS};
 
 const EOF: u16 = 0x000A;
+/// What stands behind is encrypted, and its sizes mean nothing; calamine asks for the password and reads no further.
+const FILE_PASS: u16 = 0x002F;
 const BOUND_SHEET: u16 = 0x0085;
 const DIMENSIONS: u16 = 0x0200;
 const BOF: u16 = 0x0809;
@@ -15,6 +17,10 @@ const CELLS: [u16; 8] = [0x0006, MUL_RK, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205,
 /// Whether all sheets of a workbook's stream together stay below [`SHEET_AREA`] cells, empty ones included, and
 /// [`SHEET_RECORDS`] records. Damage is not looked for: what is cut off counts as far as it goes.
 pub(super) fn fits(stream: &[u8]) -> bool {
+    let is_locked = |(kind, body): (u16, &[u8])| kind == FILE_PASS && short(body, 0) != 0;
+    if Records(stream).take(SHEET_RECORDS).take_while(|(kind, _)| *kind != EOF).any(is_locked) {
+        return true;
+    }
     let mut left = Left { records: SHEET_RECORDS, area: SHEET_AREA };
     let sheets: Option<Vec<u32>> = Records(stream)
         .map(|(kind, body)| left.record().map(|()| (kind, body)))
@@ -39,6 +45,7 @@ impl Left {
     fn sheet(&mut self, stream: &[u8], begins: u32) -> Option<()> {
         let own = usize::try_from(begins).ok().and_then(|at| stream.get(at..)).unwrap_or_default();
         let (mut rows, mut columns, mut depth) = (Extent::default(), Extent::default(), 0_usize);
+        let mut largest = 0;
         for (kind, body) in Records(own) {
             self.record()?;
             match kind {
@@ -47,10 +54,12 @@ impl Left {
                 EOF => depth -= 1,
                 // Rows as long words, or as short ones in sheets of before 1997.
                 DIMENSIONS if body.len() < 12 => {
-                    self.area(stated(short(body, 0), short(body, 2), short(body, 4), short(body, 6)))?;
+                    largest =
+                        stated(short(body, 0), short(body, 2), short(body, 4), short(body, 6)).max(largest);
                 }
                 DIMENSIONS => {
-                    self.area(stated(long(body, 0), long(body, 4), short(body, 8), short(body, 10)))?;
+                    largest =
+                        stated(long(body, 0), long(body, 4), short(body, 8), short(body, 10)).max(largest);
                 }
                 kind if CELLS.contains(&kind) => {
                     rows.add(short(body, 0));
@@ -62,11 +71,7 @@ impl Left {
                 _ => {}
             }
         }
-        self.area(rows.length().saturating_mul(columns.length()))
-    }
-
-    fn area(&mut self, area: u64) -> Option<()> {
-        self.area = self.area.checked_sub(area)?;
+        self.area = self.area.checked_sub(rows.length().saturating_mul(columns.length()).max(largest))?;
         Some(())
     }
 }
@@ -142,6 +147,7 @@ mod tests {
         for (name, sheet, expected) in [
             ("empty", vec![], true),
             ("a column to the end", vec![cell(0, 3), cell(65_535, 3)], true),
+            ("states and fills the same", vec![stated(50_000, 50), cell(0, 0), cell(49_999, 49)], true),
             ("corners", vec![cell(0, 0), cell(65_535, 255)], false),
             ("columns that no sheet has", vec![cell(0, 0), cell(100, 65_535)], false),
             ("states what it may", vec![stated(1_000, 26)], true),
@@ -157,6 +163,12 @@ mod tests {
                 eof.clone(),
             ];
             let stream = [globals.concat(), bof.clone(), sheet.concat(), eof.clone()].concat();
+            assert_eq!(fits(&stream), expected, "{name}");
+        }
+        for (name, locked, expected) in [("locked", 1_u16, true), ("not locked", 0, false)] {
+            let lock = record(FILE_PASS, &locked.to_le_bytes());
+            let huge = record(BOUND_SHEET, &[0; 4]);
+            let stream = [bof.clone(), lock, huge, stated(u32::MAX, 255), eof.clone()].concat();
             assert_eq!(fits(&stream), expected, "{name}");
         }
         let many = record(BOUND_SHEET, &[0; 4]).repeat(5_000);

@@ -212,12 +212,19 @@ fn judge(view: &View, hit: &Hit, code: &Code, number: &Number, account: Option<&
     let paid = account.is_some_and(|account| whose::is_ordered(view, account) || whose::is_paid_to(view, account))
         || shops && whose::is_paid_to(view, hit)
         || whose::asks_to_pay(view, start, code.1.max(number.end));
+    let banks = shops && whose::speaks_of_banks(view, start.min(code.0).min(number.start), code.1.max(number.end));
     // "Sort code 20-00-00, customer account 55779911": nothing else that the code could go with stands between.
     let beside = || account.and_then(|account| view.text.get(code.1..account.start));
     let together = || whose::is_sure(view, hit) && beside().is_some_and(|gap| !gap.contains(char::is_alphabetic));
-    match (paid, shops) {
+    match (paid || banks && !customers, shops) {
         (true, _) => Pair::Account,
-        (false, true) => Pair::Doubtful { customers: customers && plain },
+        (false, true) => {
+            // Packs and stock have codes, too, in other lines than the customer's number.
+            let (first, last) = (code.0.min(number.start), code.1.max(number.end));
+            let apart = view.text.get(first..last).is_some_and(|text| text.contains('\n'));
+            let ours = customers && plain && (apart || whose::is_branch(view, hit)) && !banks;
+            Pair::Doubtful { customers: ours }
+        }
         (false, false) if together() => Pair::Account,
         (false, false) => Pair::Nothing,
     }

@@ -23,8 +23,10 @@ pub(super) fn is_sure(view: &View, hit: &Hit) -> bool {
     const SURE: [&str; 9] =
         ["sort code", "sortcode", "sort-code", "sort_code", "ifs", "bsb", "aba", "routing n", "transit n"];
     let label = view.text.get(hit.start..hit.end).unwrap_or_default().to_lowercase();
-    // "From our sort code": whoever says so has paid.
-    SURE.iter().any(|sure| label.contains(sure)) && !line_before(view, hit, 16).contains("from")
+    // "From our sort code": whoever says so has paid. "From 1 May" and "from now" are no such words.
+    let before = line_before(view, hit, 16);
+    let paid = ["from our", "from your", "from my"].iter().any(|paid| before.trim_end().ends_with(paid));
+    SURE.iter().any(|sure| label.contains(sure)) && !paid
 }
 
 /// Whether a number is said to be the reader's own: a customer's.
@@ -101,10 +103,7 @@ pub(super) fn is_paid_to(view: &View, hit: &Hit) -> bool {
     let near = near(view, hit);
     near.iter().filter(|other| speaks_of_payee(view, other, hit)).any(|other| {
         let between = other.end.min(hit.end)..other.start.max(hit.start);
-        !near.iter().any(|one| {
-            let code = one.label == Label::Iban || one.label == Label::SortCode && is_sure(view, one);
-            code && one.start != hit.start && between.contains(&one.start)
-        })
+        !near.iter().any(|one| one.start != hit.start && is_others(view, one) && between.contains(&one.start))
     })
 }
 
@@ -155,20 +154,9 @@ fn words(view: &View, hit: &Hit) -> String {
 /// Whether the words directly before the label of an account say that it is a customer's: "customer account number",
 /// "your account no", "ledger account".
 pub(super) fn is_customers(view: &View, hit: &Hit) -> bool {
-    const CUSTOMERS: [&str; 12] = [
-        "your",
-        "customer",
-        "customer's",
-        "customers",
-        "client",
-        "client's",
-        "ledger",
-        "trade",
-        "trading",
-        "member",
-        "buyer",
-        "buyer's",
-    ];
+    // Not "client" and "trading": into a solicitor's client account and a firm's trading account people pay.
+    const CUSTOMERS: [&str; 9] =
+        ["your", "customer", "customer's", "customers", "ledger", "trade", "member", "buyer", "buyer's"];
     let before = line_before(view, hit, 40);
     let last = before.trim_end().rsplit(|c: char| !c.is_alphabetic() && c != '\'').next().unwrap_or_default();
     CUSTOMERS.contains(&last)
@@ -188,6 +176,47 @@ pub(super) fn asks_to_pay(view: &View, start: usize, end: usize) -> bool {
         || sentences.chain(next).any(is_directed)
 }
 
+/// Whether the lines of a code and a number, the one before and what follows speak of banks or their ways to pay; what
+/// belongs to another bank's code or to an IBAN does not count.
+pub(super) fn speaks_of_banks(view: &View, start: usize, end: usize) -> bool {
+    const WORDS: [&str; 17] = [
+        "bank",
+        "bacs",
+        "chaps",
+        "clearing",
+        "faster payment",
+        "transfer",
+        "lodge",
+        "settlement",
+        "remit",
+        "barclays",
+        "hsbc",
+        "lloyds",
+        "natwest",
+        "santander",
+        "überweis",
+        "virement",
+        "przelew",
+    ];
+    let from = floor(&view.text, start.saturating_sub(PAY_REACH));
+    let line = |until: usize| {
+        view.text.get(from..until).and_then(|text| text.rfind('\n')).map_or(from, |at| from + at)
+    };
+    let own = line(start);
+    let before = line(own);
+    let first = view.labels.partition_point(|hit| hit.end <= before);
+    let mut above = view.labels.get(first..).unwrap_or_default().iter().take_while(|hit| hit.start < own);
+    let taken = above.any(|hit| is_others(view, hit));
+    let said = view.text.get(if taken { own } else { before }..end).unwrap_or_default().to_lowercase();
+    let behind = behind(view, end);
+    WORDS.iter().any(|word| said.contains(word) || behind.contains(word))
+}
+
+/// Whether a label announces an IBAN or what is a bank's code for certain: words near it may be about that one.
+fn is_others(view: &View, hit: &Hit) -> bool {
+    hit.label == Label::Iban || hit.label == Label::SortCode && is_sure(view, hit)
+}
+
 /// What ends a sentence, or a line of an address or a table.
 const ENDS: [char; 3] = ['.', '\n', ';'];
 
@@ -195,9 +224,8 @@ const ENDS: [char; 3] = ['.', '\n', ';'];
 fn behind(view: &View, end: usize) -> String {
     let text = view.after(end, AROUND);
     let first = view.labels.partition_point(|hit| hit.start < end);
-    let mut next = view.labels.get(first..).unwrap_or_default().iter();
-    let code =
-        next.find(|hit| hit.label == Label::Iban || hit.label == Label::SortCode && is_sure(view, hit));
+    let near = view.labels.get(first..).unwrap_or_default().iter();
+    let code = near.take_while(|hit| hit.start < end + AROUND).find(|hit| is_others(view, hit));
     let until = code.map(|code| code.start - end).filter(|until| *until < text.len());
     let Some(text) = until.and_then(|until| text.get(..until)) else { return text.to_lowercase() };
     let text = text.trim_end();
@@ -210,8 +238,10 @@ fn has_word(sentence: &str, words: &[&str]) -> bool {
 }
 
 fn has_verb(sentence: &str) -> bool {
-    const VERBS: [&str; 12] = [
+    const VERBS: [&str; 14] = [
         "pay",
+        "lodge",
+        "lodged",
         "paying",
         "payable",
         "settle",

@@ -41,8 +41,10 @@ fn begins_json(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('{') {
         return matches!(first(rest), Some('"' | '}'));
     }
-    let list = text.strip_prefix('[').and_then(first);
-    list.is_some_and(|c| matches!(c, '"' | '{' | '[' | ']' | '-') || c.is_ascii_digit())
+    let Some(list) = text.strip_prefix('[').map(str::trim_start) else { return false };
+    let name = ["null", "true", "false"].iter().find_map(|name| list.strip_prefix(name));
+    name.is_some_and(|rest| matches!(first(rest), Some(',' | ']')))
+        || list.starts_with(|c: char| matches!(c, '"' | '{' | '[' | ']' | '-') || c.is_ascii_digit())
 }
 
 /// The UTF-16 units that follow a backslash, and the octets that they take.
@@ -69,6 +71,9 @@ mod tests {
             (r#"["\\u0041\n\u00"]"#, "[\"\\u0041\n\\u00\"]"),
             (r#"{"pay":"https:\/\/e.example\/x"}"#, r#"{"pay":"https://e.example/x"}"#),
             (r#"{"iban":"GB29\tNWBK\n6016"}"#, "{\"iban\":\"GB29\tNWBK\n6016\"}"),
+            (r#"[null, "\u0047\u004229"]"#, r#"[null, "GB29"]"#),
+            (r#"[true,"\u0041"]"#, r#"[true,"A"]"#),
+            (r"[nullable] C:\new \u0041", r"[nullable] C:\new \u0041"),
             (r"[EXTERNAL] C:\new \u0041", r"[EXTERNAL] C:\new \u0041"),
             (r#"["\ud800x"]"#, "[\"\u{fffd}x\"]"),
             (r"path \u0041", r"path \u0041"),
