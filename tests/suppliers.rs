@@ -6,7 +6,7 @@ use sentra::adapters::directory::Directory;
 use sentra::adapters::directory::redis::Redis;
 use sentra::adapters::keyring::{LocalKeyring, MasterKey};
 use sentra::adapters::objects::Bodies;
-use sentra::adapters::store::{ChainCheck, NewOrganisation, Store};
+use sentra::adapters::store::{ChainCheck, Membership, NewOrganisation, Store};
 use sentra::adapters::suppliers::csv::{ParseOptions, parse};
 use sentra::adapters::suppliers::feed::ListFeed;
 use sentra::adapters::suppliers::import::{ImportOptions, ImportReport};
@@ -242,6 +242,38 @@ async fn the_commands(on: Backend) {
     assert_eq!(world.command(missing, false).await.0, 1);
 }
 
+/// An account of each scheme, and none lost: neither its parts nor who holds it.
+async fn accounts_of_every_scheme_come_back(on: Backend) {
+    let world = World::on(on).await;
+    let file = "supplier_id,name,country,iban,bic,sort_code,account_number,routing_number,bsb,transit_number,institution_number,ifsc,status\n\
+        S1,Iban,DE,DE89370400440532013000,COBADEFF,,,,,,,,verified\n\
+        S2,Uk,GB,,,60-16-13,31926819,,,,,,verified\n\
+        S3,Us,US,,,,12345678,021000021,,,,,verified\n\
+        S4,Au,AU,,,,12345678,,062-000,,,,verified\n\
+        S5,Nz,NZ,,,,01-0242-0100194-00,,,,,,verified\n\
+        S6,Ca,CA,,,,1234567,,,00006,003,,verified\n\
+        S7,In,IN,,,,50100012345678,,,,,HDFC0001234,verified\n\
+        S8,Mx,MX,,,,002010077777777771,,,,,,verified\n\
+        S9,Hk,HK,,HSBCHKHHHKH,,123-456789-838,,,,,,verified\n";
+    world.import(file, true, false).await;
+    let all = world.all().await;
+    let schemes: Vec<&str> = all.iter().map(|s| s.accounts[0].account.scheme().as_str()).collect();
+    assert_eq!(schemes, ["iban", "uk", "us_aba", "au_bsb", "nz", "ca", "in_ifsc", "mx_clabe", "bic"]);
+    let (code, csv, err) = world.command(SuppliersCommand::Export, false).await;
+    assert_eq!((code, parse(csv.as_bytes(), ParseOptions::default()).suppliers), (0, all.clone()), "{err}");
+    let own = all[8].accounts[0].account.clone();
+    world.store.add_member(world.org, &Membership::OwnAccount(own.clone()), "operator").await.unwrap();
+    assert_eq!(world.store.own_accounts(world.org).await.unwrap()[0].1, own);
+    let keys = all.iter().map(|s| DirectoryKey::Account(s.accounts[0].account.comparison_key()));
+    let query = DirectoryQuery { keys: keys.collect() };
+    let answer = ask(&world.directory(None), &world.organisation().await, query.clone()).await;
+    for (key, supplier) in query.keys.iter().zip(&all) {
+        let DirectoryKey::Account(key) = key else { unreachable!() };
+        let hit = answer.accounts[key].iter().find(|hit| hit.supplier.as_ref() == Some(&supplier.id));
+        assert_eq!(hit.map(|hit| hit.state), Some(AccountState::Verified), "{}", supplier.name);
+    }
+}
+
 async fn the_database_tells_nothing_of_a_supplier(on: Backend) {
     let world = World::on(on).await;
     world.import(FILE, false, false).await;
@@ -290,5 +322,6 @@ on_each_database! {
     a_bank_change_from_a_file_waits_for_verification,
     suppliers_without_id_find_their_record,
     the_commands,
+    accounts_of_every_scheme_come_back,
     the_database_tells_nothing_of_a_supplier,
 }

@@ -229,6 +229,14 @@ mod tests {
         assert_eq!(key(Scheme::Iban, b"DE", "DE89370400440532013000"), "iban|DE89370400440532013000");
     }
 
+    #[test]
+    fn names_in_json_and_in_sql_are_the_same() {
+        use Scheme::{AuBsb, Bic, Ca, Iban, InIfsc, MxClabe, Nz, Uk, UsAba};
+        for scheme in [Iban, Uk, UsAba, AuBsb, Nz, Ca, InIfsc, MxClabe, Bic] {
+            assert_eq!(serde_json::to_value(scheme).unwrap(), scheme.as_str());
+        }
+    }
+
     /// One account in two written forms, and the account next to it, for every scheme.
     #[test]
     fn forms_of_one_account_are_one_and_neighbours_are_not() {

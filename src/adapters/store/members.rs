@@ -13,6 +13,8 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize as _;
+use serde::de::value::{Error as NameError, StrDeserializer};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row as _};
 
@@ -387,8 +389,7 @@ async fn put_executive(
     Ok(())
 }
 
-/// The scheme by its name in SQL.
+/// The scheme by its name in SQL. Read as in JSON, so that none can be left out.
 pub fn scheme_from_name(name: &str) -> Option<Scheme> {
-    use Scheme::{AuBsb, Ca, Iban, InIfsc, Nz, Uk, UsAba};
-    [Iban, Uk, UsAba, AuBsb, Nz, Ca, InIfsc].into_iter().find(|scheme| scheme.as_str() == name)
+    Scheme::deserialize(StrDeserializer::<NameError>::new(name)).ok()
 }

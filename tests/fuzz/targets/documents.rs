@@ -100,8 +100,31 @@ pub fn picture(octets: &[u8]) {
     checked(file, Effort::Sight { recognise: false });
 }
 
-/// PDF, whose pages are drawn and searched for QR codes.
+/// PDF, whose pages are drawn and searched for QR codes. JPEG 2000 of a large grid takes as much memory as there is: in
+/// production the limit of the worker ends that, and here such pictures are passed over.
 pub fn drawn(octets: &[u8]) {
+    if !grids_are_small(octets) {
+        return;
+    }
     let file = File { name: "scan.pdf", media_type: "application/pdf", octets, inline: false };
     checked(file, Effort::Sight { recognise: true });
+}
+
+/// Samples of all components of one JPEG 2000 picture.
+const JPX_SAMPLES: u64 = 200_000;
+/// Tiles of all its components.
+const JPX_TILES: u64 = 4_096;
+
+/// Whether every SIZ segment of JPEG 2000 (ITU-T T.800, A.5.1) states a small picture of few tiles.
+fn grids_are_small(octets: &[u8]) -> bool {
+    octets.windows(44).filter(|window| window.starts_with(&[0xFF, 0x4F, 0xFF, 0x51])).all(|head| {
+        // Behind both markers, the length and the capabilities: sides, and where image, tiles and their grid begin.
+        let field =
+            |at: usize| head[8 + 4 * at..].first_chunk().map_or(0, |b| u64::from(u32::from_be_bytes(*b)));
+        let components = u64::from(u16::from_be_bytes([head[40], head[41]]));
+        let tiles =
+            |side: usize| field(side).saturating_sub(field(side + 6)).div_ceil(field(side + 4).max(1));
+        let samples = field(0).saturating_mul(field(1)).saturating_mul(components);
+        samples <= JPX_SAMPLES && tiles(0).saturating_mul(tiles(1)).saturating_mul(components) <= JPX_TILES
+    })
 }
