@@ -51,8 +51,14 @@ pub const PDF_CODE_SHAPES: usize = 60;
 pub const SIGHT_CODE_PIXELS: usize = 12_000_000;
 /// Pixels up to which a picture without a code is searched again at three times its size.
 pub const SIGHT_CODE_SMALL: usize = 100_000;
-/// Codes of one picture that are read.
-pub const SIGHT_CODES: usize = 8;
+/// Places of one picture that look like a finder pattern of a code in some row …
+pub const SIGHT_PLACES: usize = 5_000;
+/// … in more than one …
+pub const SIGHT_FINDERS: usize = 500;
+/// … and how many threes of them may stand like the corners of a code: a page of 24 labels has a few hundred.
+pub const SIGHT_CORNERS: usize = 2_000;
+/// Codes of one picture that are read; one with more counts as not looked at.
+pub const SIGHT_CODES: usize = 32;
 /// Characters of one code: the largest holds 4,296 letters or 7,089 digits.
 pub const SIGHT_CODE_TEXT: usize = 7_200;
 /// Lines of one code.

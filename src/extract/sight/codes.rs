@@ -1,15 +1,14 @@
 //! QR codes on a bitmap.
 
+use super::finders::crowded;
 use super::grey::Grey;
 use crate::limits::{SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES};
-use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
-use rxing::multi::MultipleBarcodeReader as _;
-use rxing::multi::qrcode::QRCodeMultiReader;
-use rxing::qrcode::QRCodeReader;
-use rxing::{
-    BinaryBitmap, DecodeHintValue, DecodeHints, Luma8Source, RXingResult, RXingResultMetadataType,
-    RXingResultMetadataValue, Reader as _,
-};
+use rxing::common::{BitMatrix, DetectorRXingResult as _, GlobalHistogramBinarizer, HybridBinarizer};
+use rxing::multi::qrcode::detector::MultiDetector;
+use rxing::qrcode::decoder::qrcode_decoder::decode_bitmatrix_with_hints;
+use rxing::qrcode::detector::{Detector, QRCodeDetectorResult};
+use rxing::{Binarizer, DecodeHintValue, DecodeHints, Luma8Source};
+use std::borrow::Cow;
 
 /// A code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,56 +46,75 @@ fn charset(number: &str) -> Option<&'static encoding_rs::Encoding> {
     })
 }
 
-/// The codes, each once, at most `limits::SIGHT_CODES`. A bitmap beyond `limits::SIGHT_CODE_PIXELS` is
-/// looked at at half its size.
-pub(in crate::extract) fn find(grey: &Grey) -> Vec<Found> {
+/// More on a bitmap looks like the corners of codes than can be tried, or more codes are on it than are read.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::extract) struct Crowded;
+
+/// The codes, each once, dark on light or light on dark. A bitmap beyond `limits::SIGHT_CODE_PIXELS` is looked at at
+/// half its size.
+///
+/// # Errors
+/// [`Crowded`].
+pub(in crate::extract) fn find(grey: &Grey) -> Result<Vec<Found>, Crowded> {
     if grey.area() > SIGHT_CODE_PIXELS {
         return search(&grey.halved());
     }
-    let found = search(grey);
+    let found = search(grey)?;
     if found.is_empty() && grey.area() <= SIGHT_CODE_SMALL {
         // A pixel a module is too little for the finder patterns.
         return search(&grey.enlarged(3));
     }
-    found
+    Ok(found)
 }
 
-fn search(grey: &Grey) -> Vec<Found> {
+fn search(grey: &Grey) -> Result<Vec<Found>, Crowded> {
     let mut codes = Vec::new();
-    let source = || Luma8Source::new_with_slice(&grey.pixels, grey.width, grey.height).ok();
-    let (Some(local), Some(whole)) = (source(), source()) else { return codes };
     let hints = DecodeHints::default().with(DecodeHintValue::TryHarder(true));
-    // Several codes on one page: the finder patterns of all are sorted into codes.
-    let mut local = BinaryBitmap::new(HybridBinarizer::new(local));
-    if let Ok(found) = QRCodeMultiReader::default().decode_multiple_with_hints(&mut local, &hints) {
-        take(&mut codes, found);
+    for grey in [Cow::Borrowed(grey), Cow::Owned(grey.inverted())] {
+        let source = || Luma8Source::new_with_slice(&grey.pixels, grey.width, grey.height).ok();
+        let (Some(local), Some(whole)) = (source(), source()) else { continue };
+        // A threshold for each place, as light falls unevenly …
+        try_all(&HybridBinarizer::new(local), &hints, &mut codes)?;
+        if codes.is_empty() {
+            // … but with even light and small modules, one for all does better.
+            try_all(&GlobalHistogramBinarizer::new(whole), &hints, &mut codes)?;
+        }
     }
-    if codes.is_empty() {
-        take(&mut codes, QRCodeReader::new().decode_with_hints(&mut local, &hints).into_iter().collect());
-    }
-    if codes.is_empty() {
-        // Even light and small modules: one threshold for all does better.
-        let mut whole = BinaryBitmap::new(GlobalHistogramBinarizer::new(whole));
-        take(&mut codes, QRCodeReader::new().decode_with_hints(&mut whole, &hints).into_iter().collect());
-    }
-    codes
+    if codes.len() > SIGHT_CODES { Err(Crowded) } else { Ok(codes) }
 }
 
-fn take(codes: &mut Vec<Found>, found: Vec<RXingResult>) {
-    for result in found {
-        let text: String = result.getText().chars().take(SIGHT_CODE_TEXT).collect();
-        let code = Found { text, octets: octets_of(&result) };
-        if codes.len() < SIGHT_CODES && !code.text.trim().is_empty() && !codes.contains(&code) {
+fn try_all<B: Binarizer>(binarizer: &B, hints: &DecodeHints, codes: &mut Vec<Found>) -> Result<(), Crowded> {
+    let Ok(matrix) = binarizer.get_black_matrix() else { return Ok(()) };
+    if crowded(matrix) {
+        return Err(Crowded);
+    }
+    for code in sorted(matrix, hints).chain(best(matrix, hints)) {
+        // One more than are read tells that there are more.
+        if codes.len() <= SIGHT_CODES && !code.text.trim().is_empty() && !codes.contains(&code) {
             codes.push(code);
         }
     }
+    Ok(())
 }
 
-fn octets_of(result: &RXingResult) -> Option<Vec<u8>> {
-    let segments = result.getRXingResultMetadata().get(&RXingResultMetadataType::BYTE_SEGMENTS)?;
-    let RXingResultMetadataValue::ByteSegments(segments) = segments else { return None };
-    match segments.as_slice() {
+/// Several codes on one page: what looks like finder patterns is sorted into codes. Most threes of them are none, so a
+/// failure says nothing about the others; the library's own reader gives all up at the first.
+fn sorted(matrix: &BitMatrix, hints: &DecodeHints) -> impl Iterator<Item = Found> {
+    let found = MultiDetector::new(matrix).detectMulti(hints).unwrap_or_default();
+    found.into_iter().filter_map(|found| read(&found, hints))
+}
+
+/// One code by the three finder patterns that fit best, which may be seen in one row only.
+fn best(matrix: &BitMatrix, hints: &DecodeHints) -> Option<Found> {
+    Detector::new(matrix).detect_with_hints(hints).ok().and_then(|found| read(&found, hints))
+}
+
+fn read(found: &QRCodeDetectorResult, hints: &DecodeHints) -> Option<Found> {
+    let code = decode_bitmatrix_with_hints(found.getBits(), hints).ok()?;
+    let text = code.getText().chars().take(SIGHT_CODE_TEXT).collect();
+    let octets = match code.getByteSegments().as_slice() {
         [only] => Some(only.clone()),
         _ => None,
-    }
+    };
+    Some(Found { text, octets })
 }

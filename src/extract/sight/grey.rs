@@ -92,6 +92,11 @@ impl Grey {
         self.shrunk(1, 2)
     }
 
+    /// Dark for light.
+    pub(in crate::extract) fn inverted(&self) -> Self {
+        Self { pixels: self.pixels.iter().map(|level| u8::MAX - level).collect(), ..*self }
+    }
+
     /// Each pixel so many times in both directions.
     pub(in crate::extract) fn enlarged(&self, times: u32) -> Self {
         let (width, height) = (self.width.saturating_mul(times), self.height.saturating_mul(times));

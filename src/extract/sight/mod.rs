@@ -6,6 +6,7 @@
 
 mod codes;
 mod decode;
+mod finders;
 mod grey;
 mod payment;
 mod render;

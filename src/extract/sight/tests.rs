@@ -1,6 +1,6 @@
 //! Codes that are written here, read back; payloads as the specifications print them.
 
-use super::codes::Found;
+use super::codes::{Crowded, Found};
 use super::*;
 use proptest::prelude::*;
 use rxing::qrcode::QRCodeWriter;
@@ -26,27 +26,52 @@ const EPC: &str = "BCD\n002\n1\nSCT\nBFSWDE33BER\nWikimedia Foerdergesellschaft\
 #[test]
 fn codes_are_found_and_read() {
     for (text, scale) in [(EPC, 3), (EPC, 1), ("https://pay.example/x", 4), ("a", 2)] {
-        let codes = find_codes(&code(text, scale));
+        let codes = find_codes(&code(text, scale)).unwrap();
         let texts: Vec<_> = codes.iter().map(|code| code.text.as_str()).collect();
         assert_eq!(texts, [text], "scale {scale}");
     }
-    assert_eq!(find_codes(&Grey::new(300, 300, vec![255; 90_000]).unwrap()), []);
-    assert_eq!(find_codes(&Grey::new(1, 1, vec![0]).unwrap()), []);
+    assert_eq!(find_codes(&Grey::new(300, 300, vec![255; 90_000]).unwrap()), Ok(vec![]));
+    assert_eq!(find_codes(&Grey::new(1, 1, vec![0]).unwrap()), Ok(vec![]));
+}
+
+/// A white page with codes at places of their left upper corners.
+fn page(width: usize, height: usize, codes: &[(Grey, usize, usize)]) -> Grey {
+    let mut pixels = vec![255; width * height];
+    for (code, left, top) in codes {
+        let wide = usize::try_from(code.width).unwrap();
+        for (y, row) in code.pixels.chunks(wide).enumerate() {
+            let at = (y + top) * width + left;
+            pixels[at..at + wide].copy_from_slice(row);
+        }
+    }
+    Grey::new(width.try_into().unwrap(), height.try_into().unwrap(), pixels).unwrap()
 }
 
 #[test]
 fn two_codes_on_one_page() {
     let (one, two) = (code(EPC, 3), code("https://pay.example/x", 3));
-    let mut pixels = vec![255; 800 * 500];
-    for (code, left) in [(&one, 20), (&two, 450)] {
-        let width = usize::try_from(code.width).unwrap();
-        for (y, row) in code.pixels.chunks(width).enumerate() {
-            let at = (y + 30) * 800 + left;
-            pixels[at..at + width].copy_from_slice(row);
-        }
+    let light_on_dark = two.inverted();
+    for (name, second) in [("dark on light", two), ("light on dark", light_on_dark)] {
+        let codes = find_codes(&page(800, 500, &[(one.clone(), 20, 30), (second, 450, 30)])).unwrap();
+        assert_eq!(codes.len(), 2, "{name}: {codes:?}");
     }
-    let codes = find_codes(&Grey::new(800, 500, pixels).unwrap());
-    assert_eq!(codes.len(), 2, "{codes:?}");
+}
+
+#[test]
+fn a_sheet_of_labels_is_read_and_a_field_of_rings_is_given_up() {
+    let places = (0..24).map(|at| (at % 4 * 200 + 20, at / 4 * 200 + 20));
+    let labels: Vec<_> = places.map(|(x, y)| (code(&format!("LABEL {x} {y}"), 4), x, y)).collect();
+    let found = find_codes(&page(840, 1_240, &labels)).unwrap();
+    assert_eq!(found.len(), 24);
+    // Squares in squares, as finder patterns are, at the corners of a thousand codes that are none.
+    let ring = |at: u32| (at % 50).abs_diff(25);
+    let level = |x: u32, y: u32| if matches!(ring(x).max(ring(y)) / 4, 1 | 3..) { 255 } else { 0 };
+    let field = |side: u32| {
+        let pixels = (0..side * side).map(|at| level(at % side, at / side)).collect();
+        Grey::new(side, side, pixels).unwrap()
+    };
+    assert_eq!(find_codes(&field(800)), Err(Crowded));
+    assert_eq!(find_codes(&field(300)), Ok(vec![]));
 }
 
 #[test]
