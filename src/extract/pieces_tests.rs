@@ -271,7 +271,7 @@ fn branches_of_shops_and_customers_numbers() {
         ),
         // Nobody says whose number it is: beside the account it is not compared.
         ("anybody's", shop("Account number 12345678 Branch code 102030"), "20000055779911", 1),
-        ("anybody's alone", alone("Account number 12345678 Branch code 102030"), "10203012345678", 0),
+        ("anybody's alone", alone("Account number 12345678 Branch code 102030"), "", 1),
     ]);
 }
 
@@ -316,7 +316,7 @@ fn branch_codes_that_are_a_banks() {
             0,
         ),
         ("a client account", shop("Branch code: 102030\nClient account number: 12345678"), RECORD, 1),
-        ("alone", ["", "Branch code: 102030\nClient account number: 12345678", ""], "10203012345678", 0),
+        ("alone", ["", "Branch code: 102030\nClient account number: 12345678", ""], "", 1),
         ("S/C and a customer's in one line", shop("S/C 102030, your account 12345678"), RECORD, 1),
         ("a trading account", shop("New: S/C 102030 trading account number 12345678"), BOTH, 0),
         ("from a day on", shop("From 1 May: sort code 102030, your account number 12345678"), BOTH, 0),
@@ -333,6 +333,48 @@ fn branch_codes_that_are_a_banks() {
             "changed",
             shop("Our bank details have changed.\nCustomer account number 12345678, branch code 102030"),
             BOTH,
+            0,
+        ),
+    ]);
+}
+
+/// Code and number without labels: what stands around decides.
+#[test]
+fn pairs_without_labels() {
+    let alone = |body: &'static str| ["Invoice INV-1", body, ""];
+    let shop = |body: &'static str| ["Invoice INV-1", body, FOOTER];
+    const PAIR: &str = "23058055779911";
+    const BOTH: &str = "23058012345678 20000055779911";
+    check(&[
+        ("bank and lines", alone("Please pay:\nAcme Ltd\nMetro Bank\n23 05 80\n55779911"), PAIR, 0),
+        ("plain lines", alone("Payment to:\n\n230580\n55779911\n\nAcme Ltd"), PAIR, 0),
+        ("and", alone("Use 23-05-80 and 55779911 for the payment."), PAIR, 0),
+        ("number", alone("Please transfer to Acme: code 23-05-80 number 55779911"), PAIR, 0),
+        ("bank named", alone("Payable to Acme, Barclays 23-05-80 no. 55779911"), PAIR, 0),
+        ("slashes", alone("Please transfer to Acme, Tide 23/05/80 55779911"), PAIR, 0),
+        ("plain", alone("Please pay by BACS to 230580 / 55779911."), PAIR, 0),
+        ("brackets", alone("Please transfer to Acme (Starling, 23-05-80, 55 77 99 11)"), PAIR, 0),
+        ("beside the footer", shop("For this invoice: Barclays, 23-05-80, then 12345678"), BOTH, 0),
+        ("nothing around", alone("23-05-80 55779911"), PAIR, 0),
+        ("nothing around, beside the footer", shop("23-05-80 12345678"), "20000055779911", 1),
+        (
+            "articles",
+            shop("Item Code EAN\nHinge 23-45-67 50123456 2 4.20\nLatch 23-45-68 50123457 1 3.10\nTotal 7.30"),
+            "20000055779911",
+            0,
+        ),
+        ("an article", alone("Kunden-Nr. 10023456 Artikel 12-34-56 78901234"), "", 0),
+        (
+            "a statement",
+            shop("20/11/26 BACS 10023456\n20/11/26 Payment 00218454 252.00"),
+            "20000055779911",
+            0,
+        ),
+        ("a date before", shop("Payment received 20.11.26 00218454"), "20000055779911", 0),
+        (
+            "a shop's code far from its label",
+            shop("Account No: 10023456 S/C: 0045\n01/11/26 00218001"),
+            "20000055779911",
             0,
         ),
     ]);

@@ -8,6 +8,7 @@ const EOF: u16 = 0x000A;
 const FILE_PASS: u16 = 0x002F;
 const BOUND_SHEET: u16 = 0x0085;
 const DIMENSIONS: u16 = 0x0200;
+const STRING: u16 = 0x0207;
 const BOF: u16 = 0x0809;
 /// Several cells of a row, whose last column stands at its end.
 const MUL_RK: u16 = 0x00BD;
@@ -68,6 +69,11 @@ impl Left {
                         columns.add(short(body, body.len().saturating_sub(2)));
                     }
                 }
+                // Without a formula before it, it stands in the first cell.
+                STRING => {
+                    rows.add(0);
+                    columns.add(0);
+                }
                 _ => {}
             }
         }
@@ -78,6 +84,10 @@ impl Left {
 
 /// Cells that a sheet says it has, its ends exclusive.
 fn stated(top: u32, bottom: u32, left: u32, right: u32) -> u64 {
+    // An end before its begin: calamine takes one from the other and allots what comes out.
+    if bottom < top {
+        return u64::MAX;
+    }
     // Columns that make no sense count from the first.
     let left = if left > u32::from(u8::MAX) || right < left { 0 } else { left };
     u64::from(bottom.saturating_sub(top)).saturating_mul(u64::from(right.saturating_sub(left)))
@@ -152,6 +162,12 @@ mod tests {
             ("columns that no sheet has", vec![cell(0, 0), cell(100, 65_535)], false),
             ("states what it may", vec![stated(1_000, 26)], true),
             ("states too much", vec![stated(u32::MAX, 255)], false),
+            ("a string in the first cell", vec![record(STRING, &[0; 4]), cell(65_535, 255)], false),
+            (
+                "ends before it begins",
+                vec![record(DIMENSIONS, &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0])],
+                false,
+            ),
             ("behind a chart", vec![bof.clone(), eof.clone(), stated(u32::MAX, 255)], false),
             ("behind its end", vec![eof.clone(), stated(u32::MAX, 255)], true),
         ] {

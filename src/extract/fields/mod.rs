@@ -7,6 +7,7 @@ mod disguise;
 mod imitations;
 pub(super) mod labels;
 mod numbers;
+mod pairs;
 mod pieces;
 mod whose;
 

@@ -6,6 +6,7 @@
 //! compared where it does not.
 
 use super::numbers::{account_at, chunks};
+use super::uk::Whose;
 use super::whose::{is_about_payment, is_ordered, is_sure, is_theirs};
 use super::{Hit, Label, View, add_account, national, uk};
 use crate::extract::floor;
@@ -118,17 +119,19 @@ impl Pieces {
         }
     }
 
-    /// A branch's code and a number near it: a customer's says nothing unless the message changes bank details; another
-    /// beside a whole account is not compared; alone it is the account.
+    /// A branch's code and a customer's number say nothing unless the message changes bank details; with another number
+    /// they are not compared. Without a label they are the account where there is no other.
     fn settle_doubtful(&mut self, claims: &mut PaymentClaims) {
         let whole = has_whole(claims);
         let changes = speaks_of_change(claims);
         for (pair, place) in self.doubtful.drain(..) {
             let known = claims.accounts.iter().any(|claim| claim.account.reveal() == pair.canonical);
-            match (pair.customers, whole) {
+            match pair.whose {
                 _ if known => {}
-                (true, _) if !changes => {}
-                (false, false) => add_account(claims, &place, Scheme::Uk, *b"GB", &pair.canonical, None),
+                Whose::Customers if !changes => {}
+                Whose::Unlabelled if !whole => {
+                    add_account(claims, &place, Scheme::Uk, *b"GB", &pair.canonical, None);
+                }
                 _ => announce(claims, place),
             }
         }

@@ -6,7 +6,7 @@
 //! and is not built in: validity is unknown, never "invalid".
 
 use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
-use super::{Finder, Hit, Label, View, add_account, whose};
+use super::{Finder, Hit, Label, View, add_account, pairs, whose};
 use crate::extract::floor;
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
@@ -24,12 +24,22 @@ const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 400 };
 /// Finds sort code and account number pairs.
 pub(super) struct Uk;
 
-/// A code that may be a shop's, and a number beside it that nobody asks to pay to.
+/// A code and a number that make no account by themselves.
 pub(super) struct Doubtful {
     /// The account that they would make.
     pub(super) canonical: String,
-    /// The number is said to be a customer's.
-    pub(super) customers: bool,
+    pub(super) whose: Whose,
+}
+
+/// What a doubtful pair may be instead of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A shop's branch and the number of a customer.
+    Customers,
+    /// A shop's branch and somebody's number.
+    Branch,
+    /// Two numbers without a label.
+    Unlabelled,
 }
 
 /// What stands beside labels of sort codes.
@@ -47,111 +57,12 @@ impl Finder for Uk {
         for canonical in sure {
             claim(view, &canonical, claims);
         }
-        unlabelled(view, &mut codes, claims);
-        // "Account: 20-00-00 55779911": the sort code has no label of its own.
-        let general = |hit: &&Hit| matches!(hit.label, Label::Account | Label::Bank);
-        for hit in view.labels.iter().filter(general).take(MAX_SORT_CODES) {
-            let list = chunks(view, hit.end, hit.end + 40);
-            for at in 0..list.len().min(4) {
-                let Some((code, count)) = groups(view, &list, at, &[2, 2, 2]) else { continue };
-                let Some((number, _)) = list
-                    .get(at + count)
-                    .and_then(|_| groups(view, &list, at + count, &[4, 4]))
-                else {
-                    continue;
-                };
-                let between = view.text.get(code.end..number.start).unwrap_or("x");
-                // "BSB  Account number" in the head of a table: the six digits are that.
-                if near_bsb(view, hit) {
-                    continue;
-                }
-                // "Bank" is a word as others are: what may be a date behind it is one.
-                if hit.label == Label::Bank && is_date(&code.digits) {
-                    continue;
-                }
-                if !codes.contains(&code.start) && between.len() <= 6 && !between.contains(char::is_alphabetic) {
-                    codes.insert(code.start);
-                    add(view, &code.digits, &number.digits, claims);
-                }
+        for pair in pairs::find(view, &mut codes) {
+            if pair.sure {
+                claim(view, &canonical(&pair.code, &pair.number), claims);
             }
         }
     }
-}
-
-/// Whether a BSB is announced just before a label.
-fn near_bsb(view: &View, hit: &Hit) -> bool {
-    let first = view.labels.partition_point(|other| other.end + 60 < hit.start);
-    let near = view.labels.get(first..).unwrap_or_default().iter();
-    near.take_while(|other| other.start < hit.start).any(|other| other.label == Label::Bsb)
-}
-
-/// `20-00-00 55779911`: two hyphens, six digits, then eight, and no label. Taken where bank details are announced, or
-/// where the six digits are no date.
-fn unlabelled(view: &View, codes: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
-    let list = chunks(view, 0, view.text.len());
-    for (at, pair) in list.windows(2).enumerate().take(MAX_SORT_CODES) {
-        let [left, right] = pair else { continue };
-        if left.is_plain() && left.raw.len() == 8 {
-            reversed(view, left, &list, at + 1, codes, claims);
-        }
-        if left.is_plain() || codes.contains(&left.start) {
-            continue;
-        }
-        let Some((code, _)) = groups(view, &list, at, &[2, 2, 2]) else { continue };
-        let between = view.text.get(left.end..right.start).unwrap_or("x");
-        let adjacent = between.len() <= 6 && !between.contains(|c: char| c.is_alphabetic() || c == '\n');
-        let announced = view.label_before(left.start, 80).is_some_and(|hit| hit.label == Label::Bank);
-        let pair = adjacent && right.is_plain() && right.raw.len() == 8;
-        if pair && (announced || !is_date(&code.digits) && !is_of_goods(view, left.start, right.end)) {
-            codes.insert(left.start);
-            add(view, &code.digits, right.raw, claims);
-        }
-    }
-}
-
-/// `55779911 (20-00-00)`: the sort code behind the number, in one line, and no date.
-fn reversed(
-    view: &View,
-    number: &super::numbers::Chunk<'_>,
-    list: &[super::numbers::Chunk<'_>],
-    at: usize,
-    codes: &mut BTreeSet<usize>,
-    claims: &mut PaymentClaims,
-) {
-    let Some(first) = list.get(at).filter(|first| !first.is_plain() && !codes.contains(&first.start)) else { return };
-    let Some((code, _)) = groups(view, list, at, &[2, 2, 2]) else { return };
-    let between = view.text.get(number.end..first.start).unwrap_or("x");
-    let adjacent = between.len() <= 3 && !between.contains(|c: char| c.is_alphanumeric() || c == '\n');
-    if adjacent && !is_date(&code.digits) && !is_of_goods(view, number.start, first.end) {
-        codes.insert(first.start);
-        add(view, &code.digits, number.raw, claims);
-    }
-}
-
-/// Whether a pair is a number of goods: "part no 12-34-56 78901234", "20-30-40 12345678 pieces". Only a word directly
-/// beside it says so, and people read it so too.
-fn is_of_goods(view: &View, start: usize, end: usize) -> bool {
-    const UNITS: [&str; 14] = [
-        "pcs", "pieces", "piece", "units", "unit", "off", "each", "ea", "kg", "mm", "items", "stück", "stk", "st.",
-    ];
-    let between = |hit: &Hit| view.text.get(hit.end..start).unwrap_or("x");
-    let other = view.label_before(start, 16).is_some_and(|hit| {
-        matches!(hit.label, Label::Other | Label::Customers | Label::InvoiceNumber | Label::Vat | Label::Company | Label::Phone)
-            && between(hit).chars().all(|c| !c.is_alphanumeric() && c != '\n')
-    });
-    let behind = view.after(end, 16).trim_start_matches([' ', '\t', 'x']);
-    let unit = behind.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')')).next().unwrap_or_default();
-    other || UNITS.iter().any(|known| known.eq_ignore_ascii_case(unit))
-}
-
-/// Whether six digits can be day, month and year in one of their usual orders.
-fn is_date(digits: &str) -> bool {
-    let pair = |at: usize| digits.get(at..at + 2).and_then(|pair| pair.parse::<u32>().ok()).unwrap_or(0);
-    let (a, b, c) = (pair(0), pair(2), pair(4));
-    let (day, month) = (1..=31, 1..=12);
-    day.contains(&a) && month.contains(&b)
-        || month.contains(&a) && day.contains(&b)
-        || month.contains(&b) && day.contains(&c)
 }
 
 /// A sort code: start, end, digits.
@@ -193,7 +104,7 @@ fn sort_code_at(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, take
 /// What a code and a number near it are.
 enum Pair {
     Account,
-    Doubtful { customers: bool },
+    Doubtful(Whose),
     Nothing,
 }
 
@@ -223,7 +134,7 @@ fn judge(view: &View, hit: &Hit, code: &Code, number: &Number, account: Option<&
             let (first, last) = (code.0.min(number.start), code.1.max(number.end));
             let apart = view.text.get(first..last).is_some_and(|text| text.contains('\n'));
             let ours = customers && plain && (apart || whose::is_branch(view, hit)) && !banks;
-            Pair::Doubtful { customers: ours }
+            Pair::Doubtful(if ours { Whose::Customers } else { Whose::Branch })
         }
         (false, false) if together() => Pair::Account,
         (false, false) => Pair::Nothing,
@@ -253,8 +164,10 @@ fn of_customer<'v>(view: &'v View, hit: &Hit, code: &Code) -> Option<(Number, &'
 
 /// The pairs of a text that are no account by themselves.
 pub(super) fn doubtful_pairs(view: &View) -> Vec<Doubtful> {
-    let any = view.labels_of(Label::SortCode).any(|hit| whose::is_doubtful(view, hit));
-    if any { labelled(view).doubtful } else { Vec::new() }
+    let Labelled { mut doubtful, mut codes, .. } = labelled(view);
+    let bare = pairs::find(view, &mut codes).into_iter().filter(|pair| !pair.sure);
+    doubtful.extend(bare.map(|pair| Doubtful { canonical: canonical(&pair.code, &pair.number), whose: Whose::Unlabelled }));
+    doubtful
 }
 
 /// Where the code directly behind a label, or in the cell below it, begins.
@@ -263,6 +176,12 @@ fn branch_of(view: &View, hit: &Hit) -> Option<usize> {
     let behind = || sort_code_at(view, &chunks(view, hit.end, hit.end + BEHIND), 0, &none);
     let Some(cell) = view.cell_below(hit) else { return behind().map(|code| code.0) };
     sort_code_near(view, hit.start, hit.end, &none).filter(|code| code.2 == cell.trim()).map(|code| code.0)
+}
+
+/// Whether a code stands directly beside its label, or in the cell below it.
+fn stands_beside(view: &View, hit: &Hit, code: &Code) -> bool {
+    let directly = || view.text.get(hit.end..code.0).is_some_and(|gap| !gap.contains(|c: char| c.is_ascii_digit()));
+    code.1 <= hit.start || code.0 < hit.end + BEHIND && directly() || branch_of(view, hit) == Some(code.0)
 }
 
 /// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the
@@ -277,6 +196,10 @@ fn labelled(view: &View) -> Labelled {
         let hits = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit) != sure);
         for hit in hits.take(MAX_SORT_CODES) {
             let Some(code) = sort_code_near(view, hit.start, hit.end, &found.codes) else { continue };
+            // "S/C 0045": a shop's word announces what stands directly behind it and nothing else.
+            if !sure && !stands_beside(view, hit, &code) {
+                continue;
+            }
             found.codes.insert(code.0);
             let span = (hit.start.min(code.0), hit.end.max(code.1));
             let near = account_near(view, span, (code.0, code.1), &REACH, &mut used);
@@ -286,16 +209,12 @@ fn labelled(view: &View) -> Labelled {
             let canonical = canonical(&code.2, &number.digits);
             match judge(view, hit, &code, &number, account) {
                 Pair::Account => found.sure.push(canonical),
-                Pair::Doubtful { customers } => found.doubtful.push(Doubtful { canonical, customers }),
+                Pair::Doubtful(whose) => found.doubtful.push(Doubtful { canonical, whose }),
                 Pair::Nothing => {}
             }
         }
     }
     found
-}
-
-fn add(view: &View, sort_code: &str, number: &str, claims: &mut PaymentClaims) {
-    claim(view, &canonical(sort_code, number), claims);
 }
 
 fn claim(view: &View, canonical: &str, claims: &mut PaymentClaims) {

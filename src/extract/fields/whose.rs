@@ -176,15 +176,14 @@ pub(super) fn asks_to_pay(view: &View, start: usize, end: usize) -> bool {
         || sentences.chain(next).any(is_directed)
 }
 
-/// Whether the lines of a code and a number, the one before and what follows speak of banks or their ways to pay; what
-/// belongs to another bank's code or to an IBAN does not count.
-pub(super) fn speaks_of_banks(view: &View, start: usize, end: usize) -> bool {
-    const WORDS: [&str; 17] = [
+/// Whether a text names a bank or a way by which banks pay.
+pub(super) fn names_banks(text: &str) -> bool {
+    const WORDS: [&str; 25] = [
         "bank",
         "bacs",
         "chaps",
         "clearing",
-        "faster payment",
+        "faster",
         "transfer",
         "lodge",
         "settlement",
@@ -194,10 +193,25 @@ pub(super) fn speaks_of_banks(view: &View, start: usize, end: usize) -> bool {
         "lloyds",
         "natwest",
         "santander",
+        "monzo",
+        "starling",
+        "tide",
+        "revolut",
+        "nationwide",
+        "halifax",
+        "tsb",
+        "rbs",
         "überweis",
         "virement",
         "przelew",
     ];
+    let mut parts = text.split(|c: char| !c.is_alphabetic());
+    parts.any(|word| WORDS.iter().any(|known| word.starts_with(known)))
+}
+
+/// Whether the lines of a code and a number, the one before and what follows speak of banks or their ways to pay; what
+/// belongs to another bank's code or to an IBAN does not count.
+pub(super) fn speaks_of_banks(view: &View, start: usize, end: usize) -> bool {
     let from = floor(&view.text, start.saturating_sub(PAY_REACH));
     let line = |until: usize| {
         view.text.get(from..until).and_then(|text| text.rfind('\n')).map_or(from, |at| from + at)
@@ -208,8 +222,7 @@ pub(super) fn speaks_of_banks(view: &View, start: usize, end: usize) -> bool {
     let mut above = view.labels.get(first..).unwrap_or_default().iter().take_while(|hit| hit.start < own);
     let taken = above.any(|hit| is_others(view, hit));
     let said = view.text.get(if taken { own } else { before }..end).unwrap_or_default().to_lowercase();
-    let behind = behind(view, end);
-    WORDS.iter().any(|word| said.contains(word) || behind.contains(word))
+    names_banks(&said) || names_banks(&behind(view, end))
 }
 
 /// Whether a label announces an IBAN or what is a bank's code for certain: words near it may be about that one.
