@@ -22,6 +22,7 @@ use crate::model::{
     Account, AccountClaim, Gap, Means, MethodClaim, MethodKind, PaymentClaims, Place, Scheme,
 };
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::cell::OnceCell;
 
 /// Octets behind a label in which the cell below it ends.
 const COLUMN_REACH: usize = 240;
@@ -49,6 +50,8 @@ pub(super) struct View {
     links: Vec<link::Link>,
     /// Where the text stood.
     pub(super) place: Place,
+    /// British accounts, once somebody asked for them.
+    uk: OnceCell<uk::UkFound>,
 }
 
 impl View {
@@ -59,7 +62,7 @@ impl View {
         let mut text = digits(&cut_urls(&plain)).into_owned();
         let (labels, truncated) = labels::find(&text);
         imitations::undo(&mut text, &labels);
-        Self { text, labels, truncated, links, place }
+        Self { text, labels, truncated, links, place, uk: OnceCell::new() }
     }
 
     /// Whether there were more labels than are looked at.

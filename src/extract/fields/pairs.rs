@@ -35,6 +35,8 @@ struct Found {
     number: Number,
     /// How code and number are written.
     form: Form,
+    /// The words around ask to pay, or speak of banks.
+    paying: bool,
 }
 
 /// How a pair is written.
@@ -55,14 +57,15 @@ pub(super) fn find(view: &View, codes: &mut BTreeSet<usize>) -> Vec<Pair> {
     let mut at = 0;
     while at < list.len() && all.len() < MAX_PAIRS {
         let found = forward(view, &list, at).or_else(|| reversed(view, &list, at));
-        let Some((found, count)) = found.filter(|(found, _)| !codes.contains(&found.code.start)) else {
+        let Some((mut found, count)) = found.filter(|(found, _)| !codes.contains(&found.code.start)) else {
             at += 1;
             continue;
         };
         at += count;
+        found.paying = is_for_paying(view, &found);
         all.push(found);
     }
-    let bare = all.iter().filter(|found| !is_for_paying(view, found)).count();
+    let bare = all.iter().filter(|found| !found.paying).count();
     let judged = all.into_iter().filter_map(|found| {
         let sure = judge(view, &found, bare)?;
         codes.insert(found.code.start);
@@ -91,7 +94,7 @@ fn forward(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Found, usize)>
     } else {
         joins(gap).then_some(Form::Loose)
     };
-    Some((Found { code, number, form: form? }, count + more))
+    Some((Found { code, number, form: form?, paying: false }, count + more))
 }
 
 /// `55779911 (20-00-00)`: the sort code behind the number, in one line.
@@ -102,7 +105,7 @@ fn reversed(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Found, usize)
     let gap = view.text.get(first.end..code.start)?;
     let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
     let adjacent = gap.len() <= 3 && is_blank(gap) && !gap.contains('\n');
-    adjacent.then_some((Found { code, number, form: Form::Tight }, 1 + count))
+    adjacent.then_some((Found { code, number, form: Form::Tight, paying: false }, 1 + count))
 }
 
 fn is_blank(gap: &str) -> bool {
@@ -133,7 +136,9 @@ fn is_labelled(view: &View, code: &Number) -> bool {
 
 /// Whether nothing else stands in the line of a number.
 fn is_alone(view: &View, number: &Number) -> bool {
-    let before = view.text.get(..number.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let from = floor(&view.text, number.start.saturating_sub(GAP));
+    let before =
+        view.text.get(from..number.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
     let behind = view.after(number.end, GAP);
     before.trim().is_empty() && behind.split('\n').next().unwrap_or_default().trim().is_empty()
 }
@@ -152,9 +157,9 @@ fn judge(view: &View, found: &Found, bare: usize) -> Option<bool> {
         Form::Tight if said => Some(true),
         _ if is_of_goods(view, start, end) => None,
         _ if date => None,
-        Form::Tight if is_for_paying(view, found) => Some(true),
+        Form::Tight if found.paying => Some(true),
         Form::Tight => (bare == 1 && !speaks_of_goods(view, start)).then_some(false),
-        Form::Loose | Form::Plain => (announced || is_for_paying(view, found)).then_some(true),
+        Form::Loose | Form::Plain => (announced || found.paying).then_some(true),
     }
 }
 

@@ -65,9 +65,9 @@ impl Pieces {
         if view.place.means == Some(Means::Payer) {
             return;
         }
-        for pair in uk::doubtful_pairs(view) {
+        for pair in &uk::found(view).doubtful {
             if self.doubtful.len() < MAX_PIECES {
-                self.doubtful.push((pair, view.place.clone()));
+                self.doubtful.push((pair.clone(), view.place.clone()));
             } else {
                 self.more = true;
             }

@@ -25,6 +25,7 @@ const REACH: Reach = Reach { labelled: 6..=10, adjacent: 8..=8, distance: 400 };
 pub(super) struct Uk;
 
 /// A code and a number that make no account by themselves.
+#[derive(Clone)]
 pub(super) struct Doubtful {
     /// The account that they would make.
     pub(super) canonical: String,
@@ -51,16 +52,34 @@ struct Labelled {
     codes: BTreeSet<usize>,
 }
 
+/// The accounts of a text, and its pairs that are none by themselves; read once, and asked for by the finder and by
+/// [`super::pieces`].
+#[derive(Default)]
+pub(super) struct UkFound {
+    sure: Vec<String>,
+    pub(super) doubtful: Vec<Doubtful>,
+}
+
+/// What a text holds.
+pub(super) fn found(view: &View) -> &UkFound {
+    view.uk.get_or_init(|| {
+        let Labelled { mut sure, mut doubtful, mut codes } = labelled(view);
+        for pair in pairs::find(view, &mut codes) {
+            let canonical = canonical(&pair.code, &pair.number);
+            if pair.sure {
+                sure.push(canonical);
+            } else {
+                doubtful.push(Doubtful { canonical, whose: Whose::Unlabelled });
+            }
+        }
+        UkFound { sure, doubtful }
+    })
+}
+
 impl Finder for Uk {
     fn find(&self, view: &View, claims: &mut PaymentClaims) {
-        let Labelled { sure, mut codes, .. } = labelled(view);
-        for canonical in sure {
-            claim(view, &canonical, claims);
-        }
-        for pair in pairs::find(view, &mut codes) {
-            if pair.sure {
-                claim(view, &canonical(&pair.code, &pair.number), claims);
-            }
+        for canonical in &found(view).sure {
+            add_account(claims, &view.place, Scheme::Uk, *b"GB", canonical, None);
         }
     }
 }
@@ -162,14 +181,6 @@ fn of_customer<'v>(view: &'v View, hit: &Hit, code: &Code) -> Option<(Number, &'
     numbers.min_by_key(|(number, _)| number.start.abs_diff(code.0))
 }
 
-/// The pairs of a text that are no account by themselves.
-pub(super) fn doubtful_pairs(view: &View) -> Vec<Doubtful> {
-    let Labelled { mut doubtful, mut codes, .. } = labelled(view);
-    let bare = pairs::find(view, &mut codes).into_iter().filter(|pair| !pair.sure);
-    doubtful.extend(bare.map(|pair| Doubtful { canonical: canonical(&pair.code, &pair.number), whose: Whose::Unlabelled }));
-    doubtful
-}
-
 /// Where the code directly behind a label, or in the cell below it, begins.
 fn branch_of(view: &View, hit: &Hit) -> Option<usize> {
     let none = BTreeSet::new();
@@ -215,10 +226,6 @@ fn labelled(view: &View) -> Labelled {
         }
     }
     found
-}
-
-fn claim(view: &View, canonical: &str, claims: &mut PaymentClaims) {
-    add_account(claims, &view.place, Scheme::Uk, *b"GB", canonical, None);
 }
 
 /// Six and eight digits after the rules for account numbers of other lengths (Pay.UK, Vocalink specification of
