@@ -44,12 +44,12 @@ pub(super) fn picture(octets: &[u8], media_type: &str, most: Writing, reading: &
 
 /// Reads the codes on a bitmap; whether there are any.
 pub(super) fn codes(grey: &Grey, page: Option<u32>, reading: &mut Reading<'_>) -> bool {
-    let found = if grey.may_hold_code() { sight::find_codes(grey) } else { Ok(Vec::new()) };
-    // Who hides a code among a thousand things that look like one: nobody says that it was read.
-    let Ok(found) = found else {
+    let sight::Codes { found, crowded } =
+        if grey.may_hold_code() { sight::find_codes(grey) } else { sight::Codes::default() };
+    if crowded {
+        // Who hides a code among a thousand things that look like one: nobody says that it was read.
         reading.gap(Unread::Unsupported);
-        return false;
-    };
+    }
     for code in &found {
         let code = sight::read_code(code);
         reading.say(SpanKind::Qr, page, &code.text);

@@ -46,55 +46,61 @@ fn charset(number: &str) -> Option<&'static encoding_rs::Encoding> {
     })
 }
 
-/// More on a bitmap looks like the corners of codes than can be tried, or more codes are on it than are read.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::extract) struct Crowded;
+/// What a bitmap shows of codes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::extract) struct Codes {
+    /// The codes, each once.
+    pub(in crate::extract) found: Vec<Found>,
+    /// More looks like the corners of codes than can be tried, or more codes are there than are read: these are not all.
+    pub(in crate::extract) crowded: bool,
+}
 
-/// The codes, each once, dark on light or light on dark. A bitmap beyond `limits::SIGHT_CODE_PIXELS` is looked at at
-/// half its size.
-///
-/// # Errors
-/// [`Crowded`].
-pub(in crate::extract) fn find(grey: &Grey) -> Result<Vec<Found>, Crowded> {
+/// The codes, dark on light or light on dark, at most `limits::SIGHT_CODES`. A bitmap beyond `limits::SIGHT_CODE_PIXELS`
+/// is looked at at half its size.
+pub(in crate::extract) fn find(grey: &Grey) -> Codes {
     if grey.area() > SIGHT_CODE_PIXELS {
         return search(&grey.halved());
     }
-    let found = search(grey)?;
-    if found.is_empty() && grey.area() <= SIGHT_CODE_SMALL {
+    let codes = search(grey);
+    if codes == Codes::default() && grey.area() <= SIGHT_CODE_SMALL {
         // A pixel a module is too little for the finder patterns.
         return search(&grey.enlarged(3));
     }
-    Ok(found)
+    codes
 }
 
-fn search(grey: &Grey) -> Result<Vec<Found>, Crowded> {
-    let mut codes = Vec::new();
+fn search(grey: &Grey) -> Codes {
+    let mut codes = Codes::default();
     let hints = DecodeHints::default().with(DecodeHintValue::TryHarder(true));
     for grey in [Cow::Borrowed(grey), Cow::Owned(grey.inverted())] {
         let source = || Luma8Source::new_with_slice(&grey.pixels, grey.width, grey.height).ok();
         let (Some(local), Some(whole)) = (source(), source()) else { continue };
         // A threshold for each place, as light falls unevenly …
-        try_all(&HybridBinarizer::new(local), &hints, &mut codes)?;
-        if codes.is_empty() {
+        try_all(&HybridBinarizer::new(local), &hints, &mut codes);
+        if codes == Codes::default() {
             // … but with even light and small modules, one for all does better.
-            try_all(&GlobalHistogramBinarizer::new(whole), &hints, &mut codes)?;
+            try_all(&GlobalHistogramBinarizer::new(whole), &hints, &mut codes);
         }
     }
-    if codes.len() > SIGHT_CODES { Err(Crowded) } else { Ok(codes) }
+    codes
 }
 
-fn try_all<B: Binarizer>(binarizer: &B, hints: &DecodeHints, codes: &mut Vec<Found>) -> Result<(), Crowded> {
-    let Ok(matrix) = binarizer.get_black_matrix() else { return Ok(()) };
+fn try_all<B: Binarizer>(binarizer: &B, hints: &DecodeHints, codes: &mut Codes) {
+    let Ok(matrix) = binarizer.get_black_matrix() else { return };
     if crowded(matrix) {
-        return Err(Crowded);
+        codes.crowded = true;
+        return;
     }
     for code in sorted(matrix, hints).chain(best(matrix, hints)) {
-        // One more than are read tells that there are more.
-        if codes.len() <= SIGHT_CODES && !code.text.trim().is_empty() && !codes.contains(&code) {
-            codes.push(code);
+        if code.text.trim().is_empty() || codes.found.contains(&code) {
+            continue;
         }
+        if codes.found.len() == SIGHT_CODES {
+            codes.crowded = true;
+            return;
+        }
+        codes.found.push(code);
     }
-    Ok(())
 }
 
 /// Several codes on one page: what looks like finder patterns is sorted into codes. Most threes of them are none, so a

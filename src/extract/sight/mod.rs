@@ -13,7 +13,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub(super) use codes::find as find_codes;
+pub(super) use codes::{Codes, find as find_codes};
 pub(super) use decode::{Decoded, pictures};
 pub(super) use grey::{Grey, Kind};
 pub(super) use payment::read as read_code;
