@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 /// Digits in a row of which a text must have one run, else nobody dictates in it.
 const LEAST: usize = 4;
+/// Digit words of a line, at most, whose digits go on in the next.
+const LINE: usize = 2;
 /// Octets of the longest word below.
 const LONGEST: usize = 12;
 
@@ -167,6 +169,8 @@ struct Run {
     times: usize,
     /// The last word was "twenty" to "ninety", and a digit that follows stands in the place of its 0.
     tens: bool,
+    /// Words of the run in the line that is being read.
+    in_line: usize,
 }
 
 impl Run {
@@ -174,6 +178,7 @@ impl Run {
         if self.digits.is_empty() && self.times == 0 {
             self.start = start;
         }
+        self.in_line += 1;
         let tens = std::mem::take(&mut self.tens);
         match word {
             Word::Digit(digit) => {
@@ -221,8 +226,14 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
     while let Some((at, c)) = chars.next() {
         let apart = std::mem::replace(&mut before, c) == ' ';
         if !c.is_alphabetic() {
-            // What people put between the digits that they dictate.
-            if !matches!(c, ' ' | ',' | '-' | '.' | '/') {
+            // What people put between the digits that they dictate. A word a line is a column of them; lines of several
+            // are lines.
+            let goes_on = match c {
+                ' ' | ',' | '-' | '.' | '/' | '(' | ')' | ':' | '|' | ';' => true,
+                '\n' => std::mem::take(&mut run.in_line) <= LINE,
+                _ => false,
+            };
+            if !goes_on {
                 runs.extend(run.finish());
             }
             run.tens &= matches!(c, ' ' | '-');
@@ -296,6 +307,9 @@ mod tests {
             ("thirty-five, forty", "3540"),
             ("one, two, three and away", "one, two, three and away"),
             ("one two three\nfour five six", "one two three\nfour five six"),
+            ("code two\nzero\nfour\nseven\none\none", "code 204711"),
+            ("code (two zero) (four seven) (one one), a", "code (204711), a"),
+            ("code two zero: four seven | one one; a", "code 204711; a"),
             ("one two - three four - zero", "12-34-0"),
             ("one-two-three-four", "1234"),
             ("phone one two three four x", "phone 1234 x"),

@@ -1,7 +1,7 @@
 //! Accounts of the United States, Australia, New Zealand, Canada, India and Mexico: each only behind its label, because a
 //! checksum of nine digits passes one number in ten and the others have none.
 
-use super::numbers::{Chunk, Number, Reach, account_near, chunks, groups, run_of_digits};
+use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, run_of_digits};
 use super::{Finder, Hit, Label, View, add_account};
 use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 /// Labels that are followed in one text.
 const MAX_CODES: usize = 5_000;
+/// Octets between a code and the words for a customer's number, and between those and the number.
+const BESIDE: usize = 24;
 
 /// Finds routing number, BSB, transit, IFSC and New Zealand accounts.
 pub(super) struct National;
@@ -43,7 +45,18 @@ pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize, shapes: &[&[usiz
 
 fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
-    account_near(view, span, (code.start, code.end), reach, used).map(|number| number.digits)
+    account_near(view, span, (code.start, code.end), reach, used)
+        .or_else(|| customers_behind(view, code, reach))
+        .map(|number| number.digits)
+}
+
+/// What is said to be a customer's number, directly behind the code: no shop has such a code, so it is the account.
+fn customers_behind(view: &View, code: &Number, reach: &Reach) -> Option<Number> {
+    let at = view.labels.partition_point(|hit| hit.start < code.end);
+    let hit = view.labels.get(at).filter(|hit| hit.label == Label::Customers && hit.start <= code.end + BESIDE)?;
+    let list = chunks(view, hit.end, hit.end + BESIDE);
+    let (number, _) = account_at(view, &list, 0, (code.start, code.end))?;
+    reach.labelled.contains(&number.digits.len()).then_some(number)
 }
 
 fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {

@@ -7,8 +7,8 @@
 
 use super::numbers::{account_at, chunks};
 use super::uk::Whose;
-use super::whose::{is_about_payment, is_ordered, is_sure, is_theirs};
-use super::{Hit, Label, View, add_account, national, uk};
+use super::whose::{is_about_payment, is_held_at_bank, is_ordered, is_sure, is_theirs};
+use super::{Hit, Label, View, add_account, national, uk, unread};
 use crate::extract::floor;
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
 use crate::model::account_check::{aba_holds, has_own_form};
@@ -34,6 +34,8 @@ enum Kind {
     IbanHead,
     /// An account number.
     Number,
+    /// A code that cannot be read.
+    Unread,
 }
 
 /// One of them. Without `Debug`: a number may be whole.
@@ -74,8 +76,10 @@ impl Pieces {
         }
         for hit in view.labels.iter().take(MAX_LABELS) {
             let Some((kind, value)) = announced(view, hit) else { continue };
-            let ordered = kind == Kind::Number && is_ordered(view, hit);
-            let pays = ordered || kind == Kind::Number && is_about_payment(view, hit);
+            let number = kind == Kind::Number;
+            // A number behind the label of a code is one beside "sort code as usual".
+            let ordered = number && (hit.label == Label::SortCode || is_ordered(view, hit));
+            let pays = ordered || number && (is_about_payment(view, hit) || is_held_at_bank(view, hit));
             // "Pay your invoice to account number …" speaks of the payee's for all its "your".
             let mentioned = match kind {
                 Kind::Number => !ordered && is_theirs(view, hit),
@@ -128,7 +132,8 @@ impl Pieces {
             let known = claims.accounts.iter().any(|claim| claim.account.reveal() == pair.canonical);
             match pair.whose {
                 _ if known => {}
-                Whose::Customers if !changes => {}
+                // An invoice names some account to pay to.
+                Whose::Customers if !changes && (whole || claims.invoice_numbers.is_empty()) => {}
                 Whose::Unlabelled if !whole => {
                     add_account(claims, &place, Scheme::Uk, *b"GB", &pair.canonical, None);
                 }
@@ -245,7 +250,13 @@ fn announce(claims: &mut PaymentClaims, place: Place) {
 /// What stands behind a label: its kind and its digits or letters.
 fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
     let found = match hit.label {
-        Label::SortCode => (Kind::Code(Scheme::Uk), uk::code_behind(view, hit, REACH)?),
+        Label::SortCode => match uk::code_behind(view, hit, REACH) {
+            Some(code) => (Kind::Code(Scheme::Uk), code),
+            None => match unread::number_with_known_code(view, hit) {
+                Some(number) => (Kind::Number, number),
+                None => (Kind::Unread, unread::mixed_code(view, hit)?),
+            },
+        },
         Label::Routing => {
             (Kind::Code(Scheme::UsAba), national::code_behind(view, hit, REACH, &[&[9], &[3, 3, 3]])?)
         }
@@ -260,7 +271,12 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
         _ => return None,
     };
     // Words that mean a bank's code only among others about payment: "branch code" is said of shops too.
-    let sure = !matches!(found.0, Kind::Code(_)) || is_sure(view, hit) || is_about_payment(view, hit);
+    let sure = match found.0 {
+        // "Routing" by itself is said of cables too.
+        Kind::Code(Scheme::UsAba) if aba_holds(&found.1) => true,
+        Kind::Code(_) => is_sure(view, hit) || is_about_payment(view, hit),
+        _ => true,
+    };
     sure.then_some(found)
 }
 

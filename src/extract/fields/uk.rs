@@ -5,8 +5,9 @@
 //! no account by itself. Modulus rules (Pay.UK) are data that changes several times a year
 //! and is not built in: validity is unknown, never "invalid".
 
+use super::columns::number_in_column;
 use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
-use super::{Finder, Hit, Label, View, add_account, pairs, whose};
+use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, whose};
 use crate::extract::floor;
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
@@ -58,13 +59,17 @@ struct Labelled {
 pub(super) struct UkFound {
     sure: Vec<String>,
     pub(super) doubtful: Vec<Doubtful>,
+    /// There were more than are looked at.
+    more: bool,
 }
 
 /// What a text holds.
 pub(super) fn found(view: &View) -> &UkFound {
     view.uk.get_or_init(|| {
         let Labelled { mut sure, mut doubtful, mut codes } = labelled(view);
-        for pair in pairs::find(view, &mut codes) {
+        let pairs = pairs::find(view, &mut codes);
+        let more = pairs.more || view.labels_of(Label::SortCode).nth(MAX_SORT_CODES).is_some();
+        for pair in pairs.list {
             let canonical = canonical(&pair.code, &pair.number);
             if pair.sure {
                 sure.push(canonical);
@@ -72,14 +77,18 @@ pub(super) fn found(view: &View) -> &UkFound {
                 doubtful.push(Doubtful { canonical, whose: Whose::Unlabelled });
             }
         }
-        UkFound { sure, doubtful }
+        UkFound { sure, doubtful, more }
     })
 }
 
 impl Finder for Uk {
     fn find(&self, view: &View, claims: &mut PaymentClaims) {
-        for canonical in &found(view).sure {
+        let found = found(view);
+        for canonical in &found.sure {
             add_account(claims, &view.place, Scheme::Uk, *b"GB", canonical, None);
+        }
+        if found.more {
+            note_limit(claims);
         }
     }
 }
@@ -99,7 +108,13 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
         };
         (0..before.len()).rev().find_map(|at| sort_code_at(view, &before, at, taken)).filter(close)
     })
-    .or_else(|| (0..after.len()).find_map(|at| sort_code_at(view, &after, at, taken)))
+    .or_else(|| {
+        // In a row of values a date may stand in between.
+        let mut codes = (0..after.len()).filter_map(|at| sort_code_at(view, &after, at, taken));
+        let first = codes.next()?;
+        let undated = |code: &Code| !pairs::is_date(&code.2);
+        Some(if undated(&first) { first } else { codes.find(undated).unwrap_or(first) })
+    })
 }
 
 /// The digits of a sort code directly behind its label.
@@ -213,7 +228,14 @@ fn labelled(view: &View) -> Labelled {
             }
             found.codes.insert(code.0);
             let span = (hit.start.min(code.0), hit.end.max(code.1));
-            let near = account_near(view, span, (code.0, code.1), &REACH, &mut used);
+            let mut near = account_near(view, span, (code.0, code.1), &REACH, &mut used);
+            if let Some(left) = near.as_mut()
+                && let Some(right) = number_in_column(view, hit, (code.0, code.1), left, &REACH, &mut used)
+            {
+                let left = std::mem::replace(left, right);
+                let canonical = canonical(&code.2, &left.digits);
+                found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });
+            }
             let near = near.map(|number| (account_of(view, number.start), number));
             let of_customer = || of_customer(view, hit, &code).map(|(number, label)| (Some(label), number));
             let Some((account, number)) = near.or_else(of_customer) else { continue };

@@ -176,37 +176,51 @@ pub(super) fn asks_to_pay(view: &View, start: usize, end: usize) -> bool {
         || sentences.chain(next).any(is_directed)
 }
 
+/// Words of the ways by which banks pay, and of banks.
+const BANKING: [&str; 12] = [
+    "bank",
+    "bacs",
+    "chaps",
+    "clearing",
+    "faster",
+    "transfer",
+    "lodge",
+    "settlement",
+    "remit",
+    "überweis",
+    "virement",
+    "przelew",
+];
+
+/// Banks by name.
+const BANKS: [&str; 13] = [
+    "barclays",
+    "hsbc",
+    "lloyds",
+    "natwest",
+    "santander",
+    "monzo",
+    "starling",
+    "tide",
+    "revolut",
+    "nationwide",
+    "halifax",
+    "tsb",
+    "rbs",
+];
+
+fn has_beginning(text: &str, words: &[&str]) -> bool {
+    text.split(|c: char| !c.is_alphabetic()).any(|word| words.iter().any(|known| word.starts_with(known)))
+}
+
 /// Whether a text names a bank or a way by which banks pay.
 pub(super) fn names_banks(text: &str) -> bool {
-    const WORDS: [&str; 25] = [
-        "bank",
-        "bacs",
-        "chaps",
-        "clearing",
-        "faster",
-        "transfer",
-        "lodge",
-        "settlement",
-        "remit",
-        "barclays",
-        "hsbc",
-        "lloyds",
-        "natwest",
-        "santander",
-        "monzo",
-        "starling",
-        "tide",
-        "revolut",
-        "nationwide",
-        "halifax",
-        "tsb",
-        "rbs",
-        "überweis",
-        "virement",
-        "przelew",
-    ];
-    let mut parts = text.split(|c: char| !c.is_alphabetic());
-    parts.any(|word| WORDS.iter().any(|known| word.starts_with(known)))
+    has_beginning(text, &BANKING) || has_beginning(text, &BANKS)
+}
+
+/// Whether a bank's own name stands before a label in its line: "pay at Barclays, a/c 55779911".
+pub(super) fn is_held_at_bank(view: &View, hit: &Hit) -> bool {
+    has_beginning(&line_before(view, hit, 80), &BANKS)
 }
 
 /// Whether the lines of a code and a number, the one before and what follows speak of banks or their ways to pay; what
@@ -272,9 +286,11 @@ fn has_verb(sentence: &str) -> bool {
 
 /// Whether a sentence says where to pay to.
 fn is_directed(sentence: &str) -> bool {
-    const TOWARDS: [&str; 18] = [
+    const TOWARDS: [&str; 20] = [
         "to",
         "into",
+        "using",
+        "via",
         "below",
         "following",
         "these",

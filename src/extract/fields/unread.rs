@@ -1,0 +1,60 @@
+//! What the label of a sort code announces and no finder reads: digits with letters between ("2O-47-II"), a code "as usual"
+//! with a number beside it. People can pay to both, so the message must not pass as one without bank details.
+
+use super::numbers::chunks;
+use super::{Hit, Label, View, uk, whose};
+use crate::extract::floor;
+
+/// Octets behind a label in which its code stands.
+const REACH: usize = 24;
+/// Octets around a label in which a number stands beside it.
+const AROUND: usize = 80;
+/// Octets of a code with letters between.
+const LENGTH: std::ops::RangeInclusive<usize> = 5..=16;
+/// Digits of it at least.
+const DIGITS: usize = 3;
+
+/// The word directly behind the label of a sort code, if it holds digits and letters and cannot be read.
+pub(super) fn mixed_code(view: &View, hit: &Hit) -> Option<String> {
+    if hit.label != Label::SortCode
+        || !whose::is_sure(view, hit)
+        || uk::code_behind(view, hit, REACH).is_some()
+    {
+        return None;
+    }
+    let behind = view.after(hit.end, REACH * 2);
+    let start = |text: &'_ str| text.trim_start_matches([' ', ':', '.', '-', '=', '#', '(', '\t']).len();
+    let text = behind.get(behind.len() - start(behind)..)?;
+    let text = text.strip_prefix("is ").unwrap_or(text);
+    let word = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '|')).next()?;
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    let written = word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '/'));
+    let mixed = written && digits >= DIGITS && word.contains(char::is_alphabetic);
+    (mixed && LENGTH.contains(&word.len())).then(|| word.to_owned())
+}
+
+/// Eight digits in the line of a sort code that is said to be known: "sort code as usual, number now 55779911".
+pub(super) fn number_with_known_code(view: &View, hit: &Hit) -> Option<String> {
+    const KNOWN: [&str; 8] = ["usual", "same", "unchanged", "before", "still", "already", "record", "file"];
+    if hit.label != Label::SortCode || !whose::is_sure(view, hit) {
+        return None;
+    }
+    let from = floor(&view.text, hit.start.saturating_sub(AROUND));
+    let before = view.text.get(from..hit.start)?.rsplit('\n').next()?;
+    let behind = view.after(hit.end, AROUND).split('\n').next()?;
+    let known = format!("{before} {behind}").to_lowercase();
+    if !known.split(|c: char| !c.is_alphabetic()).any(|word| KNOWN.contains(&word)) {
+        return None;
+    }
+    let list = chunks(view, hit.start - before.len(), hit.end + behind.len());
+    let mut numbers = list.iter().filter(|chunk| {
+        let others = view.label_before(chunk.start, REACH).is_some_and(|label| {
+            !label.label.is_payment() && !matches!(label.label, Label::Bank | Label::Payee)
+        });
+        chunk.is_plain() && chunk.raw.len() == 8 && !others
+    });
+    let number = numbers.next()?;
+    let alone = numbers.next().is_none()
+        && list.iter().all(|chunk| chunk.raw.bytes().filter(u8::is_ascii_digit).count() != 6);
+    alone.then(|| number.raw.to_owned())
+}
