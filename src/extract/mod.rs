@@ -62,6 +62,7 @@ pub fn payment_claims(message: &Message, documents: &Documents) -> PaymentClaims
         signs: Signs::default(),
         documents,
         budget: TEXT_PER_MESSAGE,
+        labels: fields::labels::MAX_LABELS,
         opened: Opened::default(),
         pieces: fields::Pieces::default(),
     };
@@ -106,6 +107,8 @@ struct Reader<'d> {
     signs: Signs,
     /// Octets of text that may still be analysed.
     budget: usize,
+    /// Labels that may still be followed.
+    labels: usize,
     /// Attachments whose content was opened.
     opened: Opened,
     /// Bank details in pieces.
@@ -256,7 +259,8 @@ impl Reader<'_> {
         let complete = text.len() <= allowed;
         let cut = cut(text, allowed);
         self.budget -= cut.len().min(self.budget);
-        let view = fields::View::new(&cut, place);
+        let view = fields::View::with_labels(&cut, place, self.labels);
+        self.labels -= view.label_count();
         fields::read(&cut, &view, &mut self.claims);
         self.pieces.collect(&view);
         if matches!(zone, Some(Zone::Written | Zone::Document)) {

@@ -114,6 +114,12 @@ fn branch_codes_that_are_a_banks() {
         ("alone", ["", "Branch code: 102030\nClient account number: 12345678", ""], "", 1),
         ("S/C and a customer's in one line", shop("S/C 102030, your account 12345678"), RECORD, 1),
         ("a trading account", shop("New: S/C 102030 trading account number 12345678"), BOTH, 0),
+        (
+            "a service charge",
+            shop("Service charge (S/C) 204711 for account 12345678, payable now."),
+            RECORD,
+            0,
+        ),
         ("from a day on", shop("From 1 May: sort code 102030, your account number 12345678"), BOTH, 0),
         ("ways to pay", shop("For BACS, quicker: branch code 102030, account number 12345678"), BOTH, 0),
         ("a bank's name", shop("NatWest branch code 102030\nAccount number 12345678"), BOTH, 0),

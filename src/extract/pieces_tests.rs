@@ -214,6 +214,20 @@ fn more_pieces_than_are_kept_is_said() {
     }
 }
 
+/// Labels are counted over all texts of a message.
+#[test]
+fn more_labels_than_are_followed_is_said() {
+    for (each, limited) in [(12_000, false), (20_000, true)] {
+        let words = "sort code\r\n".repeat(each);
+        let octets = format!(
+            "Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\n{words}\r\n--q\r\n\r\n{words}\r\n--q--\r\n"
+        );
+        let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+        let gap = claims.unchecked.iter().any(|gap| gap.what != "message" && gap.why == "limit");
+        assert_eq!(gap, limited, "{each}: {:?}", claims.unchecked);
+    }
+}
+
 /// Orders to pay to a number that the message's account does not hold, and customers' numbers, in other languages.
 #[test]
 fn orders_to_pay_in_other_languages() {

@@ -3,35 +3,30 @@
 //! A code takes the number nearest to it. Where a page has two columns, that is the one across the gap, and people read on
 //! in the column of the code.
 
-use super::numbers::{Number, Reach, account_near};
+use super::numbers::{Number, Reach, nearest_account};
 use super::{Hit, Label, View};
 use std::collections::BTreeSet;
 
 /// Octets before a number in which the label or the head of its column stands.
 const HEAD_WITHIN: usize = 90;
 
-/// The number in the column of a code, where the number that was found for it, `left`, stands in the column before. It is
-/// one more number that `used` holds.
+/// The number in the column of a code, where the number that was found for it, `left`, stands in the column before.
 pub(super) fn number_in_column(
     view: &View,
     hit: &Hit,
     code: (usize, usize),
     left: &Number,
     reach: &Reach,
-    used: &mut BTreeSet<usize>,
+    used: &BTreeSet<usize>,
 ) -> Option<Number> {
     if left.end > code.0 {
         return None;
     }
-    let mut with_right = used.clone();
     let span = (hit.start.min(code.0), hit.end.max(code.1));
-    let right = account_near(view, span, code, reach, &mut with_right)?;
+    let right = nearest_account(view, span, code, reach, used)?;
     let label = view.label_before(right.start, HEAD_WITHIN).filter(|label| label.label == Label::Account)?;
     let found = right.start >= code.1 && (is_row(view, left, &right) || is_below(view, left, code, label));
-    found.then(|| {
-        *used = with_right;
-        right
-    })
+    found.then_some(right)
 }
 
 /// Whether the numbers and the code between them are a row of values below their heads.

@@ -6,7 +6,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// Labels of one text that are looked at; a text with more is reported as not read in full.
+/// Labels of one message that are looked at; one with more is reported as not read in full.
 pub(in crate::extract) const MAX_LABELS: usize = 50_000;
 
 /// What a label announces.
@@ -137,8 +137,8 @@ pub(in crate::extract) fn prepare() {
 }
 
 /// All labels of a normalised text at word boundaries: the leftmost, and of those that begin together the longest.
-/// The flag says that there were more than [`MAX_LABELS`] words.
-pub(super) fn find(text: &str) -> (Vec<Hit>, bool) {
+/// The flag says that there were `most` words or more.
+pub(super) fn find(text: &str, most: usize) -> (Vec<Hit>, bool) {
     let bytes = text.as_bytes();
     let joins = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
     let at = |i: usize| bytes.get(i);
@@ -158,8 +158,8 @@ pub(super) fn find(text: &str) -> (Vec<Hit>, bool) {
         let end = if begins_norwegian(bytes, m.end()) { m.end() - 3 } else { m.end() };
         Some(Hit { label, start: m.start(), end })
     };
-    let mut found: Vec<Hit> = words.take(MAX_LABELS).filter_map(hit).collect();
-    let truncated = found.len() >= MAX_LABELS;
+    let mut found: Vec<Hit> = words.take(most).filter_map(hit).collect();
+    let truncated = found.len() >= most;
     found.sort_by(|left, right| left.start.cmp(&right.start).then(right.end.cmp(&left.end)));
     let mut free_from = 0;
     found.retain(|hit| {
@@ -218,7 +218,11 @@ mod tests {
             ("20-00-00account number:1", vec![Label::Account]),
             ("Acc No. 1", vec![Label::Account]),
         ] {
-            assert_eq!(find(text).0.iter().map(|h| h.label).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(
+                find(text, MAX_LABELS).0.iter().map(|h| h.label).collect::<Vec<_>>(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -61,12 +61,22 @@ pub(super) struct View {
 impl View {
     /// Normalises a text and finds its labels.
     pub(super) fn new(text: &str, place: Place) -> Self {
+        Self::with_labels(text, place, labels::MAX_LABELS)
+    }
+
+    /// The same with so many labels at most.
+    pub(super) fn with_labels(text: &str, place: Place, most: usize) -> Self {
         let plain = legible(text);
         let links = link::find(&plain);
         let mut text = digits(&cut_urls(&plain)).into_owned();
-        let (labels, truncated) = labels::find(&text);
+        let (labels, truncated) = labels::find(&text, most);
         imitations::undo(&mut text, &labels);
         Self { text, labels, truncated, links, place, uk: OnceCell::new() }
+    }
+
+    /// How many labels the text has.
+    pub(super) fn label_count(&self) -> usize {
+        self.labels.len()
     }
 
     /// Whether there were more labels than are looked at.

@@ -151,6 +151,19 @@ pub(super) fn account_near(
     reach: &Reach,
     used: &mut BTreeSet<usize>,
 ) -> Option<Number> {
+    let number = nearest_account(view, span, code, reach, used)?;
+    used.insert(number.start);
+    Some(number)
+}
+
+/// The same; the number stays free for other codes.
+pub(super) fn nearest_account(
+    view: &View,
+    span: (usize, usize),
+    code: (usize, usize),
+    reach: &Reach,
+    used: &BTreeSet<usize>,
+) -> Option<Number> {
     let from = floor(&view.text, span.0.saturating_sub(reach.distance));
     let list = chunks(view, from, span.1 + reach.distance);
     let mut best: Option<(usize, Number)> = None;
@@ -163,7 +176,8 @@ pub(super) fn account_near(
         at += count;
         let distance =
             if number.end <= span.0 { span.0 - number.end } else { number.start.saturating_sub(span.1) };
-        if used.contains(&number.start) || distance > reach.distance {
+        let farther = best.as_ref().is_some_and(|(nearest, _)| distance >= *nearest);
+        if farther || distance > reach.distance || used.contains(&number.start) {
             continue;
         }
         let between = view.text.get(code.1..number.start).unwrap_or("x");
@@ -180,13 +194,11 @@ pub(super) fn account_near(
             let digits = if own { &reach.adjacent } else { &reach.labelled };
             hit.label.is_payment() && digits.contains(&number.digits.len())
         });
-        if (adjacent || announced) && best.as_ref().is_none_or(|(nearest, _)| distance < *nearest) {
+        if adjacent || announced {
             best = Some((distance, number));
         }
     }
-    let (_, number) = best?;
-    used.insert(number.start);
-    Some(number)
+    best.map(|(_, number)| number)
 }
 
 /// An account number at chunk `at`: one run, or groups such as `1234-5678`, `12 34 56 78`, outside the bank code.

@@ -226,10 +226,11 @@ fn judge_one_word(view: &View, found: &Found, start: usize, end: usize) -> Optio
         return None;
     }
     let line = line_before(view, start).to_lowercase();
-    let both = directly.is_some()
-        && view
-            .labels_of(Label::SortCode)
-            .any(|hit| hit.end <= start && hit.end + GAP * 2 > start && whose::is_sure(view, hit));
+    let count = view.labels.partition_point(|hit| hit.end <= start);
+    let before = view.labels.get(..count).unwrap_or_default().iter().rev();
+    let mut near = before.take_while(|hit| hit.end + 2 * GAP > start);
+    let both =
+        directly.is_some() && near.any(|hit| hit.label == Label::SortCode && whose::is_sure(view, hit));
     let account = directly.filter(|hit| matches!(hit.label, Label::Account | Label::Bank));
     if both || account.is_some() && whose::names_banks(&line) {
         return Some(true);

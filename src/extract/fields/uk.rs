@@ -220,7 +220,7 @@ fn labelled(view: &View) -> Labelled {
         branches.take(MAX_SORT_CODES).filter_map(|hit| branch_of(view, hit)).collect();
     for sure in [true, false] {
         let hits = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit) != sure);
-        for hit in hits.take(MAX_SORT_CODES) {
+        for hit in hits.take(MAX_SORT_CODES).filter(|hit| !whose::is_other_word(view, hit)) {
             let Some(code) = sort_code_near(view, hit.start, hit.end, &found.codes) else { continue };
             // "S/C 0045": a shop's word announces what stands directly behind it and nothing else.
             if !sure && !stands_beside(view, hit, &code) {
@@ -230,8 +230,9 @@ fn labelled(view: &View) -> Labelled {
             let span = (hit.start.min(code.0), hit.end.max(code.1));
             let mut near = account_near(view, span, (code.0, code.1), &REACH, &mut used);
             if let Some(left) = near.as_mut()
-                && let Some(right) = number_in_column(view, hit, (code.0, code.1), left, &REACH, &mut used)
+                && let Some(right) = number_in_column(view, hit, (code.0, code.1), left, &REACH, &used)
             {
+                used.insert(right.start);
                 let left = std::mem::replace(left, right);
                 let canonical = canonical(&code.2, &left.digits);
                 found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });

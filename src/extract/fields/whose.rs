@@ -138,6 +138,14 @@ pub(super) fn is_doubtful(view: &View, hit: &Hit) -> bool {
     is_branch(view, hit) || matches!(words(view, hit).as_str(), "s/c" | "sc" | "s.c" | "s code" | "s. code")
 }
 
+/// Whether the words before `S/C` say what it is short for: "service charge (S/C) 204711".
+pub(super) fn is_other_word(view: &View, hit: &Hit) -> bool {
+    const OTHERS: [&str; 4] = ["service charge", "subcontract", "sub-contract", "subcontractor"];
+    let before = line_before(view, hit, 24);
+    let said = before.trim_end_matches([' ', '(']);
+    is_doubtful(view, hit) && OTHERS.iter().any(|other| said.ends_with(other))
+}
+
 /// Whether a label means a branch, which shops have as well as banks; "bank branch code" and "our bank's branch code" are no
 /// shop's.
 pub(super) fn is_branch(view: &View, hit: &Hit) -> bool {
