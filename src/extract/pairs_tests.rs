@@ -218,6 +218,18 @@ fn pairs_in_one_word_and_apart() {
             0,
         ),
         ("America, groups", alone("Routing: 021000021 account: 987-654-3210-0"), "021000021-98765432100", 0),
+        (
+            "America, wired",
+            alone("Wire to JPMorgan Chase, ACH 021000021, DDA 9876543210"),
+            "021000021-9876543210",
+            0,
+        ),
+        ("America, an order", alone("Wire mesh 021000021, order no 9876543210"), "", 0),
+        ("America, no checksum", alone("Wire to Chase, 021000022, 9876543210"), "", 0),
+        ("groups 4 2 2", alone("Account: 5577 99 11\nSort code: 23-05-80"), PAIR, 0),
+        ("groups 2 2 4", alone("Account: 55 77 9911\nSort code: 23-05-80"), PAIR, 0),
+        ("groups 3 3 2", alone("Account: 557-799-11\nSort code: 23-05-80"), PAIR, 0),
+        ("dates beside", alone("Sort code 23-05-80 2026-11-27\nAccount: 55779911 27/11/2026"), PAIR, 0),
         ("both", shop("Sort code 230580 55779911"), BOTH, 0),
     ]);
 }

@@ -3,6 +3,7 @@
 
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, run_of_digits};
 use super::{Finder, Hit, Label, View, add_account};
+use crate::extract::floor;
 use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
@@ -11,6 +12,8 @@ use std::collections::BTreeSet;
 const MAX_CODES: usize = 5_000;
 /// Octets between a code and the words for a customer's number, and between those and the number.
 const BESIDE: usize = 24;
+/// Octets of a line before a routing number in which wires are spoken of.
+const WIRED_WITHIN: usize = 80;
 
 /// Finds routing number, BSB, transit, IFSC and New Zealand accounts.
 pub(super) struct National;
@@ -27,6 +30,7 @@ impl Finder for National {
                 _ => {}
             }
         }
+        wired(view, claims);
         new_zealand(view, claims);
         mexico(view, claims);
     }
@@ -66,6 +70,33 @@ fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mu
         let canonical = format!("{}-{number}", code.digits);
         let valid = Some(aba_holds(&code.digits));
         add_account(claims, &view.place, Scheme::UsAba, *b"US", &canonical, valid);
+    }
+}
+
+/// "Wire to Chase, 021000021, 9876543210": a routing number without its label, where the line speaks of wires and the checksum
+/// holds.
+fn wired(view: &View, claims: &mut PaymentClaims) {
+    const WAYS: [&str; 6] = ["wire", "wires", "wired", "wiring", "ach", "fedwire"];
+    let list = chunks(view, 0, view.text.len());
+    for (at, code) in list.iter().enumerate() {
+        if !code.is_plain() || !aba_holds(code.raw) {
+            continue;
+        }
+        let from = floor(&view.text, code.start.saturating_sub(WIRED_WITHIN));
+        let before = view.text.get(from..code.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+        let said = |word: &str| WAYS.iter().any(|way| way.eq_ignore_ascii_case(word));
+        if !before.split(|c: char| !c.is_alphabetic()).any(said) {
+            continue;
+        }
+        let Some((number, _)) = account_at(view, &list, at + 1, (code.start, code.end)) else { continue };
+        let beside = number.start - code.end <= BESIDE && (6..=17).contains(&number.digits.len());
+        let own = view.label_before(number.start, BESIDE).is_none_or(|hit| {
+            hit.end <= code.start || hit.label.is_payment() || matches!(hit.label, Label::Bank | Label::Customers)
+        });
+        if beside && own {
+            let canonical = format!("{}-{}", code.raw, number.digits);
+            add_account(claims, &view.place, Scheme::UsAba, *b"US", &canonical, Some(true));
+        }
     }
 }
 

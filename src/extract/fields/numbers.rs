@@ -129,8 +129,10 @@ fn wrapped(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Number, usize)
 }
 
 /// How account numbers are written in groups.
-const GROUPS: [&[usize]; 8] =
-    [&[4, 4], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3], &[1; 8]];
+const GROUPS: [&[usize]; 9] =
+    [&[4, 4], &[2, 2, 2, 2], &[3, 3], &[3, 4], &[4, 3], &[3, 3, 3], &[2, 3, 3], &[3, 3, 2], &[1; 8]];
+/// Groups with spaces between them; with hyphens or slashes they are dates.
+const SPACED: [&[usize]; 3] = [&[4, 2, 2], &[2, 2, 4], &[2, 4, 2]];
 
 /// Where and how an account number may stand beside its bank code.
 pub(super) struct Reach {
@@ -225,6 +227,14 @@ pub(super) fn account_at(
         {
             return Some((number, count));
         }
+    }
+    let spaced =
+        |lengths: &&[usize]| consecutive(list, at, lengths, |left, right| grouped(view, left, right));
+    if let Some((number, count)) = SPACED.iter().find_map(spaced)
+        && free(count)
+        && outside(&number)
+    {
+        return Some((number, count));
     }
     if let Some((number, count)) = wrapped(view, list, at).filter(|(number, _)| outside(number)) {
         return Some((number, count));
