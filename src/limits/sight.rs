@@ -55,7 +55,8 @@ pub const SIGHT_CODE_SMALL: usize = 100_000;
 pub const SIGHT_PLACES: usize = 5_000;
 /// … in more than one …
 pub const SIGHT_FINDERS: usize = 500;
-/// … and how many threes of them may stand like the corners of a code: a page of 24 labels has a few hundred.
+/// … and how many threes of them may stand like the corners of a code, in all looks at the picture: a page of 24 labels has
+/// a few hundred.
 pub const SIGHT_CORNERS: usize = 2_000;
 /// Codes of one picture that are read; one with more counts as not looked at.
 pub const SIGHT_CODES: usize = 32;

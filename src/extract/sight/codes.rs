@@ -1,8 +1,10 @@
 //! QR codes on a bitmap.
 
-use super::finders::crowded;
+use super::finders::threes;
 use super::grey::Grey;
-use crate::limits::{SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES};
+use crate::limits::{
+    SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES, SIGHT_CORNERS,
+};
 use rxing::common::{BitMatrix, DetectorRXingResult as _, GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::multi::qrcode::detector::MultiDetector;
 use rxing::qrcode::decoder::qrcode_decoder::decode_bitmatrix_with_hints;
@@ -58,48 +60,58 @@ pub(in crate::extract) struct Codes {
 /// The codes, dark on light or light on dark, at most `limits::SIGHT_CODES`. A bitmap beyond `limits::SIGHT_CODE_PIXELS`
 /// is looked at at half its size.
 pub(in crate::extract) fn find(grey: &Grey) -> Codes {
+    let mut search = Search { codes: Codes::default(), left: SIGHT_CORNERS };
     if grey.area() > SIGHT_CODE_PIXELS {
-        return search(&grey.halved());
+        search.look_at(&grey.halved());
+        return search.codes;
     }
-    let codes = search(grey);
-    if codes == Codes::default() && grey.area() <= SIGHT_CODE_SMALL {
+    search.look_at(grey);
+    if search.codes == Codes::default() && grey.area() <= SIGHT_CODE_SMALL {
         // A pixel a module is too little for the finder patterns.
-        return search(&grey.enlarged(3));
+        search.look_at(&grey.enlarged(3));
     }
-    codes
+    search.codes
 }
 
-fn search(grey: &Grey) -> Codes {
-    let mut codes = Codes::default();
-    let hints = DecodeHints::default().with(DecodeHintValue::TryHarder(true));
-    for grey in [Cow::Borrowed(grey), Cow::Owned(grey.inverted())] {
-        let source = || Luma8Source::new_with_slice(&grey.pixels, grey.width, grey.height).ok();
-        let (Some(local), Some(whole)) = (source(), source()) else { continue };
-        // A threshold for each place, as light falls unevenly …
-        try_all(&HybridBinarizer::new(local), &hints, &mut codes);
-        if codes == Codes::default() {
-            // … but with even light and small modules, one for all does better.
-            try_all(&GlobalHistogramBinarizer::new(whole), &hints, &mut codes);
-        }
-    }
-    codes
+/// A search that goes on over several looks at one bitmap.
+struct Search {
+    codes: Codes,
+    /// Corners that may still be tried, in all looks together.
+    left: usize,
 }
 
-fn try_all<B: Binarizer>(binarizer: &B, hints: &DecodeHints, codes: &mut Codes) {
-    let Ok(matrix) = binarizer.get_black_matrix() else { return };
-    if crowded(matrix) {
-        codes.crowded = true;
-        return;
-    }
-    for code in sorted(matrix, hints).chain(best(matrix, hints)) {
-        if code.text.trim().is_empty() || codes.found.contains(&code) {
-            continue;
+impl Search {
+    fn look_at(&mut self, grey: &Grey) {
+        let hints = DecodeHints::default().with(DecodeHintValue::TryHarder(true));
+        for grey in [Cow::Borrowed(grey), Cow::Owned(grey.inverted())] {
+            let source = || Luma8Source::new_with_slice(&grey.pixels, grey.width, grey.height).ok();
+            let (Some(local), Some(whole)) = (source(), source()) else { continue };
+            // A threshold for each place, as light falls unevenly …
+            self.try_all(&HybridBinarizer::new(local), &hints);
+            if self.codes == Codes::default() {
+                // … but with even light and small modules, one for all does better.
+                self.try_all(&GlobalHistogramBinarizer::new(whole), &hints);
+            }
         }
-        if codes.found.len() == SIGHT_CODES {
-            codes.crowded = true;
+    }
+
+    fn try_all<B: Binarizer>(&mut self, binarizer: &B, hints: &DecodeHints) {
+        let Ok(matrix) = binarizer.get_black_matrix() else { return };
+        let Some(threes) = threes(matrix, self.left) else {
+            self.codes.crowded = true;
             return;
+        };
+        self.left -= threes;
+        for code in sorted(matrix, hints).chain(best(matrix, hints)) {
+            if code.text.trim().is_empty() || self.codes.found.contains(&code) {
+                continue;
+            }
+            if self.codes.found.len() == SIGHT_CODES {
+                self.codes.crowded = true;
+                return;
+            }
+            self.codes.found.push(code);
         }
-        codes.found.push(code);
     }
 }
 

@@ -4,7 +4,7 @@
 //! keeps it busy for 40 s. Printed pages and photographs show fifteen such places at most, and noise a few hundred that are
 //! seen once and stand like nothing.
 
-use crate::limits::{SIGHT_CORNERS, SIGHT_FINDERS, SIGHT_PLACES};
+use crate::limits::{SIGHT_FINDERS, SIGHT_PLACES};
 use rxing::Point;
 use rxing::common::BitMatrix;
 use rxing::qrcode::detector::{FinderPattern, FinderPatternFinder};
@@ -16,9 +16,9 @@ const EVERY: u32 = FinderPatternFinder::MIN_SKIP;
 /// Modules between two corners, as the reader has it.
 const MODULES: RangeInclusive<f32> = 9.0..=180.0;
 
-/// Whether there are more such places, or more corners of codes among them, than the reader can try.
-pub(super) fn crowded(matrix: &BitMatrix) -> bool {
-    places(matrix).is_none_or(|places| corners(&places) > SIGHT_CORNERS)
+/// How many threes of such places the reader will try; `None` where that is more than `most`, or too many places are there.
+pub(super) fn threes(matrix: &BitMatrix, most: usize) -> Option<usize> {
+    places(matrix).map(|places| corners(&places, most)).filter(|corners| *corners <= most)
 }
 
 /// The places that were seen in more than one row; `None` where there are more than [`SIGHT_FINDERS`], or more than
@@ -57,15 +57,15 @@ fn scan(finder: &mut FinderPatternFinder<'_>, matrix: &BitMatrix, row: u32) {
 }
 
 /// How many threes stand like the corners of a code: modules of one size, a right angle between two sides of one length.
-/// Ends a little above [`SIGHT_CORNERS`].
-fn corners(places: &[FinderPattern]) -> usize {
+/// Ends a little above `most`.
+fn corners(places: &[FinderPattern], most: usize) -> usize {
     let mut found = 0;
     for (at, first) in places.iter().enumerate() {
         let rest = places.get(at + 1..).unwrap_or_default();
         for (at, second) in rest.iter().enumerate().filter(|(_, second)| is_alike(first, second)) {
             let rest = rest.get(at + 1..).unwrap_or_default();
             found += rest.iter().filter(|third| is_corner(first, second, third)).count();
-            if found > SIGHT_CORNERS {
+            if found > most {
                 return found;
             }
         }
