@@ -13,6 +13,9 @@ pub(super) const OVERRIDE: char = '\u{202e}';
 /// Pop directional formatting (U+202C).
 pub(super) const END_OF_OVERRIDE: char = '\u{202c}';
 
+/// Spaces between two columns of plain text at least.
+const COLUMN_GAP: usize = 3;
+
 /// Octets in which the host of a URL ends (RFC 1035 section 2.3.4).
 const MAX_HOST: usize = 255;
 
@@ -35,12 +38,13 @@ fn normalise(text: &str) -> String {
 
 /// A text without tricks: plain digits and dashes, single separators, no invisible characters.
 ///
-/// Runs of white space become one character: a line feed if the run had one, else a tab, else a space, so that the
-/// structure of lines and table cells survives.
+/// Runs of white space become one character: a line feed if the run had one, else a tab, also for [`COLUMN_GAP`] spaces, else a
+/// space, so that the structure of lines and table cells survives.
 pub(super) fn legible(text: &str) -> String {
     let text = visual_order(text);
     let mut out = String::with_capacity(text.len());
     let mut gap: Option<char> = None;
+    let mut blanks = 0;
     for c in text.chars().filter_map(plain).flat_map(compatible) {
         if let ' ' | '\t' | '\n' = c {
             gap = match (gap, c) {
@@ -48,8 +52,13 @@ pub(super) fn legible(text: &str) -> String {
                 (Some('\t'), _) | (_, '\t') => Some('\t'),
                 _ => Some(' '),
             };
+            blanks += 1;
             continue;
         }
+        if gap == Some(' ') && blanks >= COLUMN_GAP {
+            gap = Some('\t');
+        }
+        blanks = 0;
         out.extend(gap.take());
         out.push(c);
     }
@@ -277,7 +286,8 @@ mod tests {
             ("full width", "ＧＢ２９", "GB29"),
             ("digits of far scripts", "\u{1c42}\u{1e959}\u{a9d0}\u{1ccf7}", "2907"),
             ("arabic digits", "٤٥", "45"),
-            ("spaces", "a\u{a0}\u{2009} b\t \tc \r\n\r\n d", "a b\tc\nd"),
+            ("spaces", "a\u{a0}\u{2009}b\t \tc \r\n\r\n d", "a b\tc\nd"),
+            ("columns", "a   b  c \u{a0} \u{2003}d", "a\tb c\td"),
             ("dashes", "20\u{2013}00\u{2011}00", "20-00-00"),
             ("url", "see https://x.test/GB29 now", "see \u{1} now"),
             ("two urls", "http://a.test http://b.test c", "\u{1} \u{1} c"),

@@ -1,6 +1,6 @@
 //! Codes with numbers that are an account, a shop's branch, or goods: over the texts of whole messages.
 
-use super::pieces_tests::check;
+use super::pieces_tests::{check, check_html};
 
 /// A footer with the account that the invoice is to be paid to.
 const FOOTER: &str = "Bank: Barclays Sort code 20-00-00 Account number 55779911";
@@ -284,6 +284,45 @@ fn columns_beside_each_other() {
         ),
         ("a sentence", alone("Account 55779911, sort code 20-00-00, formerly account 31926819"), RECORD, 0),
     ]);
+}
+
+/// A code and a number below their heads, with other columns between, in tabs or in columns of blanks.
+#[test]
+fn tables_with_heads() {
+    const RECORD: &str = "20000055779911";
+    for (heads, values, announced) in [
+        ("Sort code|Account no", "20-00-00|55779911", 0),
+        ("Account no|Invoice no|Sort code", "55779911|00219834|200000", 0),
+        ("Sort code|Invoice no|Date|Account no", "20 00 00|00219834|27/11/26|55779911", 0),
+        ("Date|A/C No.|Sort code", "27/11/26|55779911|200000", 0),
+        ("VAT no|Company no|Sort code|Acc. No.", "GB980780684|01234567|20-00-00|55779911", 0),
+        (
+            "Sort code|Due|Your account|Account name|Branch|A/C No.",
+            "20 00 00|14 May|10023456|Acme|Leeds|55779911",
+            0,
+        ),
+        (
+            "Customer account|Account number|Company no|Bank sort code",
+            "10023456|55779911|01234567|20-00-00",
+            0,
+        ),
+        ("Account|Sort code|Account number", "10023456|20-00-00|55779911", 1),
+        (
+            "Bank|Name|Sort code|Reference|Amount|Account",
+            "Barclays|Acme|20-00-00|INV-1|£ 4,812.60|55779911",
+            0,
+        ),
+    ] {
+        for gap in ["\t", "     "] {
+            let text = format!("Invoice INV-1\n\n{heads}\n{values}\n\nKind regards").replace('|', gap);
+            check(&[(heads, ["", &text, ""], RECORD, announced)]);
+        }
+        let row = |cell: &str, row: &str| {
+            row.split('|').map(|text| format!("<{cell}>{text}</{cell}>")).collect::<String>()
+        };
+        let html = format!("<table><tr>{}</tr><tr>{}</tr></table>", row("th", heads), row("td", values));
+        check_html(heads, &html, RECORD, announced);
+    }
 }
 
 /// Codes that nobody can read but a person, and codes that are said to be known.

@@ -21,6 +21,14 @@ pub(super) fn check(rows: &[(&str, [&str; 3], &str, usize)]) {
     }
 }
 
+/// The same of one page of HTML.
+pub(super) fn check_html(name: &str, html: &str, accounts: &str, announced: usize) {
+    let octets = format!("Subject: x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}\r\n");
+    let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+    let found: Vec<&str> = claims.accounts.iter().map(|claim| claim.account.reveal()).collect();
+    assert_eq!((found.join(" "), claims.announced.len()), (accounts.to_owned(), announced), "HTML: {name}");
+}
+
 #[test]
 fn pieces_in_different_texts_make_an_account() {
     check(&[

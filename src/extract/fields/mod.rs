@@ -10,6 +10,7 @@ pub(super) mod labels;
 mod numbers;
 mod pairs;
 mod pieces;
+mod table;
 mod unread;
 mod whose;
 

@@ -307,9 +307,11 @@ fn hyphened(raw: &str) -> Option<String> {
 
 /// The beginning of an IBAN behind a label: a country, two digits and what follows in capitals and digits.
 fn iban_head(view: &View, hit: &Hit) -> Option<String> {
-    let window = view.after(hit.end, REACH + 40);
+    let below = view.cell_below(hit);
+    let window = below.unwrap_or_else(|| view.after(hit.end, REACH + 40));
     let next = view.labels.partition_point(|other| other.start < hit.end);
-    let until = view.labels.get(next).map_or(window.len(), |other| other.start - hit.end);
+    let next = view.labels.get(next).filter(|_| below.is_none());
+    let until = next.map_or(window.len(), |other| other.start - hit.end);
     let start = window.char_indices().take_while(|(at, _)| *at <= REACH.min(until)).find_map(|(at, _)| {
         let before = window.get(..at)?.chars().next_back();
         let head = window.get(at..at + 4)?.as_bytes();

@@ -7,7 +7,7 @@
 
 use super::columns::number_in_column;
 use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
-use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, whose};
+use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, table, whose};
 use crate::extract::floor;
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
@@ -117,8 +117,12 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
     })
 }
 
-/// The digits of a sort code directly behind its label.
+/// The digits of a sort code directly behind its label, or in the cell below it.
 pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize) -> Option<String> {
+    if let Some(cell) = view.cell_below(hit) {
+        let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
+        return (digits.len() == 6 && !cell.contains(char::is_alphabetic)).then_some(digits);
+    }
     let list = chunks(view, hit.end, hit.end + reach);
     sort_code_at(view, &list, 0, &BTreeSet::new()).map(|(_, _, digits)| digits)
 }
@@ -210,6 +214,32 @@ fn stands_beside(view: &View, hit: &Hit, code: &Code) -> bool {
     code.1 <= hit.start || code.0 < hit.end + BEHIND && directly() || branch_of(view, hit) == Some(code.0)
 }
 
+/// Reads a column of codes with the column of their numbers; false where the label heads none.
+fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet<usize>) -> bool {
+    let mut read = false;
+    for row in table::rows(view, hit) {
+        let shapes: [&[usize]; 2] = [&[2, 2, 2], &[3, 3]];
+        let code = shapes.iter().find_map(|shape| groups(view, &row.code, 0, shape));
+        let Some((code, _)) = code else { continue };
+        let number = account_at(view, &row.number, 0, (code.start, code.end));
+        let Some((number, _)) = number.filter(|(number, _)| REACH.labelled.contains(&number.digits.len())) else {
+            continue;
+        };
+        read = true;
+        found.codes.insert(code.start);
+        used.insert(number.start);
+        let canonical = canonical(&code.digits, &number.digits);
+        let code = (code.start, code.end, code.digits);
+        match judge(view, hit, &code, &number, Some(row.account)) {
+            Pair::Account if row.other => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
+            Pair::Account => found.sure.push(canonical),
+            Pair::Doubtful(whose) => found.doubtful.push(Doubtful { canonical, whose }),
+            Pair::Nothing => {}
+        }
+    }
+    read
+}
+
 /// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the
 /// branch of a shop must not take their number.
 fn labelled(view: &View) -> Labelled {
@@ -221,6 +251,9 @@ fn labelled(view: &View) -> Labelled {
     for sure in [true, false] {
         let hits = view.labels_of(Label::SortCode).filter(|hit| whose::is_doubtful(view, hit) != sure);
         for hit in hits.take(MAX_SORT_CODES).filter(|hit| !whose::is_other_word(view, hit)) {
+            if below_heads(view, hit, &mut found, &mut used) {
+                continue;
+            }
             let Some(code) = sort_code_near(view, hit.start, hit.end, &found.codes) else { continue };
             // "S/C 0045": a shop's word announces what stands directly behind it and nothing else.
             if !sure && !stands_beside(view, hit, &code) {
