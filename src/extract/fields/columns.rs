@@ -4,7 +4,8 @@
 //! in the column of the code.
 
 use super::numbers::{Number, Reach, nearest_account};
-use super::{Hit, Label, View};
+use super::{Hit, Label, View, whose};
+use crate::extract::floor;
 use std::collections::BTreeSet;
 
 /// Octets before a number in which the label or the head of its column stands.
@@ -25,8 +26,36 @@ pub(super) fn number_in_column(
     let span = (hit.start.min(code.0), hit.end.max(code.1));
     let right = nearest_account(view, span, code, reach, used)?;
     let label = view.label_before(right.start, HEAD_WITHIN).filter(|label| label.label == Label::Account)?;
-    let found = right.start >= code.1 && (is_row(view, left, &right) || is_below(view, left, code, label));
+    let found = right.start >= code.1
+        && (is_row(view, left, &right) || is_below(view, left, code, label))
+        && says_nothing_else(view, left, &right);
     found.then_some(right)
+}
+
+/// Whether all words from the left number's label to the right number are labels: none says "new", "closed" or "pay to".
+fn says_nothing_else(view: &View, left: &Number, right: &Number) -> bool {
+    let Some(first) = view.label_before(left.start, HEAD_WITHIN) else { return false };
+    let from = view
+        .labels
+        .partition_point(|hit| hit.start < floor(&view.text, first.start.saturating_sub(HEAD_WITHIN)));
+    let mut at = first.start;
+    for hit in view.labels.get(from..).unwrap_or_default().iter().take_while(|hit| hit.start < right.start) {
+        if hit.start < at {
+            continue;
+        }
+        if view.text.get(at..hit.start).is_none_or(|gap| gap.contains(char::is_alphabetic)) {
+            return false;
+        }
+        at = hit.end;
+    }
+    let rest = view.text.get(at..right.start).is_some_and(|gap| !gap.contains(char::is_alphabetic));
+    let behind = view
+        .after(right.end, HEAD_WITHIN)
+        .split('\n')
+        .next()
+        .unwrap_or_default()
+        .contains(char::is_alphabetic);
+    rest && !behind && !whose::is_ordered(view, first)
 }
 
 /// Whether the numbers and the code between them are a row of values below their heads.

@@ -29,8 +29,6 @@ use std::cell::OnceCell;
 
 /// Octets behind a label in which the cell below it ends.
 const COLUMN_REACH: usize = 240;
-/// Rows between a value and the head of its column at most, and the row of the head.
-const HEAD_ROWS: usize = 4;
 
 /// Words, without regard to the case of ASCII letters: the leftmost, and of those that begin together the longest.
 #[expect(clippy::expect_used, reason = "the words are constants; tests build every table")]
@@ -141,35 +139,6 @@ impl View {
             return None;
         }
         after.get(line_end + 1..)?.split('\n').next()?.split('\t').nth(cells_before)
-    }
-
-    /// The label that heads the column in which a value stands: in the cell above it, or in one of the rows above that.
-    fn head_above(&self, at: usize) -> Option<&Hit> {
-        let from = floor(&self.text, at.saturating_sub(COLUMN_REACH));
-        let before = self.text.get(from..at)?;
-        let mut row = before.rfind('\n')?;
-        // A label beside the value says what it is, whatever stands above.
-        let beside = self.labels.partition_point(|hit| hit.start < from + row);
-        if self.labels.get(beside).is_some_and(|hit| hit.start < at) {
-            return None;
-        }
-        let column = before.get(row..)?.matches('\t').count();
-        if column == 0 && !self.after(at, COLUMN_REACH).split('\n').next()?.contains('\t') {
-            return None;
-        }
-        for _ in 0..HEAD_ROWS {
-            let start = before.get(..row)?.rfind('\n').map_or(0, |at| at + 1);
-            let line = before.get(start..row)?;
-            let cell = line.split('\t').nth(column).filter(|_| line.contains('\t'))?;
-            let cells: usize = line.split('\t').take(column).map(|cell| cell.len() + 1).sum();
-            let offset = from + start + cells;
-            let near = self.labels.partition_point(|hit| hit.start < offset);
-            if let Some(hit) = self.labels.get(near).filter(|hit| hit.start < offset + cell.len()) {
-                return Some(hit);
-            }
-            row = start.checked_sub(1)?;
-        }
-        None
     }
 
     /// Whether the cell beside the label's begins with a label too.

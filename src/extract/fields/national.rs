@@ -2,7 +2,7 @@
 //! checksum of nine digits passes one number in ten and the others have none.
 
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, run_of_digits};
-use super::{Finder, Hit, Label, View, add_account};
+use super::{Finder, Hit, Label, View, add_account, table};
 use crate::extract::floor;
 use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
@@ -63,13 +63,41 @@ fn customers_behind(view: &View, code: &Number, reach: &Reach) -> Option<Number>
     reach.labelled.contains(&number.digits.len()).then_some(number)
 }
 
+/// Reads a table whose column of codes the label heads; false where it heads none.
+fn below_heads(
+    view: &View,
+    hit: &Hit,
+    reach: &Reach,
+    used: &mut BTreeSet<usize>,
+    code: impl Fn(&table::Row<'_>) -> Option<String>,
+    mut add: impl FnMut(&str, &str),
+) -> bool {
+    let mut read = false;
+    // A further column of accounts may be the customer's.
+    for row in table::rows(view, hit).iter().filter(|row| !row.may_be_customers) {
+        if let Some((code, number)) = code(row).zip(row.number(view, &reach.labelled)) {
+            used.insert(number.start);
+            add(&code, &number.digits);
+            read = true;
+        }
+    }
+    read
+}
+
 fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 4..=17, adjacent: 6..=17, distance: 160 };
-    let Some(code) = code_after(view, hit, 60, &[&[9], &[3, 3, 3], &[4, 4, 1], &[1; 9]]) else { return };
+    const SHAPES: [&[usize]; 4] = [&[9], &[3, 3, 3], &[4, 4, 1], &[1; 9]];
+    let mut add = |code: &str, number: &str| {
+        let valid = Some(aba_holds(code));
+        add_account(claims, &view.place, Scheme::UsAba, *b"US", &format!("{code}-{number}"), valid);
+    };
+    let cell = |row: &table::Row<'_>| Some(table::code_in(view, &row.code, &SHAPES)?.digits);
+    if below_heads(view, hit, &REACH, used, cell, &mut add) {
+        return;
+    }
+    let Some(code) = code_after(view, hit, 60, &SHAPES) else { return };
     if let Some(number) = account(view, hit, &code, &REACH, used) {
-        let canonical = format!("{}-{number}", code.digits);
-        let valid = Some(aba_holds(&code.digits));
-        add_account(claims, &view.place, Scheme::UsAba, *b"US", &canonical, valid);
+        add(&code.digits, &number);
     }
 }
 
@@ -102,21 +130,37 @@ fn wired(view: &View, claims: &mut PaymentClaims) {
 
 fn australia(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 4..=10, adjacent: 6..=10, distance: 160 };
+    let mut add = |code: &str, number: &str| {
+        add_account(claims, &view.place, Scheme::AuBsb, *b"AU", &format!("{code}-{number}"), None);
+    };
+    let cell = |row: &table::Row<'_>| Some(table::code_in(view, &row.code, &[&[3, 3]])?.digits);
+    if below_heads(view, hit, &REACH, used, cell, &mut add) {
+        return;
+    }
     let Some(code) = code_after(view, hit, 60, &[&[3, 3]]) else { return };
     if let Some(number) = account(view, hit, &code, &REACH, used) {
-        let canonical = format!("{}-{number}", code.digits);
-        add_account(claims, &view.place, Scheme::AuBsb, *b"AU", &canonical, None);
+        add(&code.digits, &number);
     }
 }
 
 /// Transit and institution, in the order of the cheque (`00006-003`) or of the electronic form (`0003 00006`).
 fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 5..=12, adjacent: 7..=12, distance: 200 };
+    let mut add = |code: &str, number: &str| {
+        add_account(claims, &view.place, Scheme::Ca, *b"CA", &format!("{code}-{number}"), None);
+    };
+    let cell = |row: &table::Row<'_>| {
+        let transit = table::code_in(view, &row.code, &[&[5]])?;
+        let institution = table::code_in(view, &row.cell(Label::Institution)?, &[&[3], &[4]])?;
+        transit_and_institution(&transit, &institution).map(|code| code.digits)
+    };
+    if below_heads(view, hit, &REACH, used, cell, &mut add) {
+        return;
+    }
     if let Some(code) = transit_behind(view, hit)
         && let Some(number) = account(view, hit, &code, &REACH, used)
     {
-        let canonical = format!("{}-{number}", code.digits);
-        add_account(claims, &view.place, Scheme::Ca, *b"CA", &canonical, None);
+        add(&code.digits, &number);
     }
 }
 
@@ -127,6 +171,10 @@ pub(super) fn transit_behind(view: &View, hit: &Hit) -> Option<Number> {
     let institution = view.labels.iter().find(near).and_then(|other| {
         code_after(view, other, 60, &[&[3], &[4]]).filter(|n| n.start.abs_diff(transit.start) <= 160)
     })?;
+    transit_and_institution(&transit, &institution)
+}
+
+fn transit_and_institution(transit: &Number, institution: &Number) -> Option<Number> {
     let digits = institution.digits.trim_start_matches('0');
     (digits.len() <= 3).then(|| Number {
         start: transit.start.min(institution.start),
@@ -138,10 +186,19 @@ pub(super) fn transit_behind(view: &View, hit: &Hit) -> Option<Number> {
 /// IFSC: four letters, a zero, six letters or digits.
 fn india(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut PaymentClaims) {
     const REACH: Reach = Reach { labelled: 9..=18, adjacent: 9..=18, distance: 200 };
-    let Some(number) = ifsc_behind(view, hit) else { return };
-    if let Some(account) = account(view, hit, &number, &REACH, used) {
-        let canonical = format!("{}-{account}", number.digits);
-        add_account(claims, &view.place, Scheme::InIfsc, *b"IN", &canonical, None);
+    let mut add = |code: &str, number: &str| {
+        add_account(claims, &view.place, Scheme::InIfsc, *b"IN", &format!("{code}-{number}"), None);
+    };
+    let cell = |row: &table::Row<'_>| {
+        let code = view.text.get(row.code.clone())?.trim();
+        is_ifsc(code).then(|| code.to_ascii_uppercase())
+    };
+    if below_heads(view, hit, &REACH, used, cell, &mut add) {
+        return;
+    }
+    let Some(code) = ifsc_behind(view, hit) else { return };
+    if let Some(number) = account(view, hit, &code, &REACH, used) {
+        add(&code.digits, &number);
     }
 }
 

@@ -183,14 +183,11 @@ pub(super) fn nearest_account(
             continue;
         }
         let between = view.text.get(code.1..number.start).unwrap_or("x");
-        // In a table the heads of the columns say what a value is.
-        let head = view.head_above(number.start);
         let adjacent = number.start >= code.1
             && between.len() <= 12
             && !between.chars().any(char::is_alphabetic)
-            && head.is_none_or(|head| head.label.is_payment() || head.label == Label::Bank)
             && reach.adjacent.contains(&number.digits.len());
-        let announced = head.or_else(|| view.label_before(number.start, 90)).is_some_and(|hit| {
+        let announced = view.label_before(number.start, 90).is_some_and(|hit| {
             // The code's own label announces the code: a few digits behind it are a postcode in the next column.
             let own = hit.start >= span.0 && hit.end <= span.1;
             let digits = if own { &reach.adjacent } else { &reach.labelled };

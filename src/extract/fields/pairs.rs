@@ -4,11 +4,16 @@
 //! paying or a bank make them an account; without any they are one only where the message has no other; in a list of
 //! goods they are nothing.
 
+mod verdict;
+
+pub(super) use verdict::is_date;
+
 use super::numbers::{Chunk, Number, chunks, groups};
-use super::{Hit, Label, View, whose};
+use super::uk::Whose;
+use super::{Label, View, whose};
 use crate::extract::floor;
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+use verdict::{Verdict, is_for_paying, judge, line_before};
 
 /// Pairs of one text at most.
 const MAX_PAIRS: usize = 5_000;
@@ -17,17 +22,14 @@ const GAP: usize = 24;
 /// Octets before a pair in which its bank may be named.
 const ANNOUNCED_WITHIN: usize = 80;
 
-/// The last two digits of years that mails speak of.
-const YEARS: RangeInclusive<u32> = 10..=39;
-
 /// A code and a number.
 pub(super) struct Pair {
     /// Six digits.
     pub(super) code: String,
     /// Eight digits.
     pub(super) number: String,
-    /// The words around ask to pay there.
-    pub(super) sure: bool,
+    /// What it may be instead of an account; `None` where the words around ask to pay there.
+    pub(super) doubt: Option<Whose>,
 }
 
 struct Found {
@@ -66,9 +68,7 @@ pub(super) fn find(view: &View, codes: &mut BTreeSet<usize>) -> Pairs {
     let mut at = 0;
     while at < list.len() && all.len() < MAX_PAIRS {
         let in_one = list.get(at).and_then(|chunk| in_one_word(view, chunk)).map(|found| (found, 1));
-        // "10023456 20-00-00 55779911": people read on from the code.
-        let back = || forward(view, &list, at + 1).is_none().then(|| reversed(view, &list, at)).flatten();
-        let found = in_one.or_else(|| forward(view, &list, at)).or_else(back);
+        let found = in_one.or_else(|| forward(view, &list, at)).or_else(|| reversed(view, &list, at));
         let Some((mut found, count)) = found.filter(|(found, _)| !codes.contains(&found.code.start)) else {
             at += 1;
             continue;
@@ -79,9 +79,13 @@ pub(super) fn find(view: &View, codes: &mut BTreeSet<usize>) -> Pairs {
     }
     let bare = all.iter().filter(|found| !found.paying).count();
     let judged = all.into_iter().filter_map(|found| {
-        let sure = judge(view, &found, bare)?;
+        let doubt = match judge(view, &found, bare) {
+            Verdict::Account => None,
+            Verdict::Doubtful(whose) => Some(whose),
+            Verdict::Nothing => return None,
+        };
         codes.insert(found.code.start);
-        Some(Pair { code: found.code.digits, number: found.number.digits, sure })
+        Some(Pair { code: found.code.digits, number: found.number.digits, doubt })
     });
     Pairs { list: judged.collect(), more: at < list.len() }
 }
@@ -118,7 +122,8 @@ fn forward(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Found, usize)>
         let lines = gap.matches('\n').count() <= 2 && gap.trim().is_empty();
         let alone = lines && is_alone(view, &code) && is_alone(view, &number);
         let apart = near && gap.contains(|c: char| !c.is_whitespace());
-        let named = apart || near && is_labelled(view, &code) || joins(gap) && is_called_code(view, &code);
+        let called = || joins(gap) && is_called_code(view, &code) && is_paid_at(view, &code);
+        let named = apart || near && is_labelled(view, &code) || called();
         (alone || named).then_some(Form::Plain)
     } else if near && count == 1 && next.raw.len() == 8 && next.is_plain() {
         Some(Form::Tight)
@@ -134,14 +139,26 @@ fn reversed(view: &View, list: &[Chunk<'_>], at: usize) -> Option<(Found, usize)
     let next = list.get(at + 1)?;
     let (code, count) = groups(view, list, at + 1, &[2, 2, 2])?;
     let gap = view.text.get(first.end..code.start).filter(|gap| !gap.contains('\n'))?;
-    let called = joins(gap) && is_called_code(view, &code);
+    let called = joins(gap)
+        && is_called_code(view, &code)
+        && (!next.is_plain() || is_paid_at(view, &number_of(first)));
     let form = if gap.len() <= 3 && is_blank(gap) && !next.is_plain() {
         Form::Tight
     } else {
         called.then_some(Form::Loose)?
     };
-    let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
-    Some((Found { code, number, form, paying: false }, 1 + count))
+    Some((Found { code, number: number_of(first), form, paying: false }, 1 + count))
+}
+
+fn number_of(chunk: &Chunk<'_>) -> Number {
+    Number { start: chunk.start, end: chunk.end, digits: chunk.raw.to_owned() }
+}
+
+/// Whether the line before says where to pay: a gate, a site and a tariff have codes and numbers, too.
+fn is_paid_at(view: &View, number: &Number) -> bool {
+    const PLACES: [&str; 6] = ["paying in", "pay in", "pay into", "pay at", "pay to", "transfer to"];
+    let line = line_before(view, number.start).to_lowercase();
+    whose::names_banks(&line) || PLACES.iter().any(|place| line.contains(place))
 }
 
 /// Whether the word directly before is "code" and nothing says whose: "pay at Barclays: code 200000".
@@ -190,181 +207,4 @@ fn is_alone(view: &View, number: &Number) -> bool {
         view.text.get(from..number.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
     let behind = view.after(number.end, GAP);
     before.trim().is_empty() && behind.split('\n').next().unwrap_or_default().trim().is_empty()
-}
-
-/// Whether a pair is an account: `Some(true)` for certain, `Some(false)` if nothing better is there. `bare` pairs of the
-/// text have no words of paying around them: several are a list.
-fn judge(view: &View, found: &Found, bare: usize) -> Option<bool> {
-    let (start, end) = span(found);
-    let date = is_date(&found.code.digits);
-    let announced = is_announced(view, start) && !(date && is_row_of_statement(view, start));
-    if is_behind_bsb(view, start) {
-        return None;
-    }
-    let said = announced || !date && whose::names_banks(&line_of(view, start, end));
-    match found.form {
-        Form::OneWord => judge_one_word(view, found, start, end),
-        Form::Tight if said => Some(true),
-        _ if is_of_goods(view, start, end) => None,
-        _ if date && !is_paid_to(view, &found.code) => None,
-        Form::Tight if found.paying => Some(true),
-        Form::Tight => (bare == 1 && !speaks_of_goods(view, start)).then_some(false),
-        Form::Loose | Form::Plain => (announced || found.paying).then_some(true),
-    }
-}
-
-/// Fourteen digits are an account behind the words for both its parts or for a bank; with a hyphen also behind those for an
-/// account, and among words of paying. A customer of a utility has as many.
-fn judge_one_word(view: &View, found: &Found, start: usize, end: usize) -> Option<bool> {
-    let label = view.label_before(start, GAP);
-    let directly = label
-        .filter(|hit| view.text.get(hit.end..start).is_some_and(|gap| !gap.contains(char::is_alphanumeric)));
-    let other = directly.is_some_and(|hit| {
-        !hit.label.is_payment() && !matches!(hit.label, Label::Bank | Label::Payee | Label::Customers)
-    });
-    if other || is_of_goods(view, start, end) {
-        return None;
-    }
-    let line = line_before(view, start).to_lowercase();
-    let count = view.labels.partition_point(|hit| hit.end <= start);
-    let before = view.labels.get(..count).unwrap_or_default().iter().rev();
-    let mut near = before.take_while(|hit| hit.end + 2 * GAP > start);
-    let both =
-        directly.is_some() && near.any(|hit| hit.label == Label::SortCode && whose::is_sure(view, hit));
-    let account = directly.filter(|hit| matches!(hit.label, Label::Account | Label::Bank));
-    if both || account.is_some() && whose::names_banks(&line) {
-        return Some(true);
-    }
-    let hyphen = found.code.end < found.number.start;
-    (hyphen && found.paying).then_some(account.is_some_and(|hit| !whose::is_theirs(view, hit)))
-}
-
-fn span(found: &Found) -> (usize, usize) {
-    (found.code.start.min(found.number.start), found.code.end.max(found.number.end))
-}
-
-/// Whether bank details are announced just before: "Bank: …", "Account: …".
-fn is_announced(view: &View, start: usize) -> bool {
-    let near = |hit: &Hit| {
-        view.text.get(hit.end..start).is_some_and(|gap| !gap.contains('\n') || hit.label == Label::Bank)
-    };
-    view.label_before(start, ANNOUNCED_WITHIN)
-        .is_some_and(|hit| matches!(hit.label, Label::Bank | Label::Account | Label::Payee) && near(hit))
-}
-
-/// Whether a way of paying stands before a date, as in "BACS 12-11-26 00218454", a row of a statement.
-fn is_row_of_statement(view: &View, start: usize) -> bool {
-    const WAYS: [&str; 11] = [
-        "bacs",
-        "chaps",
-        "eft",
-        "faster payment",
-        "faster payments",
-        "bank transfer",
-        "virement",
-        "transferencia",
-        "transferência",
-        "bonifico",
-        "przelew",
-    ];
-    let way = |hit: &&Hit| {
-        let said = view.text.get(hit.start..hit.end).unwrap_or_default().to_lowercase();
-        WAYS.contains(&said.as_str())
-            && view.text.get(hit.end..start).is_some_and(|gap| gap.trim().is_empty())
-    };
-    view.label_before(start, ANNOUNCED_WITHIN).filter(way).is_some()
-}
-
-/// Whether the words around ask to pay, or speak of banks.
-fn is_for_paying(view: &View, found: &Found) -> bool {
-    const WORDS: [&str; 9] =
-        ["use", "using", "payment", "payments", "paid", "money", "funds", "monies", "zahlung"];
-    let (start, end) = span(found);
-    let line = line_of(view, start, end);
-    let said = || line.split(|c: char| !c.is_alphabetic()).any(|word| WORDS.contains(&word));
-    whose::asks_to_pay(view, start, end) || whose::speaks_of_banks(view, start, end) || said()
-}
-
-/// The line around a pair, at most [`ANNOUNCED_WITHIN`] octets to either side, in small letters.
-fn line_of(view: &View, start: usize, end: usize) -> String {
-    let behind = view.after(end, ANNOUNCED_WITHIN).split('\n').next().unwrap_or_default();
-    format!("{} {behind}", line_before(view, start)).to_lowercase()
-}
-
-/// The line before an offset, at most [`ANNOUNCED_WITHIN`] octets.
-fn line_before(view: &View, start: usize) -> &str {
-    let from = floor(&view.text, start.saturating_sub(ANNOUNCED_WITHIN));
-    view.text.get(from..start).unwrap_or_default().rsplit('\n').next().unwrap_or_default()
-}
-
-/// Whether a BSB is announced just before: the six digits are that.
-fn is_behind_bsb(view: &View, start: usize) -> bool {
-    let first = view.labels.partition_point(|other| other.end + ANNOUNCED_WITHIN < start);
-    let near = view.labels.get(first..).unwrap_or_default().iter();
-    near.take_while(|other| other.start < start).any(|other| other.label == Label::Bsb)
-}
-
-/// Whether the line speaks of goods before the pair.
-fn speaks_of_goods(view: &View, start: usize) -> bool {
-    const GOODS: [&str; 21] = [
-        "code",
-        "artikel",
-        "article",
-        "art",
-        "item",
-        "cat",
-        "part",
-        "product",
-        "barcode",
-        "ean",
-        "sku",
-        "sic",
-        "ewc",
-        "tariff",
-        "commodity",
-        "model",
-        "stock",
-        "serial",
-        "batch",
-        "order",
-        "auftrag",
-    ];
-    let line = line_of(view, start, start);
-    line.split(|c: char| !c.is_alphabetic()).any(|word| GOODS.contains(&word))
-}
-
-/// Whether a pair is a number of goods: "part no 12-34-56 78901234", "20-30-40 12345678 pieces". Only a word directly
-/// beside it says so, and people read it so too.
-fn is_of_goods(view: &View, start: usize, end: usize) -> bool {
-    const UNITS: [&str; 14] = [
-        "pcs", "pieces", "piece", "units", "unit", "off", "each", "ea", "kg", "mm", "items", "stück", "stk",
-        "st.",
-    ];
-    let between = |hit: &Hit| view.text.get(hit.end..start).unwrap_or("x");
-    let other = view.label_before(start, 16).is_some_and(|hit| {
-        matches!(
-            hit.label,
-            Label::Other
-                | Label::Customers
-                | Label::InvoiceNumber
-                | Label::Vat
-                | Label::Company
-                | Label::Phone
-        ) && between(hit).chars().all(|c| !c.is_alphanumeric() && c != '\n')
-    });
-    let behind = view.after(end, 16).trim_start_matches([' ', '\t', 'x']);
-    let unit =
-        behind.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')')).next().unwrap_or_default();
-    other || UNITS.iter().any(|known| known.eq_ignore_ascii_case(unit))
-}
-
-/// Whether six digits can be day, month and year of these decades, in one of their usual orders.
-pub(super) fn is_date(digits: &str) -> bool {
-    let pair = |at: usize| digits.get(at..at + 2).and_then(|pair| pair.parse::<u32>().ok()).unwrap_or(0);
-    let (a, b, c) = (pair(0), pair(2), pair(4));
-    let (day, month) = (1..=31, 1..=12);
-    let first = YEARS.contains(&a) && month.contains(&b) && day.contains(&c);
-    let last = YEARS.contains(&c)
-        && (day.contains(&a) && month.contains(&b) || month.contains(&a) && day.contains(&b));
-    first || last
 }

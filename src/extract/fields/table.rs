@@ -1,13 +1,14 @@
 //! Tables whose first row says what the columns hold: a code and a number stand below their heads, however far apart.
 
-use super::numbers::{Chunk, chunks};
+use super::numbers::{Number, account_at, chunks, groups};
 use super::{Hit, Label, View};
-use std::ops::Range;
+use crate::extract::floor;
+use std::ops::{Range, RangeInclusive};
 
 /// Octets of a row at most.
 const ROW: usize = 600;
 /// Rows of values that are read below the heads.
-const ROWS: usize = 6;
+const ROWS: usize = 30;
 /// Columns of a table at most.
 const COLUMNS: usize = 24;
 /// Octets of a cell before its label.
@@ -17,71 +18,148 @@ const VALUE: usize = 4;
 
 /// A code and a number in one row.
 pub(super) struct Row<'v> {
-    /// The digits in the code's cell.
-    pub(super) code: Vec<Chunk<'v>>,
-    /// Those in the number's.
-    pub(super) number: Vec<Chunk<'v>>,
+    /// The code's cell.
+    pub(super) code: Range<usize>,
+    /// The number's cell.
+    pub(super) number: Range<usize>,
     /// The head of the number's column.
     pub(super) account: &'v Hit,
-    /// Another column of accounts stands nearer to the code, or behind it: this one may be the customer's.
-    pub(super) other: bool,
+    /// Another column holds numbers like these and stands nearer to the code, or behind it: this one may be the customer's.
+    pub(super) may_be_customers: bool,
+    /// Eight digits right of the code, in a column that may be one of accounts as well: "Payee and number".
+    pub(super) beside: Option<Number>,
+    /// The cells below labels.
+    labelled: Vec<(Label, Range<usize>)>,
+}
+
+impl Row<'_> {
+    /// The cell in the column of a label.
+    pub(super) fn cell(&self, label: Label) -> Option<Range<usize>> {
+        self.labelled.iter().find(|(head, _)| *head == label).map(|(_, cell)| cell.clone())
+    }
+
+    /// The number in its cell.
+    pub(super) fn number(&self, view: &View, lengths: &RangeInclusive<usize>) -> Option<Number> {
+        let list = chunks(view, self.number.start, self.number.end);
+        let (number, _) = account_at(view, &list, 0, (self.code.start, self.code.end))?;
+        lengths.contains(&number.digits.len()).then_some(number)
+    }
+}
+
+/// The code in a cell: its first number, in one of these groups.
+pub(super) fn code_in(view: &View, cell: &Range<usize>, shapes: &[&[usize]]) -> Option<Number> {
+    let list = chunks(view, cell.start, cell.end);
+    shapes.iter().find_map(|shape| groups(view, &list, 0, shape)).map(|(code, _)| code)
 }
 
 /// The rows below a code's label that heads a column, with each column of account numbers; the likeliest one first. Empty
 /// where the label heads no column.
 pub(super) fn rows<'v>(view: &'v View, hit: &Hit) -> Vec<Row<'v>> {
-    heads(view, hit).map(|(at, accounts, below)| read(view, at, &accounts, below)).unwrap_or_default()
+    heads(view, hit).map(|heads| heads.read(view)).unwrap_or_default()
 }
 
-/// The column of the label, those of account numbers, and where the row ends.
-fn heads<'v>(view: &'v View, hit: &Hit) -> Option<(usize, Vec<(usize, &'v Hit)>, usize)> {
+/// The first row of a table.
+struct Heads<'v> {
+    /// The column of the code.
+    code: usize,
+    /// Those of account numbers.
+    accounts: Vec<(usize, &'v Hit)>,
+    /// All with labels.
+    labels: Vec<(usize, Label)>,
+    /// The column right of the code is headed by words that name a payee or an account among others.
+    beside: bool,
+    /// Nothing but words for an account stands in the heads of the accounts: none is said to be new, or closed.
+    plain: bool,
+    /// Where the row ends.
+    end: usize,
+}
+
+fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     let row = line(view, hit.start)?;
     let cells = cells(view, &row);
-    let at = cells.iter().position(|cell| cell.contains(&hit.start))?;
+    let code = cells.iter().position(|cell| cell.contains(&hit.start))?;
     let values = |cell: &Range<usize>| digits(view.text.get(cell.clone()).unwrap_or_default()) >= VALUE;
     if cells.len() < 2 || cells.iter().any(values) {
         return None;
     }
-    let label = |cell: &Range<usize>| {
+    let label = |(column, cell): (usize, &Range<usize>)| {
         let first = view.labels.partition_point(|label| label.start < cell.start);
-        view.labels
-            .get(first)
-            .filter(|label| label.start <= cell.start + BEFORE_LABEL && label.end <= cell.end)
+        let near = |label: &&Hit| label.start <= cell.start + BEFORE_LABEL && label.end <= cell.end;
+        view.labels.get(first).filter(near).map(|label| (column, label))
     };
-    let mut accounts: Vec<(usize, &Hit)> = cells
+    let all: Vec<(usize, &Hit)> = cells.iter().enumerate().filter_map(label).collect();
+    let mut accounts: Vec<(usize, &Hit)> = all
         .iter()
-        .enumerate()
-        .filter_map(|(column, cell)| Some((column, label(cell)?)))
-        .filter(|(column, label)| *column != at && label.label == Label::Account)
+        .copied()
+        .filter(|(column, label)| *column != code && label.label == Label::Account)
         .collect();
     // People write the code first, and what belongs together side by side.
-    accounts.sort_by_key(|(column, _)| (*column < at, column.abs_diff(at)));
-    (!accounts.is_empty()).then_some((at, accounts, row.end))
+    accounts.sort_by_key(|(column, _)| (*column < code, column.abs_diff(code)));
+    let plain = accounts
+        .iter()
+        .all(|(column, label)| cells.get(*column).is_some_and(|cell| is_only(view, cell, label)));
+    let taken = accounts.iter().any(|(column, _)| *column == code + 1);
+    let beside = !taken && cells.get(code + 1).is_some_and(|cell| names_payee(view, cell));
+    let labels = all.iter().map(|(column, label)| (*column, label.label)).collect();
+    (!accounts.is_empty()).then_some(Heads { code, accounts, labels, beside, plain, end: row.end })
 }
 
-fn read<'v>(view: &'v View, at: usize, accounts: &[(usize, &'v Hit)], mut below: usize) -> Vec<Row<'v>> {
-    let mut rows = Vec::new();
-    for _ in 0..ROWS {
-        let Some(row) = line(view, below + 1) else { break };
-        below = row.end;
-        let cells = cells(view, &row);
-        let chunks_of = |column: usize| {
-            let cell = cells.get(column)?;
-            let found = chunks(view, cell.start, cell.end);
-            (!found.is_empty()).then_some(found)
-        };
-        let Some(code) = chunks_of(at) else { continue };
-        for (place, (column, account)) in accounts.iter().enumerate() {
-            let Some(number) = chunks_of(*column) else { continue };
-            rows.push(Row { code: code.clone(), number, account, other: place > 0 });
+/// Whether a label is all that a cell says.
+fn is_only(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
+    let around = [cell.start..label.start, label.end..cell.end];
+    around
+        .iter()
+        .all(|rest| view.text.get(rest.clone()).is_some_and(|rest| !rest.contains(char::is_alphanumeric)))
+}
+
+/// Whether a cell speaks of an account or a payee anywhere.
+fn names_payee(view: &View, cell: &Range<usize>) -> bool {
+    let first = view.labels.partition_point(|label| label.start < cell.start);
+    let mut inside =
+        view.labels.get(first..).unwrap_or_default().iter().take_while(|label| label.end <= cell.end);
+    inside.any(|label| matches!(label.label, Label::Account | Label::Payee))
+}
+
+impl<'v> Heads<'v> {
+    fn read(&self, view: &View) -> Vec<Row<'v>> {
+        let mut rows = Vec::new();
+        let mut below = self.end;
+        for _ in 0..ROWS {
+            let Some(row) = line(view, below + 1) else { break };
+            below = row.end;
+            let cells = cells(view, &row);
+            let valued = |column: usize| {
+                let cell = cells.get(column)?;
+                (digits(view.text.get(cell.clone())?) >= VALUE).then(|| cell.clone())
+            };
+            let Some(code) = valued(self.code) else { continue };
+            let mut beside = cells.get(self.code + 1).filter(|_| self.beside).and_then(|cell| {
+                let list = chunks(view, cell.start, cell.end);
+                let at = list.iter().position(|chunk| chunk.is_plain() && chunk.raw.len() == 8)?;
+                account_at(view, &list, at, (code.start, code.end)).map(|(number, _)| number)
+            });
+            for (place, (column, account)) in self.accounts.iter().enumerate() {
+                let Some(number) = valued(*column) else { continue };
+                let labelled =
+                    self.labels.iter().filter_map(|(at, label)| Some((*label, cells.get(*at)?.clone())));
+                let labelled = labelled.collect();
+                rows.push(Row {
+                    code: code.clone(),
+                    number,
+                    account,
+                    may_be_customers: place > 0 && self.plain,
+                    beside: beside.take(),
+                    labelled,
+                });
+            }
         }
+        rows
     }
-    rows
 }
 
 /// The line around an offset, if it is no longer than a row.
 fn line(view: &View, at: usize) -> Option<Range<usize>> {
-    let before = view.text.get(crate::extract::floor(&view.text, at.saturating_sub(ROW))..at)?;
+    let before = view.text.get(floor(&view.text, at.saturating_sub(ROW))..at)?;
     let start = at - before.rfind('\n').map_or_else(|| before.len(), |end| before.len() - end - 1);
     let behind = view.after(at, ROW);
     if behind.is_empty() {

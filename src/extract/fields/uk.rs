@@ -71,10 +71,9 @@ pub(super) fn found(view: &View) -> &UkFound {
         let more = pairs.more || view.labels_of(Label::SortCode).nth(MAX_SORT_CODES).is_some();
         for pair in pairs.list {
             let canonical = canonical(&pair.code, &pair.number);
-            if pair.sure {
-                sure.push(canonical);
-            } else {
-                doubtful.push(Doubtful { canonical, whose: Whose::Unlabelled });
+            match pair.doubt {
+                None => sure.push(canonical),
+                Some(whose) => doubtful.push(Doubtful { canonical, whose }),
             }
         }
         UkFound { sure, doubtful, more }
@@ -218,20 +217,19 @@ fn stands_beside(view: &View, hit: &Hit, code: &Code) -> bool {
 fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet<usize>) -> bool {
     let mut read = false;
     for row in table::rows(view, hit) {
-        let shapes: [&[usize]; 2] = [&[2, 2, 2], &[3, 3]];
-        let code = shapes.iter().find_map(|shape| groups(view, &row.code, 0, shape));
-        let Some((code, _)) = code else { continue };
-        let number = account_at(view, &row.number, 0, (code.start, code.end));
-        let Some((number, _)) = number.filter(|(number, _)| REACH.labelled.contains(&number.digits.len())) else {
-            continue;
-        };
+        let code = table::code_in(view, &row.code, &[&[2, 2, 2], &[3, 3]]);
+        let Some((code, number)) = code.zip(row.number(view, &REACH.labelled)) else { continue };
         read = true;
         found.codes.insert(code.start);
         used.insert(number.start);
+        if let Some(beside) = &row.beside {
+            let canonical = canonical(&code.digits, &beside.digits);
+            found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });
+        }
         let canonical = canonical(&code.digits, &number.digits);
         let code = (code.start, code.end, code.digits);
         match judge(view, hit, &code, &number, Some(row.account)) {
-            Pair::Account if row.other => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
+            Pair::Account if row.may_be_customers => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
             Pair::Account => found.sure.push(canonical),
             Pair::Doubtful(whose) => found.doubtful.push(Doubtful { canonical, whose }),
             Pair::Nothing => {}

@@ -35,7 +35,8 @@ pub(super) fn mixed_code(view: &View, hit: &Hit) -> Option<String> {
 
 /// Eight digits in the line of a sort code that is said to be known: "sort code as usual, number now 55779911".
 pub(super) fn number_with_known_code(view: &View, hit: &Hit) -> Option<String> {
-    const KNOWN: [&str; 8] = ["usual", "same", "unchanged", "before", "still", "already", "record", "file"];
+    const KNOWN: [&str; 4] = ["usual", "same", "unchanged", "always"];
+    const BEFORE: [&str; 8] = ["number", "no", "account", "acc", "c", "into", "to", "now"];
     if hit.label != Label::SortCode || !whose::is_sure(view, hit) {
         return None;
     }
@@ -51,7 +52,10 @@ pub(super) fn number_with_known_code(view: &View, hit: &Hit) -> Option<String> {
         let others = view.label_before(chunk.start, REACH).is_some_and(|label| {
             !label.label.is_payment() && !matches!(label.label, Label::Bank | Label::Payee)
         });
-        chunk.is_plain() && chunk.raw.len() == 8 && !others
+        let text = view.text.get(from..chunk.start).unwrap_or_default().trim_end();
+        let last = text.trim_end_matches(':').rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        let said = BEFORE.iter().any(|word| word.eq_ignore_ascii_case(last));
+        chunk.is_plain() && chunk.raw.len() == 8 && said && !others
     });
     let number = numbers.next()?;
     let alone = numbers.next().is_none()

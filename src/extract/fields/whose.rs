@@ -38,6 +38,11 @@ pub(super) fn is_theirs(view: &View, hit: &Hit) -> bool {
 
 /// Whether the sentence asks to pay to the number: "please settle this one to account number …".
 pub(super) fn is_ordered(view: &View, hit: &Hit) -> bool {
+    is_order_to(&line_before(view, hit, 80))
+}
+
+/// Whether a line, in small letters, asks to pay to what follows it.
+pub(super) fn is_order_to(line: &str) -> bool {
     const VERBS: [&str; 19] = [
         "pay",
         "settle",
@@ -87,8 +92,7 @@ pub(super) fn is_ordered(view: &View, hit: &Hit) -> bool {
         "para a nossa",
         "à",
     ];
-    let before = line_before(view, hit, 80);
-    let before = before.trim_end();
+    let before = line.trim_end();
     let towards = |word: &&str| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(' '));
     TOWARDS.iter().any(towards) && VERBS.iter().any(|verb| before.contains(verb))
 }
