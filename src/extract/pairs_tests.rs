@@ -1,6 +1,6 @@
 //! Codes with numbers that are an account, a shop's branch, or goods: over the texts of whole messages.
 
-use super::pieces_tests::{check, check_html};
+use super::pieces_tests::{check, check_html, read};
 
 /// A footer with the account that the invoice is to be paid to.
 const FOOTER: &str = "Bank: Barclays Sort code 20-00-00 Account number 55779911";
@@ -210,7 +210,13 @@ fn pairs_in_one_word_and_apart() {
         ("a vendor's code", shop("Vendor code 230580, account 12345678, terms 30 days"), RECORD, 0),
         ("a row of a statement", shop("BACS 12-11-26 00218454 252.00"), RECORD, 0),
         ("beside an IBAN", shop("For pounds it is Barclays, 230580 and 55779911."), RECORD, 0),
-        ("Australia, a customer's", alone("BSB 062-000, customer account 10203040"), "062000-10203040", 0),
+        (
+            "Australia, paid to",
+            alone("Please pay BSB 062-000, customer account 10203040"),
+            "062000-10203040",
+            0,
+        ),
+        ("Australia, a customer's", alone("BSB 062-000, customer account 10203040"), "", 1),
         (
             "America, a customer's",
             alone("Routing 021000021, customer account 9876543210. Please wire here."),
@@ -226,6 +232,27 @@ fn pairs_in_one_word_and_apart() {
         ),
         ("America, an order", alone("Wire mesh 021000021, order no 9876543210"), "", 0),
         ("America, no checksum", alone("Wire to Chase, 021000022, 9876543210"), "", 0),
+        ("an amount", shop("Barclays account: 12,345,678,901"), RECORD, 0),
+        (
+            "a booking",
+            shop("Your booking 12-34-56-12345678 is confirmed. Payment received by bank transfer."),
+            RECORD,
+            0,
+        ),
+        ("a gate", shop("code 204711 and number 12345678 open the gate; use the side entrance"), RECORD, 0),
+        ("a supplier's code", shop("Supplier: code 204711, account 12345678. Please pay this."), RECORD, 0),
+        (
+            "a code that looks like a date, by BACS",
+            alone("Please pay by BACS 12-11-10 55779911"),
+            "12111055779911",
+            0,
+        ),
+        (
+            "two numbers",
+            alone("Please pay into 12345678 23-05-80 55779911 no longer works"),
+            "23058012345678",
+            0,
+        ),
         ("groups 4 2 2", alone("Account: 5577 99 11\nSort code: 23-05-80"), PAIR, 0),
         ("groups 2 2 4", alone("Account: 55 77 9911\nSort code: 23-05-80"), PAIR, 0),
         ("groups 3 3 2", alone("Account: 557-799-11\nSort code: 23-05-80"), PAIR, 0),
@@ -307,6 +334,9 @@ fn tables_with_heads() {
             0,
         ),
         ("Account|Sort code|Account number", "10023456|20-00-00|55779911", 1),
+        ("Account|Sort code|Date|Account number", "55779911|20-00-00|27/11/26|10023456", 1),
+        ("Trade account no|Sort code|Account no", "10023456|20-00-00|55779911", 1),
+        ("Sort code|Payee number|Account", "20-00-00|Acme 10023456|55779911", 1),
         (
             "Bank|Name|Sort code|Reference|Amount|Account",
             "Barclays|Acme|20-00-00|INV-1|£ 4,812.60|55779911",
@@ -325,6 +355,43 @@ fn tables_with_heads() {
     }
 }
 
+/// Both are read where words say that one of them is another account than the other, and each row by itself.
+#[test]
+fn tables_with_two_accounts() {
+    let table = |text: &str| ["Invoice INV-1".to_owned(), text.replace('|', "\t"), String::new()];
+    for (name, text, accounts) in [
+        (
+            "new and old",
+            "New account|Sort code|Old account\n55779911|20-00-00|31926819",
+            "20000055779911 20000031926819",
+        ),
+        (
+            "closed",
+            "Pay to account|Sort code|Account (closed)\n55779911|20-00-00|31926819",
+            "20000031926819 20000055779911",
+        ),
+        (
+            "rows",
+            "Account no|Sort code|Invoice no\n31926819|20-00-00|00219834\n55779911|23-05-80|00219835",
+            "20000031926819 23058055779911",
+        ),
+        ("Australia", "BSB|Reference|Account\n062-000|INV-1|10203040", "062000-10203040"),
+        (
+            "Canada",
+            "Transit number|Institution number|Reference|Account number\n00006|003|INV-1|1234567",
+            "00006-003-1234567",
+        ),
+        ("India", "Account number|Name|IFSC\n50100123456789|Acme|HDFC0001234", "HDFC0001234-50100123456789"),
+        ("America", "Account|Due|Routing number\n987654321|1 May|021000021", "021000021-987654321"),
+    ] {
+        let [subject, body, attachment] = table(text);
+        let (found, _) = read(&subject, &body, &attachment);
+        let sorted =
+            |list: &str| list.split(' ').map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(sorted(&found), sorted(accounts), "{name}");
+    }
+}
+
 /// Codes that nobody can read but a person, and codes that are said to be known.
 #[test]
 fn codes_that_cannot_be_read() {
@@ -333,7 +400,12 @@ fn codes_that_cannot_be_read() {
     const RECORD: &str = "20000055779911";
     check(&[
         ("letters", alone("sort code 2O-47-II account 5577991I"), "", 1),
-        ("a word", alone("sort code is 2-zero-4-7-1-1 and account five5seven7"), "", 1),
+        (
+            "a parcel's",
+            shop("Mail sort code 12AB34, parcel sort code: HUB123X, sort code LS10-4KX"),
+            RECORD,
+            0,
+        ),
         ("masked", shop("We hold sort code XX-XX-11 for you"), RECORD, 0),
         ("as usual", shop("Sort code as usual, number now 12345678."), RECORD, 1),
         ("the same", shop("Please pay this one into 12345678, same sort code."), RECORD, 1),

@@ -4,7 +4,7 @@ use super::super::message::parse;
 use super::{Documents, payment_claims};
 
 /// The accounts of a message, and in how many places it announces what makes none.
-fn read(subject: &str, body: &str, attachment: &str) -> (String, usize) {
+pub(super) fn read(subject: &str, body: &str, attachment: &str) -> (String, usize) {
     let octets = format!(
         "Subject: {subject}\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n\
          --q\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n\

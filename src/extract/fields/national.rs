@@ -2,7 +2,7 @@
 //! checksum of nine digits passes one number in ten and the others have none.
 
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, run_of_digits};
-use super::{Finder, Hit, Label, View, add_account, table};
+use super::{Finder, Hit, Label, View, add_account, table, whose};
 use crate::extract::floor;
 use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
@@ -50,17 +50,19 @@ pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize, shapes: &[&[usiz
 fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
     account_near(view, span, (code.start, code.end), reach, used)
-        .or_else(|| customers_behind(view, code, reach))
+        .or_else(|| customers_behind(view, hit, code, reach))
         .map(|number| number.digits)
 }
 
-/// What is said to be a customer's number, directly behind the code: no shop has such a code, so it is the account.
-fn customers_behind(view: &View, code: &Number, reach: &Reach) -> Option<Number> {
+/// What is said to be a customer's number, directly behind the code, where the text asks to pay. Else it may be the account
+/// of the customer.
+fn customers_behind(view: &View, label: &Hit, code: &Number, reach: &Reach) -> Option<Number> {
     let at = view.labels.partition_point(|hit| hit.start < code.end);
     let hit = view.labels.get(at).filter(|hit| hit.label == Label::Customers && hit.start <= code.end + BESIDE)?;
     let list = chunks(view, hit.end, hit.end + BESIDE);
     let (number, _) = account_at(view, &list, 0, (code.start, code.end))?;
-    reach.labelled.contains(&number.digits.len()).then_some(number)
+    let paid = whose::asks_to_pay(view, label.start, number.end);
+    (paid && reach.labelled.contains(&number.digits.len())).then_some(number)
 }
 
 /// Reads a table whose column of codes the label heads; false where it heads none.

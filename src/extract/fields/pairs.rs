@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use verdict::{Verdict, is_for_paying, judge, line_before};
 
 /// Pairs of one text at most.
-const MAX_PAIRS: usize = 5_000;
+const MAX_PAIRS: usize = 20_000;
 /// Octets between a code and its number.
 const GAP: usize = 24;
 /// Octets before a pair in which its bank may be named.
@@ -93,6 +93,10 @@ pub(super) fn find(view: &View, codes: &mut BTreeSet<usize>) -> Pairs {
 /// `200000-55779911`, `20-00-00-55779911` or fourteen digits.
 fn in_one_word(view: &View, chunk: &Chunk<'_>) -> Option<Found> {
     let groups: Vec<usize> = chunk.raw.split(['-', '.']).map(str::len).collect();
+    // "12,345,678,901" is an amount.
+    if chunk.raw.contains(',') {
+        return None;
+    }
     let plain = match *groups {
         [14] => true,
         [6, 8] | [2, 2, 2, 8] => false,

@@ -18,7 +18,7 @@ use crate::model::{Means, PaymentClaims, Place, Scheme, is_country};
 const MAX_LABELS: usize = 2_000;
 /// Octets behind a label in which its value begins.
 const REACH: usize = 24;
-/// Octets around a label in which its number may be hidden in part.
+/// Octets around a label in which its number may be hidden in part, or an account be spoken of.
 const MASK_REACH: usize = 100;
 /// Digits of an account number at least.
 const MIN_DIGITS: usize = 6;
@@ -272,12 +272,20 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
     };
     // Words that mean a bank's code only among others about payment: "branch code" is said of shops too.
     let sure = match found.0 {
-        // "Routing" by itself is said of cables too.
-        Kind::Code(Scheme::UsAba) if aba_holds(&found.1) => true,
+        // "Routing" by itself is said of cables too, but not beside an account.
+        Kind::Code(Scheme::UsAba) if aba_holds(&found.1) && names_account_near(view, hit) => true,
         Kind::Code(_) => is_sure(view, hit) || is_about_payment(view, hit),
         _ => true,
     };
     sure.then_some(found)
+}
+
+/// Whether an account is spoken of near a label.
+fn names_account_near(view: &View, hit: &Hit) -> bool {
+    let near = |other: &Hit| other.label == Label::Account && other.start.abs_diff(hit.start) <= MASK_REACH;
+    let first = view.labels.partition_point(|other| other.start + MASK_REACH < hit.start);
+    let around = view.labels.get(first..).unwrap_or_default().iter();
+    around.take_while(|other| other.start <= hit.start + MASK_REACH).any(near)
 }
 
 /// The first number behind a label, if no other label stands between.

@@ -1,7 +1,7 @@
 //! Tables whose first row says what the columns hold: a code and a number stand below their heads, however far apart.
 
 use super::numbers::{Number, account_at, chunks, groups};
-use super::{Hit, Label, View};
+use super::{Hit, Label, View, whose};
 use crate::extract::floor;
 use std::ops::{Range, RangeInclusive};
 
@@ -88,16 +88,21 @@ fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
         view.labels.get(first).filter(near).map(|label| (column, label))
     };
     let all: Vec<(usize, &Hit)> = cells.iter().enumerate().filter_map(label).collect();
-    let mut accounts: Vec<(usize, &Hit)> = all
-        .iter()
-        .copied()
-        .filter(|(column, label)| *column != code && label.label == Label::Account)
-        .collect();
-    // People write the code first, and what belongs together side by side.
-    accounts.sort_by_key(|(column, _)| (*column < code, column.abs_diff(code)));
-    let plain = accounts
-        .iter()
-        .all(|(column, label)| cells.get(*column).is_some_and(|cell| is_only(view, cell, label)));
+    // "Pay to account", "New account": the word for an account may stand behind others.
+    let account = |(column, cell): (usize, &Range<usize>)| {
+        let first = view.labels.partition_point(|label| label.start < cell.start);
+        let mut inside = view.labels.get(first..)?.iter().take_while(|label| label.end <= cell.end);
+        inside.find(|label| label.label == Label::Account).map(|label| (column, label))
+    };
+    let mut accounts: Vec<(usize, &Hit)> =
+        cells.iter().enumerate().filter(|(column, _)| *column != code).filter_map(account).collect();
+    // What belongs together stands side by side, the code first.
+    accounts.sort_by_key(|(column, label)| {
+        (whose::is_customers(view, label), column.abs_diff(code), *column < code)
+    });
+    let plain = accounts.iter().all(|(column, label)| {
+        whose::is_customers(view, label) || cells.get(*column).is_some_and(|cell| is_only(view, cell, label))
+    });
     let taken = accounts.iter().any(|(column, _)| *column == code + 1);
     let beside = !taken && cells.get(code + 1).is_some_and(|cell| names_payee(view, cell));
     let labels = all.iter().map(|(column, label)| (*column, label.label)).collect();

@@ -231,7 +231,8 @@ fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet
         match judge(view, hit, &code, &number, Some(row.account)) {
             Pair::Account if row.may_be_customers => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
             Pair::Account => found.sure.push(canonical),
-            Pair::Doubtful(whose) => found.doubtful.push(Doubtful { canonical, whose }),
+            // A shop's branches stand in tables of its invoices, with the customer.
+            Pair::Doubtful(_) => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
             Pair::Nothing => {}
         }
     }

@@ -1,4 +1,4 @@
-//! What the label of a sort code announces and no finder reads: digits with letters between ("2O-47-II"), a code "as usual"
+//! What the label of a sort code announces and no finder reads: letters among its digits ("2O-47-II"), a code "as usual"
 //! with a number beside it. People can pay to both, so the message must not pass as one without bank details.
 
 use super::numbers::chunks;
@@ -9,12 +9,14 @@ use crate::extract::floor;
 const REACH: usize = 24;
 /// Octets around a label in which a number stands beside it.
 const AROUND: usize = 80;
-/// Octets of a code with letters between.
-const LENGTH: std::ops::RangeInclusive<usize> = 5..=16;
+/// Digits and letters of a code.
+const CODE: usize = 6;
 /// Digits of it at least.
 const DIGITS: usize = 3;
+/// Letters that are taken for digits.
+const IMITATIONS: [char; 8] = ['O', 'o', 'I', 'l', 'i', 'S', 'B', 'Z'];
 
-/// The word directly behind the label of a sort code, if it holds digits and letters and cannot be read.
+/// The word directly behind the label of a sort code, if letters like digits stand in it.
 pub(super) fn mixed_code(view: &View, hit: &Hit) -> Option<String> {
     if hit.label != Label::SortCode
         || !whose::is_sure(view, hit)
@@ -28,9 +30,9 @@ pub(super) fn mixed_code(view: &View, hit: &Hit) -> Option<String> {
     let text = text.strip_prefix("is ").unwrap_or(text);
     let word = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '|')).next()?;
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let written = word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '/'));
-    let mixed = written && digits >= DIGITS && word.contains(char::is_alphabetic);
-    (mixed && LENGTH.contains(&word.len())).then(|| word.to_owned())
+    let code: String = word.chars().filter(|c| !matches!(c, '-' | '.' | '/')).collect();
+    let meant = code.len() == CODE && code.chars().all(|c| c.is_ascii_digit() || IMITATIONS.contains(&c));
+    (meant && (DIGITS..CODE).contains(&digits)).then(|| word.to_owned())
 }
 
 /// Eight digits in the line of a sort code that is said to be known: "sort code as usual, number now 55779911".

@@ -230,9 +230,14 @@ pub(super) fn names_banks(text: &str) -> bool {
     has_beginning(text, &BANKING) || has_beginning(text, &BANKS)
 }
 
-/// Whether a bank's own name stands before a label in its line: "pay at Barclays, a/c 55779911".
+/// Whether a bank's own name stands directly before a label: "pay at Barclays, a/c 55779911".
 pub(super) fn is_held_at_bank(view: &View, hit: &Hit) -> bool {
-    has_beginning(&line_before(view, hit, 80), &BANKS)
+    let before = line_before(view, hit, 24);
+    let mut words =
+        before.trim_end_matches(|c: char| !c.is_alphabetic()).rsplit(|c: char| !c.is_alphabetic());
+    let last = words.next().unwrap_or_default();
+    let at = words.find(|word| !word.is_empty()).is_some_and(|word| matches!(word, "at" | "with" | "to"));
+    at && BANKS.contains(&last)
 }
 
 /// Whether the lines of a code and a number, the one before and what follows speak of banks or their ways to pay; what
