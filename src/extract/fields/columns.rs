@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 /// Octets before a number in which the label or the head of its column stands.
 const HEAD_WITHIN: usize = 90;
+/// Digits of a value at least.
+const VALUE: usize = 3;
 
 /// The number in the column of a code, where the number that was found for it, `left`, stands in the column before.
 pub(super) fn number_in_column(
@@ -23,11 +25,17 @@ pub(super) fn number_in_column(
     if left.end > code.0 {
         return None;
     }
+    let between = view.text.get(left.end..code.0)?;
+    let line = view.line_start(left.start, HEAD_WITHIN);
+    let begins = line.is_some_and(|line| begins_with_label(view, line)) && !between.contains('\n');
+    if !begins && between.contains(char::is_alphabetic) {
+        return None;
+    }
     let span = (hit.start.min(code.0), hit.end.max(code.1));
     let right = nearest_account(view, span, code, reach, used)?;
     let label = view.label_before(right.start, HEAD_WITHIN).filter(|label| label.label == Label::Account)?;
     let found = right.start >= code.1
-        && (is_row(view, left, &right) || is_below(view, left, code, label))
+        && (is_row(view, left, &right) || begins && is_below(view, code, label))
         && says_nothing_else(view, left, &right);
     found.then_some(right)
 }
@@ -64,22 +72,17 @@ fn is_row(view: &View, left: &Number, right: &Number) -> bool {
     row.is_some_and(|row| !row.contains(|c: char| c.is_alphabetic() || c == '\n'))
 }
 
-/// Whether the label of the right number stands in the line below, behind another label with its value, and that of the
-/// left one begins the line of the code.
-fn is_below(view: &View, left: &Number, code: (usize, usize), label: &Hit) -> bool {
-    let Some(between) = view.text.get(code.1..label.start) else { return false };
-    let Some((rest, cell)) = between.split_once('\n') else { return false };
-    let line = label.start - cell.len();
-    let first = |from: usize| {
-        let at = view.labels.partition_point(|hit| hit.start < from);
-        view.labels.get(at).filter(|hit| hit.start == from)
+/// Whether the label of the right number stands in the line below that of the code, behind another label with its value.
+fn is_below(view: &View, code: (usize, usize), label: &Hit) -> bool {
+    let Some((rest, cell)) = view.text.get(code.1..label.start).and_then(|between| between.split_once('\n'))
+    else {
+        return false;
     };
-    let own = view.text.get(..left.start).and_then(|text| text.rfind('\n')).map_or(0, |at| at + 1);
-    let valued = cell.bytes().filter(u8::is_ascii_digit).count() >= 3;
-    let same = view.text.get(left.end..code.0).is_some_and(|text| !text.contains('\n'));
-    rest.trim().is_empty()
-        && same
-        && valued
-        && first(own).is_some()
-        && first(line).is_some_and(|hit| hit.start < label.start)
+    let valued = cell.bytes().filter(u8::is_ascii_digit).count() >= VALUE;
+    rest.trim().is_empty() && valued && begins_with_label(view, label.start - cell.len())
+}
+
+fn begins_with_label(view: &View, line: usize) -> bool {
+    let at = view.labels.partition_point(|hit| hit.start < line);
+    view.labels.get(at).is_some_and(|hit| hit.start == line)
 }

@@ -126,7 +126,7 @@ impl View {
         let after = self.after(hit.end, COLUMN_REACH);
         let line_end = after.find('\n')?;
         let rest_of_row = after.get(..line_end)?;
-        let row_start = self.text.get(..hit.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let row_start = self.line_start(hit.start, 4 * COLUMN_REACH)?;
         let before = self.text.get(row_start..hit.start)?;
         // A head row holds other labels in other cells.
         let cells_before = before.matches('\t').count();
@@ -139,6 +139,15 @@ impl View {
             return None;
         }
         after.get(line_end + 1..)?.split('\n').next()?.split('\t').nth(cells_before)
+    }
+
+    /// Where the line of an offset begins, if at most `reach` octets before it.
+    fn line_start(&self, at: usize, reach: usize) -> Option<usize> {
+        let from = floor(&self.text, at.saturating_sub(reach));
+        match self.text.get(from..at)?.rfind('\n') {
+            Some(end) => Some(from + end + 1),
+            None => (from == 0).then_some(0),
+        }
     }
 
     /// Whether the cell beside the label's begins with a label too.

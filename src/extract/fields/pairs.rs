@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use verdict::{Verdict, is_for_paying, judge, line_before};
 
 /// Pairs of one text at most.
-const MAX_PAIRS: usize = 20_000;
+const MAX_PAIRS: usize = 10_000;
 /// Octets between a code and its number.
 const GAP: usize = 24;
 /// Octets before a pair in which its bank may be named.
@@ -37,7 +37,7 @@ struct Found {
     number: Number,
     /// How code and number are written.
     form: Form,
-    /// The words around ask to pay, or speak of banks.
+    /// The words around ask to pay, or speak of banks; not asked of one word.
     paying: bool,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn find(view: &View, codes: &mut BTreeSet<usize>) -> Pairs {
             continue;
         };
         at += count;
-        found.paying = is_for_paying(view, &found);
+        found.paying = found.form != Form::OneWord && is_for_paying(view, &found);
         all.push(found);
     }
     let bare = all.iter().filter(|found| !found.paying).count();

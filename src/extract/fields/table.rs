@@ -2,7 +2,6 @@
 
 use super::numbers::{Number, account_at, chunks, groups};
 use super::{Hit, Label, View, whose};
-use crate::extract::floor;
 use std::ops::{Range, RangeInclusive};
 
 /// Octets of a row at most.
@@ -162,15 +161,16 @@ impl<'v> Heads<'v> {
     }
 }
 
-/// The line around an offset, if it is no longer than a row.
+/// The line around an offset, if it is no longer than a row to either side.
 fn line(view: &View, at: usize) -> Option<Range<usize>> {
-    let before = view.text.get(floor(&view.text, at.saturating_sub(ROW))..at)?;
-    let start = at - before.rfind('\n').map_or_else(|| before.len(), |end| before.len() - end - 1);
+    let start = view.line_start(at, ROW)?;
     let behind = view.after(at, ROW);
-    if behind.is_empty() {
-        return None;
-    }
-    Some(start..at + behind.find('\n').unwrap_or(behind.len()))
+    let length = match behind.find('\n') {
+        Some(length) => length,
+        None if !behind.is_empty() && at + behind.len() == view.text.len() => behind.len(),
+        None => return None,
+    };
+    Some(start..at + length)
 }
 
 /// The cells of a row.

@@ -75,7 +75,9 @@ fn judge_one_word(view: &View, found: &Found, start: usize, end: usize) -> Verdi
     }
     match account {
         Some(hit) if whose::is_ordered(view, hit) => Verdict::Account,
-        Some(hit) if found.paying && !whose::is_theirs(view, hit) => Verdict::Doubtful(Whose::Customers),
+        Some(hit) if !whose::is_theirs(view, hit) && is_for_paying(view, found) => {
+            Verdict::Doubtful(Whose::Customers)
+        }
         Some(_) => Verdict::Nothing,
         None => Verdict::unlabelled(whose::is_order_to(&line)),
     }
