@@ -229,7 +229,7 @@ pub(super) fn digits(text: &str) -> Cow<'_, str> {
             // What people put between the digits that they dictate. A word a line is a column of them; lines of several
             // are lines.
             let goes_on = match c {
-                ' ' | ',' | '-' | '.' | '/' => true,
+                ' ' | '\t' | ',' | '-' | '.' | '/' => true,
                 // "(six): two zero": a digit alone says how many follow.
                 '(' | ')' | ':' | '|' | ';' => run.length() != 1,
                 '\n' => std::mem::take(&mut run.in_line) <= LINE,
@@ -313,6 +313,7 @@ mod tests {
             ("code (two zero) (four seven) (one one), a", "code (204711), a"),
             ("code two zero: four seven | one one; a", "code 204711; a"),
             ("code (six): two zero four seven one one", "code (6): 204711"),
+            ("uno dos\ttres cuatro", "1234"),
             ("one two - three four - zero", "12-34-0"),
             ("one-two-three-four", "1234"),
             ("phone one two three four x", "phone 1234 x"),
