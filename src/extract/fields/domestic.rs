@@ -4,7 +4,7 @@
 //! Only behind the word for an account, and only where the country's own check digits hold (Germany has none that can
 //! be checked without the banks' tables, but two labels).
 
-use super::numbers::run_of_digits;
+use super::numbers::{run_of_digits, runs_of_digits};
 use super::{Finder, Hit, Label, View, add_account};
 use crate::model::account_check::mod_97_holds;
 use crate::model::{PaymentClaims, Scheme, with_check_digits};
@@ -44,15 +44,16 @@ fn plain(view: &View, hit: &Hit, claims: &mut PaymentClaims) {
     if french(view, hit, claims) {
         return;
     }
-    let digits = run_of_digits(view, hit.end, REACH, 26);
-    let iban = match digits.len() {
-        26 => Some(format!("PL{digits}")).filter(|iban| mod_97_holds(iban)),
-        20 if spanish_holds(&digits) => with_check_digits("ES", &digits),
-        21 if portuguese_holds(&digits) => with_check_digits("PT", &digits),
-        _ => None,
-    };
-    if let Some(iban) = iban {
-        add(view, claims, &iban, Some(true));
+    for digits in runs_of_digits(view, hit, REACH, 26) {
+        let iban = match digits.len() {
+            26 => Some(format!("PL{digits}")).filter(|iban| mod_97_holds(iban)),
+            20 if spanish_holds(&digits) => with_check_digits("ES", &digits),
+            21 if portuguese_holds(&digits) => with_check_digits("PT", &digits),
+            _ => None,
+        };
+        if let Some(iban) = iban {
+            add(view, claims, &iban, Some(true));
+        }
     }
 }
 

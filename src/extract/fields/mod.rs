@@ -123,6 +123,9 @@ impl View {
 
     /// The cell below a label that heads a column.
     fn cell_below(&self, hit: &Hit) -> Option<&str> {
+        if let Some(cell) = table::column(self, hit).into_iter().next() {
+            return self.text.get(cell);
+        }
         let after = self.after(hit.end, COLUMN_REACH);
         let line_end = after.find('\n')?;
         let rest_of_row = after.get(..line_end)?;

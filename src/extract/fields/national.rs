@@ -1,7 +1,7 @@
 //! Accounts of the United States, Australia, New Zealand, Canada, India and Mexico: each only behind its label, because a
 //! checksum of nine digits passes one number in ten and the others have none.
 
-use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, run_of_digits};
+use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, runs_of_digits};
 use super::{Finder, Hit, Label, View, add_account, table, whose};
 use crate::extract::floor;
 use crate::model::account_check::{aba_holds, clabe_holds};
@@ -245,10 +245,11 @@ fn new_zealand(view: &View, claims: &mut PaymentClaims) {
 fn mexico(view: &View, claims: &mut PaymentClaims) {
     let labels = view.labels.iter().filter(|hit| matches!(hit.label, Label::Clabe | Label::Account));
     for hit in labels.take(MAX_CODES) {
-        let digits = run_of_digits(view, hit.end, 40, 18);
-        let valid = clabe_holds(&digits);
-        if digits.len() == 18 && (valid || hit.label == Label::Clabe) {
-            add_account(claims, &view.place, Scheme::MxClabe, *b"MX", &digits, Some(valid));
+        for digits in runs_of_digits(view, hit, 40, 18) {
+            let valid = clabe_holds(&digits);
+            if digits.len() == 18 && (valid || hit.label == Label::Clabe) {
+                add_account(claims, &view.place, Scheme::MxClabe, *b"MX", &digits, Some(valid));
+            }
         }
     }
 }

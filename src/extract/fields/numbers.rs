@@ -1,6 +1,6 @@
 //! Numbers as written: runs of digits, and account numbers put together from groups.
 
-use super::{Label, View};
+use super::{Hit, Label, View, table};
 use crate::extract::floor;
 use crate::extract::normalise::CUT;
 use std::collections::BTreeSet;
@@ -238,6 +238,15 @@ pub(super) fn account_at(
     }
     let number = Number { start: first.start, end: first.end, digits: first.raw.to_owned() };
     (first.is_plain() && (4..=18).contains(&first.raw.len()) && outside(&number)).then_some((number, 1))
+}
+
+/// The numbers that a label announces: those in its column, where it heads one, else the one behind it.
+pub(super) fn runs_of_digits(view: &View, hit: &Hit, reach: usize, most: usize) -> Vec<String> {
+    let cells = table::column(view, hit);
+    if cells.is_empty() {
+        return vec![run_of_digits(view, hit.end, reach, most)];
+    }
+    cells.iter().map(|cell| run_of_digits(view, cell.start, cell.len(), most)).collect()
 }
 
 /// The digits that begin within `reach` octets behind `from`, groups of them put together up to `most` digits: one

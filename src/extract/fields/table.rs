@@ -57,6 +57,37 @@ pub(super) fn rows<'v>(view: &'v View, hit: &Hit) -> Vec<Row<'v>> {
     heads(view, hit).map(|heads| heads.read(view)).unwrap_or_default()
 }
 
+/// The cells with values below a label that heads a column. Empty where it heads none.
+pub(super) fn column(view: &View, hit: &Hit) -> Vec<Range<usize>> {
+    let Some((cells, at, end)) = head_row(view, hit) else { return Vec::new() };
+    let mut values = Vec::new();
+    if cells.get(at).is_none_or(|cell| hit.start > cell.start + BEFORE_LABEL) {
+        return values;
+    }
+    let mut below = end;
+    for _ in 0..ROWS {
+        let Some(row) = line(view, below + 1) else { break };
+        below = row.end;
+        let Some(cell) = self::cells(view, &row).get(at).cloned() else { break };
+        let label = view.labels.partition_point(|label| label.start < cell.start);
+        let labelled = view.labels.get(label).is_some_and(|label| label.end <= cell.end);
+        if labelled || digits(view.text.get(cell.clone()).unwrap_or_default()) < VALUE {
+            break;
+        }
+        values.push(cell);
+    }
+    values
+}
+
+/// The cells of a label's row, its own among them, and where the row ends, if it holds no values.
+fn head_row(view: &View, hit: &Hit) -> Option<(Vec<Range<usize>>, usize, usize)> {
+    let row = line(view, hit.start)?;
+    let cells = cells(view, &row);
+    let at = cells.iter().position(|cell| cell.contains(&hit.start))?;
+    let values = |cell: &Range<usize>| digits(view.text.get(cell.clone()).unwrap_or_default()) >= VALUE;
+    (cells.len() >= 2 && !cells.iter().any(values)).then_some((cells, at, row.end))
+}
+
 /// The first row of a table.
 struct Heads<'v> {
     /// The column of the code.
@@ -74,13 +105,7 @@ struct Heads<'v> {
 }
 
 fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
-    let row = line(view, hit.start)?;
-    let cells = cells(view, &row);
-    let code = cells.iter().position(|cell| cell.contains(&hit.start))?;
-    let values = |cell: &Range<usize>| digits(view.text.get(cell.clone()).unwrap_or_default()) >= VALUE;
-    if cells.len() < 2 || cells.iter().any(values) {
-        return None;
-    }
+    let (cells, code, end) = head_row(view, hit)?;
     let label = |(column, cell): (usize, &Range<usize>)| {
         let first = view.labels.partition_point(|label| label.start < cell.start);
         let near = |label: &&Hit| label.start <= cell.start + BEFORE_LABEL && label.end <= cell.end;
@@ -105,7 +130,7 @@ fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     let taken = accounts.iter().any(|(column, _)| *column == code + 1);
     let beside = !taken && cells.get(code + 1).is_some_and(|cell| names_payee(view, cell));
     let labels = all.iter().map(|(column, label)| (*column, label.label)).collect();
-    (!accounts.is_empty()).then_some(Heads { code, accounts, labels, beside, plain, end: row.end })
+    (!accounts.is_empty()).then_some(Heads { code, accounts, labels, beside, plain, end })
 }
 
 /// Whether a label is all that a cell says.

@@ -13,7 +13,7 @@ pub fn pdf(rows: &Rows, form: usize) -> Vec<u8> {
     let mut texts = Vec::new();
     for (line, row) in rows.iter().enumerate() {
         for (column, cell) in row.iter().enumerate() {
-            let (x, y) = (60 + column * 150, 780 - line * 18);
+            let (x, y) = (60 + column * 170, 780 - line * 18);
             texts.push(match form % 3 {
                 1 => format!("BT /F1 8 Tf 1 0 0 1 {x} {y} Tm [{}] TJ ET", kerned(cell)),
                 _ => format!("BT /F1 8 Tf 1 0 0 1 {x} {y} Tm {} Tj ET", hex(cell)),
@@ -24,13 +24,16 @@ pub fn pdf(rows: &Rows, form: usize) -> Vec<u8> {
         texts.reverse();
     }
     let content = texts.join("\n");
+    let width = rows.iter().map(|row| 60 + row.len() * 170).max().unwrap_or(0).max(595);
     let map = "/CIDInit /ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <0000> <FFFF> \
         endcodespacerange 1 beginbfrange <0000> <FFFF> <0000> endbfrange endcmap end end";
     let objects = [
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(),
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>"
-            .to_owned(),
+        format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width} 842] /Contents 4 0 R \
+             /Resources << /Font << /F1 5 0 R >> >> >>"
+        ),
         format!("<< /Length {} >>\nstream\n{content}\nendstream", content.len()),
         "<< /Type /Font /Subtype /Type0 /BaseFont /Arial /Encoding /Identity-H /DescendantFonts [6 0 R] /ToUnicode 7 0 R >>"
             .to_owned(),

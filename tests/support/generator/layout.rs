@@ -180,12 +180,12 @@ impl Letter<'_> {
     fn cells(&self, columns: bool) -> files::Rows {
         let mut rows = vec![vec![self.supplier.to_owned()], vec![self.subject.clone()]];
         rows.extend(self.sentences.iter().flat_map(|text| text.lines()).map(|line| vec![line.to_owned()]));
-        let mut fields = vec![(self.words.holder.to_owned(), self.supplier.to_owned())];
-        fields.extend(self.fields());
         if columns {
-            let (labels, values) = fields.into_iter().unzip();
+            let (labels, values) = self.spread().into_iter().unzip();
             rows.extend([vec![self.words.pay_to.to_owned()], labels, values]);
         } else {
+            let mut fields = vec![(self.words.holder.to_owned(), self.supplier.to_owned())];
+            fields.extend(self.fields());
             rows.push(vec![self.words.pay_to.to_owned()]);
             rows.extend(fields.into_iter().map(|(label, value)| vec![label, value]));
         }
@@ -287,13 +287,30 @@ impl Letter<'_> {
     }
 
     fn columns(&self) -> String {
-        let fields = self.fields();
+        let fields = self.spread();
         let head: String = fields.iter().map(|(label, _)| format!("<th>{label}</th>")).collect();
         let row: String = fields.iter().map(|(_, value)| format!("<td>{value}</td>")).collect();
-        format!(
-            "<table><tr><th>{}</th>{head}</tr><tr><td>{}</td>{row}</tr></table>",
-            self.words.holder, self.supplier
-        )
+        format!("<table><tr>{head}</tr><tr>{row}</tr></table>")
+    }
+
+    /// The holder and the account's fields as columns, with others before, between and behind, and from right to left.
+    fn spread(&self) -> Vec<(String, String)> {
+        let other = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+        let mut columns = vec![(self.words.holder.to_owned(), self.supplier.to_owned())];
+        for (at, field) in self.fields().into_iter().enumerate() {
+            if at == 1 && self.form % 2 == 1 {
+                columns.extend([other("Ref.", "RX-2041"), other("Total", "4,812.60")]);
+            }
+            columns.push(field);
+        }
+        if self.form % 3 == 0 {
+            columns.insert(0, other("Nr.", "77"));
+            columns.push(other("Site", "Plot 12"));
+        }
+        if self.form % 5 == 4 {
+            columns.reverse();
+        }
+        columns
     }
 
     fn decoy(&self) -> String {
