@@ -118,9 +118,12 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
 
 /// The digits of a sort code directly behind its label, or in the cell below it.
 pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize) -> Option<String> {
-    if let Some(cell) = view.cell_below(hit) {
+    let below = view.cell_below(hit).and_then(|cell| {
         let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
-        return (digits.len() == 6 && !cell.contains(char::is_alphabetic)).then_some(digits);
+        (digits.len() == 6 && !cell.contains(char::is_alphabetic)).then_some(digits)
+    });
+    if below.is_some() {
+        return below;
     }
     let list = chunks(view, hit.end, hit.end + reach);
     sort_code_at(view, &list, 0, &BTreeSet::new()).map(|(_, _, digits)| digits)

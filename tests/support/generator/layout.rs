@@ -303,7 +303,7 @@ impl Letter<'_> {
             }
             columns.push(field);
         }
-        if self.form % 3 == 0 {
+        if self.form.is_multiple_of(3) {
             columns.insert(0, other("Nr.", "77"));
             columns.push(other("Site", "Plot 12"));
         }
