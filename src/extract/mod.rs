@@ -29,6 +29,8 @@ mod pairs_tests;
 #[cfg(test)]
 mod pieces_tests;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 
 use category::{Signs, Zone};
