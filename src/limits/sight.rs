@@ -51,6 +51,8 @@ pub const PDF_CODE_SHAPES: usize = 60;
 pub const SIGHT_CODE_PIXELS: usize = 12_000_000;
 /// Pixels up to which a picture without a code is searched again at three times its size.
 pub const SIGHT_CODE_SMALL: usize = 100_000;
+/// Comparisons of what looks like a finder pattern with all others before it, in all looks at one picture: 0.1 s.
+pub const SIGHT_COMPARISONS: usize = 20_000_000;
 /// Places of one picture that look like a finder pattern of a code in some row …
 pub const SIGHT_PLACES: usize = 5_000;
 /// … in more than one …

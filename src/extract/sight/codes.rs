@@ -1,10 +1,8 @@
 //! QR codes on a bitmap.
 
-use super::finders::threes;
+use super::finders::Budget;
 use super::grey::Grey;
-use crate::limits::{
-    SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES, SIGHT_CORNERS,
-};
+use crate::limits::{SIGHT_CODE_LINES, SIGHT_CODE_PIXELS, SIGHT_CODE_SMALL, SIGHT_CODE_TEXT, SIGHT_CODES};
 use rxing::common::{BitMatrix, DetectorRXingResult as _, GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::multi::qrcode::detector::MultiDetector;
 use rxing::qrcode::decoder::qrcode_decoder::decode_bitmatrix_with_hints;
@@ -60,7 +58,7 @@ pub(in crate::extract) struct Codes {
 /// The codes, dark on light or light on dark, at most `limits::SIGHT_CODES`. A bitmap beyond `limits::SIGHT_CODE_PIXELS`
 /// is looked at at half its size.
 pub(in crate::extract) fn find(grey: &Grey) -> Codes {
-    let mut search = Search { codes: Codes::default(), left: SIGHT_CORNERS };
+    let mut search = Search { codes: Codes::default(), budget: Budget::new() };
     if grey.area() > SIGHT_CODE_PIXELS {
         search.look_at(&grey.halved());
         return search.codes;
@@ -76,8 +74,7 @@ pub(in crate::extract) fn find(grey: &Grey) -> Codes {
 /// A search that goes on over several looks at one bitmap.
 struct Search {
     codes: Codes,
-    /// Corners that may still be tried, in all looks together.
-    left: usize,
+    budget: Budget,
 }
 
 impl Search {
@@ -97,11 +94,10 @@ impl Search {
 
     fn try_all<B: Binarizer>(&mut self, binarizer: &B, hints: &DecodeHints) {
         let Ok(matrix) = binarizer.get_black_matrix() else { return };
-        let Some(threes) = threes(matrix, self.left) else {
+        if !self.budget.allows(matrix) {
             self.codes.crowded = true;
             return;
-        };
-        self.left -= threes;
+        }
         for code in sorted(matrix, hints).chain(best(matrix, hints)) {
             if code.text.trim().is_empty() || self.codes.found.contains(&code) {
                 continue;

@@ -4,7 +4,7 @@
 //! keeps it busy for 40 s. Printed pages and photographs show fifteen such places at most, and noise a few hundred that are
 //! seen once and stand like nothing.
 
-use crate::limits::{SIGHT_FINDERS, SIGHT_PLACES};
+use crate::limits::{SIGHT_COMPARISONS, SIGHT_CORNERS, SIGHT_FINDERS, SIGHT_PLACES};
 use rxing::Point;
 use rxing::common::BitMatrix;
 use rxing::qrcode::detector::{FinderPattern, FinderPatternFinder};
@@ -16,28 +16,50 @@ const EVERY: u32 = FinderPatternFinder::MIN_SKIP;
 /// Modules between two corners, as the reader has it.
 const MODULES: RangeInclusive<f32> = 9.0..=180.0;
 
-/// How many threes of such places the reader will try; `None` where that is more than `most`, or too many places are there.
-pub(super) fn threes(matrix: &BitMatrix, most: usize) -> Option<usize> {
-    places(matrix).map(|places| corners(&places, most)).filter(|corners| *corners <= most)
+/// What may still be spent on one picture, in all looks at it together.
+pub(super) struct Budget {
+    /// Threes that stand like the corners of a code.
+    corners: usize,
+    /// Comparisons of a place that was seen with those seen before: the reader compares each with all.
+    comparisons: usize,
 }
 
-/// The places that were seen in more than one row; `None` where there are more than [`SIGHT_FINDERS`], or more than
-/// [`SIGHT_PLACES`] in all.
-fn places(matrix: &BitMatrix) -> Option<Vec<FinderPattern>> {
-    let mut finder = FinderPatternFinder::new(matrix);
-    for row in (EVERY - 1..matrix.getHeight()).step_by(usize::try_from(EVERY).unwrap_or(1)) {
-        scan(&mut finder, matrix, row);
-        if finder.getPossibleCenters().len() > SIGHT_PLACES {
-            return None;
-        }
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self { corners: SIGHT_CORNERS, comparisons: SIGHT_COMPARISONS }
     }
-    let again = finder.getPossibleCenters().iter().filter(|place| place.getCount() >= 2);
-    let again: Vec<FinderPattern> = again.copied().collect();
-    (again.len() <= SIGHT_FINDERS).then_some(again)
+
+    /// Counts what the reader will have to do with a bitmap; false where that is more than is left.
+    pub(super) fn allows(&mut self, matrix: &BitMatrix) -> bool {
+        let Some(places) = self.places(matrix) else { return false };
+        let corners = corners(&places, self.corners);
+        let allowed = corners <= self.corners;
+        self.corners = self.corners.saturating_sub(corners);
+        allowed
+    }
+
+    /// The places that were seen in more than one row; `None` where there are more than [`SIGHT_FINDERS`], or more than
+    /// [`SIGHT_PLACES`] in all.
+    fn places(&mut self, matrix: &BitMatrix) -> Option<Vec<FinderPattern>> {
+        let mut finder = FinderPatternFinder::new(matrix);
+        for row in (EVERY - 1..matrix.getHeight()).step_by(usize::try_from(EVERY).unwrap_or(1)) {
+            let seen = scan(&mut finder, matrix, row);
+            let before = finder.getPossibleCenters().len();
+            self.comparisons = self.comparisons.checked_sub(seen * before)?;
+            if before > SIGHT_PLACES {
+                return None;
+            }
+        }
+        let again = finder.getPossibleCenters().iter().filter(|place| place.getCount() >= 2);
+        let again: Vec<FinderPattern> = again.copied().collect();
+        (again.len() <= SIGHT_FINDERS).then_some(again)
+    }
 }
 
-/// Looks in one row for black, white, black, white, black in the proportions 1 : 1 : 3 : 1 : 1.
-fn scan(finder: &mut FinderPatternFinder<'_>, matrix: &BitMatrix, row: u32) {
+/// Looks in one row for black, white, black, white, black in the proportions 1 : 1 : 3 : 1 : 1; says how often they stand
+/// there.
+fn scan(finder: &mut FinderPatternFinder<'_>, matrix: &BitMatrix, row: u32) -> usize {
+    let mut seen = 0;
     let mut runs = [0_u32; 5];
     let mut black = false;
     for column in 0..=matrix.getWidth() {
@@ -49,11 +71,13 @@ fn scan(finder: &mut FinderPatternFinder<'_>, matrix: &BitMatrix, row: u32) {
         // A black run ends: it may be the last of a pattern.
         if black && FinderPatternFinder::foundPatternCross(&runs, 0.0) {
             finder.handlePossibleCenter(&runs, row, column);
+            seen += 1;
         }
         runs.rotate_left(1);
         runs[4] = 1;
         black = is_black;
     }
+    seen
 }
 
 /// How many threes stand like the corners of a code: modules of one size, a right angle between two sides of one length.
