@@ -74,6 +74,13 @@ fn tables_with_heads() {
             "10023456|55779911|01234567|20-00-00",
             0,
         ),
+        ("PO|Account no|Sort code|Amount", "|55779911|20-00-00|4,812.60", 0),
+        (
+            "Notes|Company no|Currency|Acc. No.|Cost centre|Sort code|Reference",
+            "|01234567|GBP|55779911||200000|INV-1",
+            0,
+        ),
+        ("Order|PO|Tel|Notes|Bank sort code|Account", "INV-1||0113 496 0123||200000|55779911", 0),
         ("Account|Sort code|Account number", "10023456|20-00-00|55779911", 1),
         ("Account|Sort code|Date|Account number", "55779911|20-00-00|27/11/26|10023456", 1),
         ("Trade account no|Sort code|Account no", "10023456|20-00-00|55779911", 1),

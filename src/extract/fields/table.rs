@@ -14,6 +14,12 @@ const COLUMNS: usize = 24;
 const BEFORE_LABEL: usize = 3;
 /// Digits of a cell that is a value.
 const VALUE: usize = 4;
+/// Cells of a row that may be empty.
+const LOST: usize = 4;
+/// Octets of a code's cell at most.
+const CODE: usize = 14;
+/// How codes are written: of the UK, Australia, Canada, the United States.
+const CODES: [&[usize]; 5] = [&[2, 2, 2], &[3, 3], &[5], &[9], &[3, 3, 3]];
 
 /// A code and a number in one row.
 pub(super) struct Row<'v> {
@@ -100,6 +106,8 @@ struct Heads<'v> {
     beside: bool,
     /// Nothing but words for an account stands in the heads of the accounts: none is said to be new, or closed.
     plain: bool,
+    /// How many columns there are.
+    columns: usize,
     /// Where the row ends.
     end: usize,
 }
@@ -130,7 +138,15 @@ fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     let taken = accounts.iter().any(|(column, _)| *column == code + 1);
     let beside = !taken && cells.get(code + 1).is_some_and(|cell| names_payee(view, cell));
     let labels = all.iter().map(|(column, label)| (*column, label.label)).collect();
-    (!accounts.is_empty()).then_some(Heads { code, accounts, labels, beside, plain, end })
+    (!accounts.is_empty()).then_some(Heads {
+        code,
+        accounts,
+        labels,
+        beside,
+        plain,
+        columns: cells.len(),
+        end,
+    })
 }
 
 /// Whether a label is all that a cell says.
@@ -157,6 +173,10 @@ impl<'v> Heads<'v> {
             let Some(row) = line(view, below + 1) else { break };
             below = row.end;
             let cells = cells(view, &row);
+            if cells.len() > 1 && cells.len() != self.columns {
+                self.read_shifted(view, &cells, &mut rows);
+                continue;
+            }
             let valued = |column: usize| {
                 let cell = cells.get(column)?;
                 (digits(view.text.get(cell.clone())?) >= VALUE).then(|| cell.clone())
@@ -183,6 +203,54 @@ impl<'v> Heads<'v> {
             }
         }
         rows
+    }
+}
+
+impl<'v> Heads<'v> {
+    /// Reads a row with fewer cells than heads, or more: empty cells are lost in the text, so a value stands up to so many
+    /// columns beside its own. Where several cells could be meant, each is only one that may be the customer's.
+    fn read_shifted(&self, view: &View, cells: &[Range<usize>], rows: &mut Vec<Row<'v>>) {
+        let lost = self.columns.abs_diff(cells.len());
+        let near = |column: usize| {
+            let fewer = cells.len() < self.columns;
+            let first = if fewer { column.saturating_sub(lost) } else { column };
+            first..=if fewer { column } else { column + lost }
+        };
+        let text = |at: usize| cells.get(at).and_then(|cell| view.text.get(cell.clone())).unwrap_or_default();
+        let is_code = |at: &usize| {
+            let cell = cells.get(*at).cloned().unwrap_or_default();
+            !text(*at).contains('/') && cell.len() <= CODE && code_in(view, &cell, &CODES).is_some()
+        };
+        let is_number = |at: &usize| {
+            let cell = cells.get(*at).cloned().unwrap_or_default();
+            let list = chunks(view, cell.start, cell.end);
+            !text(*at).contains(char::is_alphabetic) && account_at(view, &list, 0, (0, 0)).is_some()
+        };
+        if lost > LOST {
+            return;
+        }
+        let before = rows.len();
+        for code in near(self.code).filter(is_code) {
+            for (column, account) in &self.accounts {
+                for number in near(*column).filter(|at| *at != code).filter(is_number) {
+                    let (Some(code), Some(number)) = (cells.get(code).cloned(), cells.get(number).cloned())
+                    else {
+                        continue;
+                    };
+                    rows.push(Row {
+                        code,
+                        number,
+                        account,
+                        may_be_customers: false,
+                        beside: None,
+                        labelled: Vec::new(),
+                    });
+                }
+            }
+        }
+        let found = rows.get_mut(before..).unwrap_or_default();
+        let several = found.len() > 1;
+        found.iter_mut().for_each(|row| row.may_be_customers = several);
     }
 }
 

@@ -119,8 +119,10 @@ fn sort_code_near(view: &View, start: usize, end: usize, taken: &BTreeSet<usize>
 /// The digits of a sort code directly behind its label, or in the cell below it.
 pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize) -> Option<String> {
     let below = view.cell_below(hit).and_then(|cell| {
+        let groups = cell.trim().split(['-', ' ', '.']);
+        let shaped = matches!(*groups.map(str::len).collect::<Vec<_>>(), [6] | [2, 2, 2] | [3, 3]);
         let digits: String = cell.chars().filter(char::is_ascii_digit).collect();
-        (digits.len() == 6 && !cell.contains(char::is_alphabetic)).then_some(digits)
+        (shaped && digits.len() == 6).then_some(digits)
     });
     if below.is_some() {
         return below;
