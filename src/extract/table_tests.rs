@@ -103,6 +103,16 @@ fn tables_with_heads() {
     }
 }
 
+/// Empty cells of HTML keep their place, where text only has what is left of a row.
+#[test]
+fn tables_with_empty_cells() {
+    let page = "<table><tr><th>Order no</th><th>PO</th><th>Account no</th><th>Notes</th><th>Sort code</th></tr>\
+        <tr><td>77120455</td><td></td><td>55779911</td><td> &nbsp; </td><td>200000</td></tr></table>";
+    check_html("two empty cells", page, "20000055779911", 0);
+    let text = "Order no\tPO\tAccount no\tNotes\tSort code\n77120455\t55779911\t200000";
+    check(&[("two could be meant", ["", text, ""], "", 1)]);
+}
+
 /// Both are read where words say that one of them is another account than the other, and each row by itself.
 #[test]
 fn tables_with_two_accounts() {

@@ -14,6 +14,8 @@ use lol_html::html_content::{Element, TextChunk, TextType};
 
 /// First number of a list from which on the numbers are read: nobody counts so far.
 const LONG_LIST: u64 = 1_000;
+/// Stands in a cell without text (U+2400, SYMBOL FOR NULL): no letter, no digit.
+const EMPTY_CELL: char = '\u{2400}';
 
 /// An element that is open and that a style moves, turns or writes in.
 pub(super) struct Open {
@@ -51,6 +53,8 @@ pub(super) struct Reader {
     ordinal: Option<u64>,
     /// Coloured elements since the last text.
     cells: usize,
+    /// Where the text of the innermost cell that was begun last begins in what is visible.
+    cell_from: usize,
     /// Octets that style sheets have written.
     generated: usize,
     /// Vector pictures that were read.
@@ -123,6 +127,9 @@ impl Reader {
         self.in_style |= tag == "style";
         if let Some(separator) = separator(tag) {
             self.separate(separator);
+        }
+        if matches!(tag, "td" | "th") {
+            self.cell_from = self.out.visible.len();
         }
         let mut effect = std::mem::take(&mut self.by_sheet);
         let (shown, layout) = self.rules.of_element(element, tag);
@@ -316,6 +323,8 @@ impl Reader {
     }
 
     pub(super) fn end(&mut self, tag: &str, id: Option<usize>) {
+        // A cell that nobody sees takes no column.
+        let is_cell = matches!(tag, "td" | "th") && self.shown() == Shown::Yes;
         if let Some(at) = id.and_then(|id| self.open.iter().position(|open| open.id == id)) {
             self.close_from(at);
         }
@@ -327,8 +336,19 @@ impl Reader {
         if tag == "a" {
             self.end_anchor();
         }
+        if is_cell {
+            self.end_cell();
+        }
         if let Some(separator) = separator(tag) {
             self.separate(separator);
+        }
+    }
+
+    /// Marks an empty cell, so that those behind it keep their columns.
+    fn end_cell(&mut self) {
+        let text = self.out.visible.get(self.cell_from..).filter(|text| text.trim().is_empty());
+        if text.is_some() {
+            self.streams(Shown::Yes).for_each(|to| to.push(EMPTY_CELL));
         }
     }
 
