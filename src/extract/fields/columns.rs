@@ -5,7 +5,6 @@
 
 use super::numbers::{Number, Reach, nearest_account};
 use super::{Hit, Label, View, whose};
-use crate::extract::floor;
 use std::collections::BTreeSet;
 
 /// Octets before a number in which the label or the head of its column stands.
@@ -43,14 +42,8 @@ pub(super) fn number_in_column(
 /// Whether all words from the left number's label to the right number are labels: none says "new", "closed" or "pay to".
 fn says_nothing_else(view: &View, left: &Number, right: &Number) -> bool {
     let Some(first) = view.label_before(left.start, HEAD_WITHIN) else { return false };
-    let from = view
-        .labels
-        .partition_point(|hit| hit.start < floor(&view.text, first.start.saturating_sub(HEAD_WITHIN)));
     let mut at = first.start;
-    for hit in view.labels.get(from..).unwrap_or_default().iter().take_while(|hit| hit.start < right.start) {
-        if hit.start < at {
-            continue;
-        }
+    for hit in view.labels_in(first.start..right.start) {
         if view.text.get(at..hit.start).is_none_or(|gap| gap.contains(char::is_alphabetic)) {
             return false;
         }

@@ -144,6 +144,19 @@ impl View {
         after.get(line_end + 1..)?.split('\n').next()?.split('\t').nth(cells_before)
     }
 
+    /// The line before an offset, at most `reach` octets of it.
+    fn line_before(&self, at: usize, reach: usize) -> &str {
+        let from = floor(&self.text, at.saturating_sub(reach));
+        self.text.get(from..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// The labels that begin in a span.
+    fn labels_in(&self, span: std::ops::Range<usize>) -> &[Hit] {
+        let first = self.labels.partition_point(|hit| hit.start < span.start);
+        let last = self.labels.partition_point(|hit| hit.start < span.end);
+        self.labels.get(first..last).unwrap_or_default()
+    }
+
     /// Where the line of an offset begins, if at most `reach` octets before it.
     fn line_start(&self, at: usize, reach: usize) -> Option<usize> {
         let from = floor(&self.text, at.saturating_sub(reach));

@@ -3,7 +3,6 @@
 
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, runs_of_digits};
 use super::{Finder, Hit, Label, View, add_account, table, whose};
-use crate::extract::floor;
 use crate::model::account_check::{aba_holds, clabe_holds};
 use crate::model::{PaymentClaims, Scheme};
 use std::collections::BTreeSet;
@@ -30,8 +29,9 @@ impl Finder for National {
                 _ => {}
             }
         }
-        wired(view, claims);
-        new_zealand(view, claims);
+        let numbers = chunks(view, 0, view.text.len());
+        wired(view, &numbers, claims);
+        new_zealand(view, &numbers, claims);
         mexico(view, claims);
     }
 }
@@ -105,20 +105,18 @@ fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mu
 
 /// "Wire to Chase, 021000021, 9876543210": a routing number without its label, where the line speaks of wires and the checksum
 /// holds.
-fn wired(view: &View, claims: &mut PaymentClaims) {
+fn wired(view: &View, list: &[Chunk<'_>], claims: &mut PaymentClaims) {
     const WAYS: [&str; 6] = ["wire", "wires", "wired", "wiring", "ach", "fedwire"];
-    let list = chunks(view, 0, view.text.len());
     for (at, code) in list.iter().enumerate() {
         if !code.is_plain() || !aba_holds(code.raw) {
             continue;
         }
-        let from = floor(&view.text, code.start.saturating_sub(WIRED_WITHIN));
-        let before = view.text.get(from..code.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+        let before = view.line_before(code.start, WIRED_WITHIN);
         let said = |word: &str| WAYS.iter().any(|way| way.eq_ignore_ascii_case(word));
         if !before.split(|c: char| !c.is_alphabetic()).any(said) {
             continue;
         }
-        let Some((number, _)) = account_at(view, &list, at + 1, (code.start, code.end)) else { continue };
+        let Some((number, _)) = account_at(view, list, at + 1, (code.start, code.end)) else { continue };
         let beside = number.start - code.end <= BESIDE && (6..=17).contains(&number.digits.len());
         let own = view.label_before(number.start, BESIDE).is_none_or(|hit| {
             hit.end <= code.start || hit.label.is_payment() || matches!(hit.label, Label::Bank | Label::Customers)
@@ -222,10 +220,9 @@ fn is_ifsc(word: &str) -> bool {
 }
 
 /// `bb-bbbb-aaaaaaa-ss(s)`: with hyphens a shape like no other, else only behind a label of an account.
-fn new_zealand(view: &View, claims: &mut PaymentClaims) {
-    let list = chunks(view, 0, view.text.len());
+fn new_zealand(view: &View, list: &[Chunk<'_>], claims: &mut PaymentClaims) {
     for (at, first) in list.iter().enumerate() {
-        let found = [3, 2].iter().find_map(|suffix| groups(view, &list, at, &[2, 4, 7, *suffix]));
+        let found = [3, 2].iter().find_map(|suffix| groups(view, list, at, &[2, 4, 7, *suffix]));
         let Some((number, count)) = found else { continue };
         let hyphens = count == 1 && !first.is_plain();
         let announced = || view.label_before(number.start, 60).is_some_and(|hit| hit.label == Label::Account);

@@ -11,7 +11,6 @@ pub(super) use verdict::is_date;
 use super::numbers::{Chunk, Number, chunks, groups};
 use super::uk::Whose;
 use super::{Label, View, whose};
-use crate::extract::floor;
 use std::collections::BTreeSet;
 use verdict::{Verdict, is_for_paying, judge, line_before};
 
@@ -206,9 +205,7 @@ fn is_paid_to(view: &View, code: &Number) -> bool {
 
 /// Whether nothing else stands in the line of a number.
 fn is_alone(view: &View, number: &Number) -> bool {
-    let from = floor(&view.text, number.start.saturating_sub(GAP));
-    let before =
-        view.text.get(from..number.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let before = view.line_before(number.start, GAP);
     let behind = view.after(number.end, GAP);
     before.trim().is_empty() && behind.split('\n').next().unwrap_or_default().trim().is_empty()
 }

@@ -9,7 +9,6 @@ use super::numbers::{account_at, chunks};
 use super::uk::Whose;
 use super::whose::{is_about_payment, is_held_at_bank, is_ordered, is_sure, is_theirs};
 use super::{Hit, Label, View, add_account, national, uk, unread};
-use crate::extract::floor;
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
 use crate::model::account_check::{aba_holds, has_own_form};
 use crate::model::{Means, PaymentClaims, Place, Scheme, is_country};
@@ -282,10 +281,8 @@ fn announced(view: &View, hit: &Hit) -> Option<(Kind, String)> {
 
 /// Whether an account is spoken of near a label.
 fn names_account_near(view: &View, hit: &Hit) -> bool {
-    let near = |other: &Hit| other.label == Label::Account && other.start.abs_diff(hit.start) <= MASK_REACH;
-    let first = view.labels.partition_point(|other| other.start + MASK_REACH < hit.start);
-    let around = view.labels.get(first..).unwrap_or_default().iter();
-    around.take_while(|other| other.start <= hit.start + MASK_REACH).any(near)
+    let around = hit.start.saturating_sub(MASK_REACH)..hit.start + MASK_REACH + 1;
+    view.labels_in(around).iter().any(|other| other.label == Label::Account)
 }
 
 /// The first number behind a label, if no other label stands between.
@@ -346,8 +343,7 @@ fn iban_head(view: &View, hit: &Hit) -> Option<String> {
 /// so do not ask to pay to it.
 fn is_masked(view: &View, hit: &Hit) -> bool {
     const MASKS: [&str; 7] = ["**", "••", "xx", "XX", "ending", "endet", "##"];
-    let from = floor(&view.text, hit.start.saturating_sub(MASK_REACH));
-    let before = view.text.get(from..hit.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+    let before = view.line_before(hit.start, MASK_REACH);
     let behind = view.after(hit.end, MASK_REACH).split('\n').next().unwrap_or_default();
     let shown = |text: &str, mask: &str| {
         let Some(at) = text.find(mask) else { return false };

@@ -75,8 +75,7 @@ pub(super) fn column(view: &View, hit: &Hit) -> Vec<Range<usize>> {
         let Some(row) = line(view, below + 1) else { break };
         below = row.end;
         let Some(cell) = self::cells(view, &row).get(at).cloned() else { break };
-        let label = view.labels.partition_point(|label| label.start < cell.start);
-        let labelled = view.labels.get(label).is_some_and(|label| label.end <= cell.end);
+        let labelled = labels_of(view, &cell).next().is_some();
         if labelled || digits(view.text.get(cell.clone()).unwrap_or_default()) < VALUE {
             break;
         }
@@ -115,16 +114,13 @@ struct Heads<'v> {
 fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     let (cells, code, end) = head_row(view, hit)?;
     let label = |(column, cell): (usize, &Range<usize>)| {
-        let first = view.labels.partition_point(|label| label.start < cell.start);
-        let near = |label: &&Hit| label.start <= cell.start + BEFORE_LABEL && label.end <= cell.end;
-        view.labels.get(first).filter(near).map(|label| (column, label))
+        let first = labels_of(view, cell).next();
+        first.filter(|label| label.start <= cell.start + BEFORE_LABEL).map(|label| (column, label))
     };
     let all: Vec<(usize, &Hit)> = cells.iter().enumerate().filter_map(label).collect();
     // "Pay to account", "New account": the word for an account may stand behind others.
     let account = |(column, cell): (usize, &Range<usize>)| {
-        let first = view.labels.partition_point(|label| label.start < cell.start);
-        let mut inside = view.labels.get(first..)?.iter().take_while(|label| label.end <= cell.end);
-        inside.find(|label| label.label == Label::Account).map(|label| (column, label))
+        labels_of(view, cell).find(|label| label.label == Label::Account).map(|label| (column, label))
     };
     let mut accounts: Vec<(usize, &Hit)> =
         cells.iter().enumerate().filter(|(column, _)| *column != code).filter_map(account).collect();
@@ -149,6 +145,12 @@ fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     })
 }
 
+/// The labels inside a cell.
+fn labels_of<'v>(view: &'v View, cell: &Range<usize>) -> impl Iterator<Item = &'v Hit> {
+    let end = cell.end;
+    view.labels_in(cell.clone()).iter().take_while(move |label| label.end <= end)
+}
+
 /// Whether a label is all that a cell says.
 fn is_only(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
     let around = [cell.start..label.start, label.end..cell.end];
@@ -159,10 +161,7 @@ fn is_only(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
 
 /// Whether a cell speaks of an account or a payee anywhere.
 fn names_payee(view: &View, cell: &Range<usize>) -> bool {
-    let first = view.labels.partition_point(|label| label.start < cell.start);
-    let mut inside =
-        view.labels.get(first..).unwrap_or_default().iter().take_while(|label| label.end <= cell.end);
-    inside.any(|label| matches!(label.label, Label::Account | Label::Payee))
+    labels_of(view, cell).any(|label| matches!(label.label, Label::Account | Label::Payee))
 }
 
 impl<'v> Heads<'v> {

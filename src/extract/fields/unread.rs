@@ -43,7 +43,7 @@ pub(super) fn number_with_known_code(view: &View, hit: &Hit) -> Option<String> {
         return None;
     }
     let from = floor(&view.text, hit.start.saturating_sub(AROUND));
-    let before = view.text.get(from..hit.start)?.rsplit('\n').next()?;
+    let before = view.line_before(hit.start, AROUND);
     let behind = view.after(hit.end, AROUND).split('\n').next()?;
     let known = format!("{before} {behind}").to_lowercase();
     if !known.split(|c: char| !c.is_alphabetic()).any(|word| KNOWN.contains(&word)) {

@@ -13,9 +13,7 @@ const PAY_REACH: usize = 200;
 
 /// The text before a label in its own line, at most `reach` octets, in small letters.
 pub(super) fn line_before(view: &View, hit: &Hit, reach: usize) -> String {
-    let from = floor(&view.text, hit.start.saturating_sub(reach));
-    let before = view.text.get(from..hit.start).unwrap_or_default();
-    before.rsplit('\n').next().unwrap_or_default().to_lowercase()
+    view.line_before(hit.start, reach).to_lowercase()
 }
 
 /// Whether a label's own words mean a bank's code and nothing else.

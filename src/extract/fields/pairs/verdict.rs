@@ -3,7 +3,6 @@
 use super::super::uk::Whose;
 use super::super::{Hit, Label, View, whose};
 use super::{ANNOUNCED_WITHIN, Form, Found, GAP, is_paid_to};
-use crate::extract::floor;
 use std::ops::RangeInclusive;
 
 /// The last two digits of years that mails speak of.
@@ -146,8 +145,7 @@ fn line_of(view: &View, start: usize, end: usize) -> String {
 
 /// The line before an offset, at most [`ANNOUNCED_WITHIN`] octets.
 pub(super) fn line_before(view: &View, start: usize) -> &str {
-    let from = floor(&view.text, start.saturating_sub(ANNOUNCED_WITHIN));
-    view.text.get(from..start).unwrap_or_default().rsplit('\n').next().unwrap_or_default()
+    view.line_before(start, ANNOUNCED_WITHIN)
 }
 
 /// Whether a BSB is announced just before: the six digits are that.
