@@ -222,6 +222,19 @@ fn more_pieces_than_are_kept_is_said() {
     }
 }
 
+#[test]
+fn more_pairs_than_are_judged_is_said() {
+    for (count, limited) in [(9_999, false), (10_001, true)] {
+        let pairs: String = (0..count)
+            .map(|at| format!("20-{:02}-{:02} 5577{at:04}\r\n", at / 100 % 100, at % 100))
+            .collect();
+        let octets = format!("Subject: x\r\n\r\n{pairs}");
+        let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+        let gap = claims.unchecked.iter().any(|gap| gap.why == "limit");
+        assert_eq!(gap, limited, "{count}: {:?}", claims.unchecked);
+    }
+}
+
 /// Labels are counted over all texts of a message.
 #[test]
 fn more_labels_than_are_followed_is_said() {

@@ -118,3 +118,24 @@ fn is_corner(first: &FinderPattern, second: &FinderPattern, third: &FinderPatter
         && long - short < 0.1 * short
         && (diagonal - right).abs() < 0.1 * diagonal.min(right)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rxing::qrcode::QRCodeWriter;
+    use rxing::{BarcodeFormat, Writer as _};
+
+    /// What one look takes is missing at the next.
+    #[test]
+    fn comparisons_are_counted_over_all_looks() {
+        let text = "https://pay.example/x";
+        let matrix = QRCodeWriter.encode(text, &BarcodeFormat::QR_CODE, 200, 200).unwrap();
+        let mut budget = Budget::new();
+        assert!(budget.allows(&matrix));
+        let spent = SIGHT_COMPARISONS - budget.comparisons;
+        assert!(spent > 0);
+        let mut budget = Budget { corners: SIGHT_CORNERS, comparisons: 2 * spent + 1 };
+        let looks: Vec<bool> = (0..3).map(|_| budget.allows(&matrix)).collect();
+        assert_eq!(looks, [true, true, false]);
+    }
+}
