@@ -88,6 +88,11 @@ fn day(word: &str) -> Option<u32> {
     (word.len() - digits.len() <= 2 && digits.len() <= 2).then(|| digits.parse().ok()).flatten()
 }
 
+/// Whether a word in small letters names a month.
+pub(super) fn is_month(word: &str) -> bool {
+    month(word).is_some()
+}
+
 fn month(word: &str) -> Option<u32> {
     let long_enough = word.len() >= 3 && word.bytes().all(|b| b.is_ascii_lowercase());
     let found = MONTHS.iter().find(|(_, names)| names.iter().any(|name| word.starts_with(name)));

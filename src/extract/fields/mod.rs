@@ -5,6 +5,7 @@
 
 mod columns;
 mod disguise;
+mod further;
 mod imitations;
 pub(super) mod labels;
 mod numbers;

@@ -1,6 +1,7 @@
 //! Accounts of the United States, Australia, New Zealand, Canada, India and Mexico: each only behind its label, because a
 //! checksum of nine digits passes one number in ten and the others have none.
 
+use super::further::{self, Joint};
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, runs_of_digits};
 use super::{Finder, Hit, Label, View, add_account, table, whose};
 use crate::model::account_check::{aba_holds, clabe_holds};
@@ -47,11 +48,33 @@ pub(super) fn code_behind(view: &View, hit: &Hit, reach: usize, shapes: &[&[usiz
     code_after(view, hit, reach, shapes).map(|number| number.digits)
 }
 
-fn account(view: &View, hit: &Hit, code: &Number, reach: &Reach, used: &mut BTreeSet<usize>) -> Option<String> {
+/// The code with the number near it, and what further codes and numbers behind them make.
+fn accounts(
+    view: &View,
+    hit: &Hit,
+    code: Number,
+    reach: &Reach,
+    used: &mut BTreeSet<usize>,
+    next: impl Fn(&[Chunk<'_>], usize) -> Option<Number>,
+) -> Vec<(String, String)> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
-    account_near(view, span, (code.start, code.end), reach, used)
-        .or_else(|| customers_behind(view, hit, code, reach))
-        .map(|number| number.digits)
+    let near = account_near(view, span, (code.start, code.end), reach, used);
+    let Some(number) = near.or_else(|| customers_behind(view, hit, &code, reach)) else { return Vec::new() };
+    let codes = further::behind(view, code.end, next);
+    let numbers = further::behind(view, number.end, |list, at| {
+        let (number, _) = account_at(view, list, at, (code.start, code.end))?;
+        (reach.adjacent.contains(&number.digits.len())).then_some(number)
+    });
+    let mut all = vec![(code.digits.clone(), number.digits.clone())];
+    for (code, other, joint) in further::pairs((&code, &number), &codes, &numbers) {
+        // Two codes beside each other are one account's: by wire and by ACH.
+        let alike = other.start != number.start && other.digits.len() == number.digits.len();
+        if joint == Joint::Change || alike {
+            used.insert(other.start);
+            all.push((code.digits.clone(), other.digits.clone()));
+        }
+    }
+    all
 }
 
 /// What is said to be a customer's number, directly behind the code, where the text asks to pay. Else it may be the account
@@ -98,8 +121,11 @@ fn united_states(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mu
         return;
     }
     let Some(code) = code_after(view, hit, 60, &SHAPES) else { return };
-    if let Some(number) = account(view, hit, &code, &REACH, used) {
-        add(&code.digits, &number);
+    let next = |list: &[Chunk<'_>], at: usize| {
+        SHAPES.iter().find_map(|shape| groups(view, list, at, shape)).map(|(code, _)| code).filter(|code| aba_holds(&code.digits))
+    };
+    for (code, number) in accounts(view, hit, code, &REACH, used, next) {
+        add(&code, &number);
     }
 }
 
@@ -138,8 +164,9 @@ fn australia(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Pa
         return;
     }
     let Some(code) = code_after(view, hit, 60, &[&[3, 3]]) else { return };
-    if let Some(number) = account(view, hit, &code, &REACH, used) {
-        add(&code.digits, &number);
+    let next = |list: &[Chunk<'_>], at: usize| groups(view, list, at, &[3, 3]).map(|(code, _)| code);
+    for (code, number) in accounts(view, hit, code, &REACH, used, next) {
+        add(&code, &number);
     }
 }
 
@@ -157,10 +184,9 @@ fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Payme
     if below_heads(view, hit, &REACH, used, cell, &mut add) {
         return;
     }
-    if let Some(code) = transit_behind(view, hit)
-        && let Some(number) = account(view, hit, &code, &REACH, used)
-    {
-        add(&code.digits, &number);
+    let Some(code) = transit_behind(view, hit) else { return };
+    for (code, number) in accounts(view, hit, code, &REACH, used, |_, _| None) {
+        add(&code, &number);
     }
 }
 
@@ -197,8 +223,8 @@ fn india(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Paymen
         return;
     }
     let Some(code) = ifsc_behind(view, hit) else { return };
-    if let Some(number) = account(view, hit, &code, &REACH, used) {
-        add(&code.digits, &number);
+    for (code, number) in accounts(view, hit, code, &REACH, used, |_, _| None) {
+        add(&code, &number);
     }
 }
 

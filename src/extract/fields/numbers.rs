@@ -5,6 +5,12 @@ use crate::extract::floor;
 use crate::extract::normalise::CUT;
 use std::collections::BTreeSet;
 
+/// Numbers behind one label at most.
+const RUNS: usize = 6;
+
+/// Digits behind a comma inside a number at most.
+const GROUP: usize = 3;
+
 /// A run of digits that may hold `-`, `.` or `,` between digits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chunk<'a> {
@@ -46,7 +52,16 @@ pub(super) fn chunks<'a>(view: &'a View, from: usize, to: usize) -> Vec<Chunk<'a
             continue;
         }
         let start = i;
-        while at(i).is_ascii_digit() || (matches!(at(i), b'-' | b'.' | b',') && at(i + 1).is_ascii_digit()) {
+        let joins = |i: usize| match at(i) {
+            b'-' | b'.' => at(i + 1).is_ascii_digit(),
+            // Thousands and decimals; what is longer is the next value of a list.
+            b',' => {
+                (1..=GROUP + 1).take_while(|more| at(i + more).is_ascii_digit()).count().wrapping_sub(1)
+                    < GROUP
+            }
+            _ => false,
+        };
+        while at(i).is_ascii_digit() || joins(i) {
             i += 1;
         }
         let before = if start == 0 { b' ' } else { at(start - 1) };
@@ -240,42 +255,57 @@ pub(super) fn account_at(
     (first.is_plain() && (4..=18).contains(&first.raw.len()) && outside(&number)).then_some((number, 1))
 }
 
-/// The numbers that a label announces: those in its column, where it heads one, else the one behind it.
+/// The numbers that a label announces: those in its column, where it heads one, else the ones behind it in one line.
 pub(super) fn runs_of_digits(view: &View, hit: &Hit, reach: usize, most: usize) -> Vec<String> {
     let cells = table::column(view, hit);
-    if cells.is_empty() {
-        return vec![run_of_digits(view, hit.end, reach, most)];
+    if !cells.is_empty() {
+        return cells.iter().map(|cell| run_of_digits(view, cell.start, cell.len(), most)).collect();
     }
-    cells.iter().map(|cell| run_of_digits(view, cell.start, cell.len(), most)).collect()
+    let Some((first, mut end)) = run_at(view, hit.end, reach, most) else { return Vec::new() };
+    let mut runs = vec![first];
+    // An old number may stand before the new one.
+    while runs.len() < RUNS
+        && let Some((next, after)) = run_at(view, end, reach, most)
+        && view.text.get(end..after).is_some_and(|line| !line.contains('\n'))
+    {
+        end = after;
+        runs.push(next);
+    }
+    runs
 }
 
 /// The digits that begin within `reach` octets behind `from`, groups of them put together up to `most` digits: one
 /// space, hyphen, dot or slash between groups. Empty when there are none, when they are glued to a word, or more.
 pub(super) fn run_of_digits(view: &View, from: usize, reach: usize, most: usize) -> String {
+    run_at(view, from, reach, most).map(|(digits, _)| digits).unwrap_or_default()
+}
+
+/// The same, and where the digits end.
+fn run_at(view: &View, from: usize, reach: usize, most: usize) -> Option<(String, usize)> {
     let window = view.after(from, reach + most * 2);
-    let Some(start) = window.find(|c: char| c.is_ascii_digit()).filter(|start| *start <= reach) else {
-        return String::new();
-    };
+    let start = window.find(|c: char| c.is_ascii_digit()).filter(|start| *start <= reach)?;
     let glued = |c: Option<char>| c.is_some_and(|c| c.is_alphabetic() || c == CUT || c == '@');
     let before = window.get(..start).and_then(|text| text.chars().next_back());
     if glued(before) && !view.is_label_edge(from + start) || before == Some('+') {
-        return String::new();
+        return None;
     }
     let mut digits = String::new();
     let mut gap = 0;
-    for c in window.get(start..).unwrap_or_default().chars() {
+    let mut end = start;
+    for (at, c) in window.get(start..).unwrap_or_default().char_indices() {
         match c {
             '0'..='9' => {
                 digits.push(c);
                 gap = 0;
+                end = start + at + 1;
             }
             ' ' | '-' | '.' | '/' if gap == 0 => gap = 1,
-            c if gap == 0 && c.is_alphabetic() => return String::new(),
+            c if gap == 0 && c.is_alphabetic() => return None,
             _ => break,
         }
         if digits.len() > most {
-            return String::new();
+            return None;
         }
     }
-    digits
+    Some((digits, from + end))
 }

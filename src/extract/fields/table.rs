@@ -18,6 +18,8 @@ const VALUE: usize = 4;
 const LOST: usize = 4;
 /// Octets of a code's cell at most.
 const CODE: usize = 14;
+/// What separates the cells of tables that are drawn with signs.
+const FRAME: [char; 3] = ['|', '│', '║'];
 /// How codes are written: of the UK, Australia, Canada, the United States.
 const CODES: [&[usize]; 5] = [&[2, 2, 2], &[3, 3], &[5], &[9], &[3, 3, 3]];
 
@@ -74,6 +76,10 @@ pub(super) fn column(view: &View, hit: &Hit) -> Vec<Range<usize>> {
     for _ in 0..ROWS {
         let Some(row) = line(view, below + 1) else { break };
         below = row.end;
+        // The line between heads and values.
+        if !view.text.get(row.clone()).is_some_and(|row| row.contains(char::is_alphanumeric)) {
+            continue;
+        }
         let Some(cell) = self::cells(view, &row).get(at).cloned() else { break };
         let labelled = labels_of(view, &cell).next().is_some();
         if labelled || digits(view.text.get(cell.clone()).unwrap_or_default()) < VALUE {
@@ -265,16 +271,24 @@ fn line(view: &View, at: usize) -> Option<Range<usize>> {
     Some(start..at + length)
 }
 
-/// The cells of a row.
+/// The cells of a row: between tabs, or between the lines of a frame, whose cells are filled up with blanks.
 fn cells(view: &View, row: &Range<usize>) -> Vec<Range<usize>> {
-    let mut from = row.start;
     let text = view.text.get(row.clone()).unwrap_or_default();
-    let cells = text.split('\t').take(COLUMNS).map(|cell| {
-        let range = from..from + cell.len();
-        from = range.end + 1;
+    let framed = text.matches(FRAME).nth(1).is_some();
+    let separators: &[char] = if framed { &FRAME } else { &['\t'] };
+    let mut from = row.start;
+    let cells = text.split_inclusive(separators).take(COLUMNS).map(|cell| {
+        let inner = cell.trim_end_matches(separators);
+        let blank = if framed { inner.len() - inner.trim_start().len() } else { 0 };
+        let range = from + blank..from + inner.len();
+        from += cell.len();
         range
     });
-    cells.collect()
+    let mut cells: Vec<_> = cells.collect();
+    if text.ends_with(separators) {
+        cells.push(row.end..row.end);
+    }
+    cells
 }
 
 fn digits(cell: &str) -> usize {

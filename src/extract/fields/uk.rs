@@ -6,6 +6,7 @@
 //! and is not built in: validity is unknown, never "invalid".
 
 use super::columns::number_in_column;
+use super::further::{self, Joint};
 use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
 use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, table, whose};
 use crate::extract::floor;
@@ -244,6 +245,42 @@ fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet
     read
 }
 
+/// Adds what further codes and numbers behind the first ones make: "20-00-00 -> 23-05-80".
+fn further_pairs(
+    view: &View,
+    (hit, account): (&Hit, Option<&Hit>),
+    code: Code,
+    number: &Number,
+    found: &mut Labelled,
+    used: &mut BTreeSet<usize>,
+) {
+    let none = BTreeSet::new();
+    let span = (code.0, code.1);
+    let codes = further::behind(view, span.1, |list, at| {
+        let (start, end, digits) = sort_code_at(view, list, at, &none)?;
+        Some(Number { start, end, digits })
+    });
+    let numbers = further::behind(view, number.end, |list, at| {
+        account_at(view, list, at, span).map(|(number, _)| number).filter(|number| REACH.adjacent.contains(&number.digits.len()))
+    });
+    let first = Number { start: code.0, end: code.1, digits: code.2 };
+    // Only behind the label: below it, the next value stands in another column.
+    let behind = |label: &Hit, value: &Number| {
+        view.text.get(label.end..value.start).is_some_and(|gap| !gap.contains('\n'))
+    };
+    let labelled = (codes.is_empty() || behind(hit, &first)) && (numbers.is_empty() || account.is_some_and(|label| behind(label, number)));
+    for (code, number, joint) in further::pairs((&first, number), &codes, &numbers) {
+        let canonical = canonical(&code.digits, &number.digits);
+        match joint {
+            Joint::Change => found.sure.push(canonical),
+            Joint::Beside if labelled => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
+            Joint::Beside => continue,
+        }
+        found.codes.insert(code.start);
+        used.insert(number.start);
+    }
+}
+
 /// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the
 /// branch of a shop must not take their number.
 fn labelled(view: &View) -> Labelled {
@@ -279,7 +316,10 @@ fn labelled(view: &View) -> Labelled {
             let Some((account, number)) = near.or_else(of_customer) else { continue };
             let canonical = canonical(&code.2, &number.digits);
             match judge(view, hit, &code, &number, account) {
-                Pair::Account => found.sure.push(canonical),
+                Pair::Account => {
+                    found.sure.push(canonical);
+                    further_pairs(view, (hit, account), code, &number, &mut found, &mut used);
+                }
                 Pair::Doubtful(whose) => found.doubtful.push(Doubtful { canonical, whose }),
                 Pair::Nothing => {}
             }
