@@ -3,8 +3,8 @@
 //! A code takes the number nearest to it. Where a page has two columns, that is the one across the gap, and people read on
 //! in the column of the code.
 
-use super::numbers::{Number, Reach, nearest_account};
-use super::{Hit, Label, View, whose};
+use super::numbers::{Number, Reach, account_at, chunks, nearest_account};
+use super::{Hit, Label, View, table, whose};
 use std::collections::BTreeSet;
 
 /// Octets before a number in which the label or the head of its column stands.
@@ -22,7 +22,7 @@ pub(super) fn number_in_column(
     used: &BTreeSet<usize>,
 ) -> Option<Number> {
     if left.end > code.0 {
-        return None;
+        return below_code(view, hit, code, left, reach);
     }
     let between = view.text.get(left.end..code.0)?;
     let line = view.line_start(left.start, HEAD_WITHIN);
@@ -35,6 +35,18 @@ pub(super) fn number_in_column(
     let label = view.label_before(right.start, HEAD_WITHIN).filter(|label| label.label == Label::Account)?;
     let found = right.start >= code.1
         && (is_row(view, left, &right) || begins && is_below(view, code, label))
+        && says_nothing_else(view, left, &right);
+    found.then_some(right)
+}
+
+/// The number beside the label below that of a code, where the one that was found stands before it in the same row.
+fn below_code(view: &View, hit: &Hit, code: (usize, usize), left: &Number, reach: &Reach) -> Option<Number> {
+    let cell = table::beside_label_below(view, hit, Label::Account)?;
+    let list = chunks(view, cell.start, cell.end);
+    let (right, _) = account_at(view, &list, 0, code)?;
+    let row = view.text.get(left.end..right.start)?;
+    let found = reach.labelled.contains(&right.digits.len())
+        && !row.contains('\n')
         && says_nothing_else(view, left, &right);
     found.then_some(right)
 }

@@ -54,6 +54,8 @@ pub(super) struct View {
     links: Vec<link::Link>,
     /// Where the text stood.
     pub(super) place: Place,
+    /// What may still be read of tables.
+    tables: table::Budget,
     /// British accounts, once somebody asked for them.
     uk: OnceCell<uk::UkFound>,
 }
@@ -71,7 +73,8 @@ impl View {
         let mut text = digits(&cut_urls(&plain)).into_owned();
         let (labels, truncated) = labels::find(&text, most);
         imitations::undo(&mut text, &labels);
-        Self { text, labels, truncated, links, place, uk: OnceCell::new() }
+        let tables = table::Budget::new(text.len());
+        Self { text, labels, truncated, links, place, tables, uk: OnceCell::new() }
     }
 
     /// How many labels the text has.
@@ -79,9 +82,9 @@ impl View {
         self.labels.len()
     }
 
-    /// Whether there were more labels than are looked at.
+    /// Whether there were more labels than are looked at, or more tables.
     pub(super) fn is_truncated(&self) -> bool {
-        self.truncated
+        self.truncated || self.tables.is_spent()
     }
 
     /// Whether labels announce an account: "IBAN" does by itself; "sort code" and the like, which are words as others
@@ -124,7 +127,7 @@ impl View {
 
     /// The cell below a label that heads a column.
     fn cell_below(&self, hit: &Hit) -> Option<&str> {
-        if let Some(cell) = table::column(self, hit).into_iter().next() {
+        if let Some(cell) = table::column(self, hit).next() {
             return self.text.get(cell);
         }
         let after = self.after(hit.end, COLUMN_REACH);

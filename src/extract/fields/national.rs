@@ -99,7 +99,7 @@ fn below_heads(
 ) -> bool {
     let mut read = false;
     // A further column of accounts may be the customer's.
-    for row in table::rows(view, hit).iter().filter(|row| !row.may_be_customers) {
+    for row in table::rows(view, hit).iter().filter(|row| !row.may_be_other) {
         if let Some((code, number)) = code(row).zip(row.number(view, &reach.labelled)) {
             used.insert(number.start);
             add(&code, &number.digits);
@@ -178,7 +178,7 @@ fn canada(view: &View, hit: &Hit, used: &mut BTreeSet<usize>, claims: &mut Payme
     };
     let cell = |row: &table::Row<'_>| {
         let transit = table::code_in(view, &row.code, &[&[5]])?;
-        let institution = table::code_in(view, &row.cell(Label::Institution)?, &[&[3], &[4]])?;
+        let institution = table::code_in(view, row.institution.as_ref()?, &[&[3], &[4]])?;
         transit_and_institution(&transit, &institution).map(|code| code.digits)
     };
     if below_heads(view, hit, &REACH, used, cell, &mut add) {

@@ -257,9 +257,10 @@ pub(super) fn account_at(
 
 /// The numbers that a label announces: those in its column, where it heads one, else the ones behind it in one line.
 pub(super) fn runs_of_digits(view: &View, hit: &Hit, reach: usize, most: usize) -> Vec<String> {
-    let cells = table::column(view, hit);
-    if !cells.is_empty() {
-        return cells.iter().map(|cell| run_of_digits(view, cell.start, cell.len(), most)).collect();
+    let column = table::column(view, hit).map(|cell| run_of_digits(view, cell.start, cell.len(), most));
+    let column: Vec<String> = column.collect();
+    if !column.is_empty() {
+        return column;
     }
     let Some((first, mut end)) = run_at(view, hit.end, reach, most) else { return Vec::new() };
     let mut runs = vec![first];

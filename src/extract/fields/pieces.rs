@@ -8,7 +8,7 @@
 use super::numbers::{account_at, chunks};
 use super::uk::Whose;
 use super::whose::{is_about_payment, is_held_at_bank, is_ordered, is_sure, is_theirs};
-use super::{Hit, Label, View, add_account, national, uk, unread};
+use super::{Hit, Label, View, add_account, national, table, uk, unread};
 use crate::limits::{MAX_CLAIMED_VALUES, MAX_PIECES};
 use crate::model::account_check::{aba_holds, has_own_form};
 use crate::model::{Means, PaymentClaims, Place, Scheme, is_country};
@@ -351,5 +351,6 @@ fn is_masked(view: &View, hit: &Hit) -> bool {
         let rest = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
         (2..=4).contains(&rest.bytes().take_while(u8::is_ascii_digit).count())
     };
-    MASKS.iter().any(|mask| shown(before, mask) || shown(behind, mask))
+    let below = table::first_row(view, hit).unwrap_or_default();
+    MASKS.iter().any(|mask| [before, behind, below].iter().any(|text| shown(text, mask)))
 }

@@ -221,21 +221,42 @@ fn stands_beside(view: &View, hit: &Hit, code: &Code) -> bool {
 
 /// Reads a column of codes with the column of their numbers; false where the label heads none.
 fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet<usize>) -> bool {
+    let rows = table::rows(view, hit);
+    let goods = whose::is_doubtful(view, hit) && has_one_number_with_codes(view, &rows);
     let mut read = false;
-    for row in table::rows(view, hit) {
-        let code = table::code_in(view, &row.code, &[&[2, 2, 2], &[3, 3]]);
-        let Some((code, number)) = code.zip(row.number(view, &REACH.labelled)) else { continue };
+    let mut spaced = false;
+    for row in &rows {
+        let Some(code) = table::code_in(view, &row.code, &[&[2, 2, 2], &[3, 3]]) else { continue };
+        let Some(number) = row.number(view, &REACH.labelled) else {
+            // "****6819": the number is not to be looked for in other columns.
+            read |= view.text.get(row.number.clone()).is_some_and(is_masked);
+            continue;
+        };
         read = true;
         found.codes.insert(code.start);
         used.insert(number.start);
+        let plain = code.digits.len() == code.end - code.start;
+        spaced |= !plain;
+        // In another table below, six digits may be a date.
+        let date = plain && spaced && pairs::is_date(&code.digits);
+        if date && row.may_be_other {
+            continue;
+        }
         if let Some(beside) = &row.beside {
             let canonical = canonical(&code.digits, &beside.digits);
             found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });
         }
+        for further in further::behind(view, number.end, |list, at| eight_digits(view, list, at, (code.start, code.end))) {
+            if further.number.end <= row.number.end {
+                used.insert(further.number.start);
+                found.sure.push(canonical(&code.digits, &further.number.digits));
+            }
+        }
         let canonical = canonical(&code.digits, &number.digits);
         let code = (code.start, code.end, code.digits);
         match judge(view, hit, &code, &number, Some(row.account)) {
-            Pair::Account if row.may_be_customers => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
+            Pair::Account if goods => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
+            Pair::Account if row.may_be_other || date => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
             Pair::Account => found.sure.push(canonical),
             // A shop's branches stand in tables of its invoices, with the customer.
             Pair::Doubtful(_) => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
@@ -243,6 +264,26 @@ fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet
         }
     }
     read
+}
+
+/// Whether rows have several plain codes and one number: goods or branches, and the customer who buys there.
+fn has_one_number_with_codes(view: &View, rows: &[table::Row<'_>]) -> bool {
+    let texts = |cell: fn(&table::Row<'_>) -> std::ops::Range<usize>| -> BTreeSet<&str> {
+        rows.iter().filter_map(|row| view.text.get(cell(row))).map(str::trim).collect()
+    };
+    let codes = texts(|row| row.code.clone());
+    let plain = codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_digit()));
+    codes.len() > 1 && plain && texts(|row| row.number.clone()).len() == 1
+}
+
+fn is_masked(cell: &str) -> bool {
+    ["**", "••", "xx", "XX", "##"].iter().any(|mask| cell.contains(mask))
+}
+
+/// An account number of the usual length at a chunk.
+fn eight_digits(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, code: (usize, usize)) -> Option<Number> {
+    let (number, _) = account_at(view, list, at, code)?;
+    REACH.adjacent.contains(&number.digits.len()).then_some(number)
 }
 
 /// Adds what further codes and numbers behind the first ones make: "20-00-00 -> 23-05-80".
@@ -260,9 +301,7 @@ fn further_pairs(
         let (start, end, digits) = sort_code_at(view, list, at, &none)?;
         Some(Number { start, end, digits })
     });
-    let numbers = further::behind(view, number.end, |list, at| {
-        account_at(view, list, at, span).map(|(number, _)| number).filter(|number| REACH.adjacent.contains(&number.digits.len()))
-    });
+    let numbers = further::behind(view, number.end, |list, at| eight_digits(view, list, at, span));
     let first = Number { start: code.0, end: code.1, digits: code.2 };
     // Only behind the label: below it, the next value stands in another column.
     let behind = |label: &Hit, value: &Number| {
