@@ -109,8 +109,10 @@ pub(super) fn beside_label_below(view: &View, hit: &Hit, label: Label) -> Option
     let row = line(view, hit.start)?;
     let at = cells(view, &row).iter().position(|cell| cell.contains(&hit.start))?;
     below(view, row.end, 1).take(BESIDE).find_map(|(_, cells)| {
-        let head = labels_of(view, cells.get(at)?).next()?;
-        (head.label == label).then(|| cells.get(at + 1).cloned()).flatten()
+        let (head, value) = (cells.get(at)?, cells.get(at + 1)?);
+        let labelled = labels_of(view, head).next()?.label == label;
+        let valued = digits(view.text.get(head.clone())?) > 0 || labels_of(view, value).next().is_some();
+        (labelled && !valued).then(|| value.clone())
     })
 }
 
