@@ -25,6 +25,8 @@ mod spelled;
 mod wanted;
 
 #[cfg(test)]
+mod further_tests;
+#[cfg(test)]
 mod pairs_tests;
 #[cfg(test)]
 mod pieces_tests;

@@ -5,6 +5,7 @@
 use super::View;
 use super::due_date::is_month;
 use super::numbers::{Chunk, Number, chunks};
+use super::pairs::is_date;
 
 /// Further values of one label at most.
 const FURTHER: usize = 6;
@@ -51,7 +52,9 @@ pub(super) fn behind(
         // Days and years stand between, "until 30 November 2026".
         let dated = list.iter().take_while(|chunk| chunk.is_plain() && chunk.raw.len() <= DATE).count();
         let next = (0..=dated).find_map(|at| read(&list, at));
-        let Some(number) = next.filter(|number| number.start >= end) else { break };
+        let Some(number) = next.filter(|number| number.start >= end && !is_written_date(number)) else {
+            break;
+        };
         let Some(joint) = view.text.get(end..number.start).and_then(|gap| joint(view, end, gap)) else {
             break;
         };
@@ -59,6 +62,16 @@ pub(super) fn behind(
         found.push(Further { joint, number });
     }
     found
+}
+
+/// `30 11 2026`, `2026 11 30`: eight digits in groups.
+fn is_written_date(number: &Number) -> bool {
+    let part = |from: usize, to: usize| number.digits.get(from..to).unwrap_or_default();
+    let year_last = || part(4, 6) == "20" && is_date(&format!("{}{}", part(0, 4), part(6, 8)));
+    let year_first = || part(0, 2) == "20" && is_date(part(2, 8));
+    number.end - number.start > number.digits.len()
+        && number.digits.len() == 8
+        && (year_last() || year_first())
 }
 
 /// How the text between two values joins them, if it does: a label or another word makes the second something else.

@@ -58,9 +58,16 @@ fn accounts(
     next: impl Fn(&[Chunk<'_>], usize) -> Option<Number>,
 ) -> Vec<(String, String)> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
-    let near = account_near(view, span, (code.start, code.end), reach, used);
+    let mut codes = further::behind(view, code.end, next);
+    // The new code behind the old one is no account number, if there is another.
+    used.extend(codes.iter().map(|code| code.number.start));
+    let near = account_near(view, span, (code.start, code.end), reach, used).or_else(|| {
+        for code in codes.drain(..) {
+            used.remove(&code.number.start);
+        }
+        account_near(view, span, (code.start, code.end), reach, used)
+    });
     let Some(number) = near.or_else(|| customers_behind(view, hit, &code, reach)) else { return Vec::new() };
-    let codes = further::behind(view, code.end, next);
     let numbers = further::behind(view, number.end, |list, at| {
         let (number, _) = account_at(view, list, at, (code.start, code.end))?;
         (reach.adjacent.contains(&number.digits.len())).then_some(number)

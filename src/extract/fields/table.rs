@@ -36,7 +36,7 @@ impl Budget {
     /// Octets that reading one cell costs beside those of its text.
     const CELL: usize = 64;
     /// How often every octet of a text may be read.
-    const TIMES: usize = 12;
+    const TIMES: usize = 24;
     /// Octets that even a short text may read.
     const LEAST: usize = 65_536;
 

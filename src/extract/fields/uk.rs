@@ -246,12 +246,6 @@ fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet
             let canonical = canonical(&code.digits, &beside.digits);
             found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });
         }
-        for further in further::behind(view, number.end, |list, at| eight_digits(view, list, at, (code.start, code.end))) {
-            if further.number.end <= row.number.end {
-                used.insert(further.number.start);
-                found.sure.push(canonical(&code.digits, &further.number.digits));
-            }
-        }
         let canonical = canonical(&code.digits, &number.digits);
         let code = (code.start, code.end, code.digits);
         match judge(view, hit, &code, &number, Some(row.account)) {
@@ -262,8 +256,25 @@ fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet
             Pair::Doubtful(_) => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
             Pair::Nothing => {}
         }
+        in_one_cell(view, row, &code, &number, found, used);
     }
     read
+}
+
+/// Adds what further numbers in a number's cell make.
+fn in_one_cell(
+    view: &View,
+    row: &table::Row<'_>,
+    code: &Code,
+    number: &Number,
+    found: &mut Labelled,
+    used: &mut BTreeSet<usize>,
+) {
+    let numbers = further::behind(view, number.end, |list, at| eight_digits(view, list, at, (code.0, code.1)));
+    for number in numbers.into_iter().map(|further| further.number).filter(|number| number.end <= row.number.end) {
+        used.insert(number.start);
+        found.sure.push(canonical(&code.2, &number.digits));
+    }
 }
 
 /// Whether rows have several plain codes and one number: goods or branches, and the customer who buys there.
@@ -302,6 +313,7 @@ fn further_pairs(
         Some(Number { start, end, digits })
     });
     let numbers = further::behind(view, number.end, |list, at| eight_digits(view, list, at, span));
+    let codes: Vec<_> = codes.into_iter().filter(|code| !numbers.is_empty() || !pairs::is_date(&code.number.digits)).collect();
     let first = Number { start: code.0, end: code.1, digits: code.2 };
     // Only behind the label: below it, the next value stands in another column.
     let behind = |label: &Hit, value: &Number| {

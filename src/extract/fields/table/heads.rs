@@ -1,6 +1,6 @@
 //! The rows of a table below heads that name a code and an account.
 
-use super::{CODE, CODES, Layout, VALUE, code_in, digits, head_row, labels_of};
+use super::{Budget, CODE, CODES, Layout, VALUE, code_in, digits, head_row, labels_of};
 use crate::extract::fields::numbers::{Number, account_at, chunks};
 use crate::extract::fields::{Hit, Label, View, whose};
 use std::ops::{Range, RangeInclusive};
@@ -247,7 +247,7 @@ impl<'v> Heads<'v> {
             let list = chunks(view, cell.start, cell.end);
             !text(*at).contains(char::is_alphabetic) && account_at(view, &list, 0, (0, 0)).is_some()
         };
-        if lost > LOST {
+        if lost > LOST || !view.tables.take((lost + 1) * (lost + 1) * self.accounts.len() * Budget::CELL) {
             return;
         }
         let before = rows.len();
