@@ -82,6 +82,9 @@ fn other_numbers_behind_an_account() {
         "Account number: 31926819 from 2026 11 30",
         "Account number: 31926819\n10023456 / 10023457",
         "Account number: 31926819 £10,023.45",
+        "Account number: 31926819. Use 10023456 as your reference",
+        "Account number: 31926819 with 10023456 as reference",
+        "Account number: 31926819. 10023456 is your number with us",
     ] {
         let body = format!("Sort code 20-00-00\n{text}");
         check(&[(text, ["Invoice INV-1", &body, ""], OLD, 0)]);
@@ -107,40 +110,52 @@ fn tables_of_other_kinds() {
             "a frame",
             "┌─────────┬──────────┬──────────┐\n│ Cust no │ Sort code │ Account  │\n├─────────┼──────────┼──────────┤\n│ 10023456 │ 230580  │ 55779911 │\n└─────────┴──────────┴──────────┘",
         ),
-        ("heads at the foot", "230580\t£4,812.60\t55779911\nSort code\tAmount\tAccount number"),
-        (
-            "heads of two lines",
-            "Sort\tBank\tAccount\ncode\t\tnumber\nSort code\tAmount\tAccount number\n230580\t£4,812.60\t55779911",
-        ),
         (
             "two labels a row",
             "Invoice no\t20391842\tSort code\t23-05-80\nDate\t271126\tAccount number\t55779911",
         ),
-        (
-            "another table below",
-            "Sort code\tAccount number\tBank\n23-05-80\t55779911\tBarclays\nDate\tInvoice\tAmount\n271126\t20391842\t1,204.00",
-        ),
     ] {
         check(&[(name, ["Invoice INV-1", text, ""], NEW, 0)]);
     }
+    // What the heads mean is not sure here: not compared.
+    for (name, text, accounts) in [
+        (
+            "heads at the foot",
+            "230580\t£4,812.60\t55779911\nSort code\tAmount\tAccount number\nKind regards",
+            "",
+        ),
+        (
+            "another table below",
+            "Sort code\tAccount number\tBank\n23-05-80\t55779911\tBarclays\nDate\tInvoice\tAmount\n271126\t20391842\t1,204.00",
+            NEW,
+        ),
+    ] {
+        check(&[(name, ["Invoice INV-1", text, ""], accounts, 1)]);
+    }
+    let form = "Order\tDate\n45012345\t271126\nAccount number\tSort code\n________\t______";
+    check(&[("an empty form", ["Invoice INV-1", form, ""], "", 0)]);
 }
 
 /// The account on record in one row does not hide another in the next.
 #[test]
 fn rows_without_a_code_of_their_own() {
     let both = "20000031926819 20000055779911";
-    for (name, rows) in [
-        ("empty", "<td></td><td>55779911</td>"),
-        ("a mark", "<td>\"</td><td>55779911</td>"),
-        ("words", "<td>as before</td><td>55779911</td>"),
-    ] {
+    for (name, rows) in
+        [("a mark", "<td>\"</td><td>55779911</td>"), ("words", "<td>as before</td><td>55779911</td>")]
+    {
         let page = format!(
             "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819</td></tr><tr>{rows}</tr></table>"
         );
         check_html(name, &page, both, 0);
     }
-    let page = "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819 / 55779911</td></tr></table>";
+    let page = "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819 → 55779911</td></tr></table>";
     check_html("one cell", page, both, 0);
+    let page = "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819 / 55779911</td></tr></table>";
+    check_html("one cell, and no change", page, OLD, 1);
+    let page = "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819</td></tr><tr><td></td><td>55779911</td></tr></table>";
+    check_html("an empty cell", page, OLD, 1);
+    let page = "<table><tr><th>Sort code</th><th>Account number</th></tr><tr><td>20-00-00</td><td>31926819</td></tr><tr><td>Company number</td><td>55779911</td></tr></table>";
+    check_html("a company", page, OLD, 0);
     let page = "<table><tr><th>Sort code</th><th>Account number</th><th>Pay to</th></tr><tr><td>20-00-00</td><td>31926819</td><td>55779911</td></tr></table>";
     check_html("a payee's column", page, OLD, 1);
 }

@@ -1,7 +1,7 @@
 //! Accounts of the United States, Australia, New Zealand, Canada, India and Mexico: each only behind its label, because a
 //! checksum of nine digits passes one number in ten and the others have none.
 
-use super::further::{self, Joint};
+use super::further::{self, Further, Joint};
 use super::numbers::{Chunk, Number, Reach, account_at, account_near, chunks, groups, runs_of_digits};
 use super::{Finder, Hit, Label, View, add_account, table, whose};
 use crate::model::account_check::{aba_holds, clabe_holds};
@@ -58,30 +58,37 @@ fn accounts(
     next: impl Fn(&[Chunk<'_>], usize) -> Option<Number>,
 ) -> Vec<(String, String)> {
     let span = (hit.start.min(code.start), hit.end.max(code.end));
-    let mut codes = further::behind(view, code.end, next);
-    // The new code behind the old one is no account number, if there is another.
+    let mut codes = further::behind(view, (code.start, code.end), next);
+    // The new code behind the old one is no account number, if there is another, and a change is told.
     used.extend(codes.iter().map(|code| code.number.start));
-    let near = account_near(view, span, (code.start, code.end), reach, used).or_else(|| {
-        for code in codes.drain(..) {
-            used.remove(&code.number.start);
+    let mut near = account_near(view, span, (code.start, code.end), reach, used);
+    let mut numbers = numbers_behind(view, near.as_ref(), &code, reach);
+    let told = numbers.len() == codes.len() || codes.iter().all(|code| code.joint == Joint::Change);
+    if near.is_none() || !told {
+        for number in codes.drain(..).map(|code| code.number).chain(near.take()) {
+            used.remove(&number.start);
         }
-        account_near(view, span, (code.start, code.end), reach, used)
-    });
+        near = account_near(view, span, (code.start, code.end), reach, used);
+        numbers = numbers_behind(view, near.as_ref(), &code, reach);
+    }
     let Some(number) = near.or_else(|| customers_behind(view, hit, &code, reach)) else { return Vec::new() };
-    let numbers = further::behind(view, number.end, |list, at| {
-        let (number, _) = account_at(view, list, at, (code.start, code.end))?;
-        (reach.adjacent.contains(&number.digits.len())).then_some(number)
-    });
     let mut all = vec![(code.digits.clone(), number.digits.clone())];
     for (code, other, joint) in further::pairs((&code, &number), &codes, &numbers) {
-        // Two codes beside each other are one account's: by wire and by ACH.
-        let alike = other.start != number.start && other.digits.len() == number.digits.len();
-        if joint == Joint::Change || alike {
+        if joint == Joint::Change {
             used.insert(other.start);
             all.push((code.digits.clone(), other.digits.clone()));
         }
     }
     all
+}
+
+/// Further numbers behind the first one.
+fn numbers_behind(view: &View, number: Option<&Number>, code: &Number, reach: &Reach) -> Vec<Further> {
+    let Some(number) = number else { return Vec::new() };
+    further::behind(view, (number.start, number.end), |list, at| {
+        let (number, _) = account_at(view, list, at, (code.start, code.end))?;
+        reach.adjacent.contains(&number.digits.len()).then_some(number)
+    })
 }
 
 /// What is said to be a customer's number, directly behind the code, where the text asks to pay. Else it may be the account

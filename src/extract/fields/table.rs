@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Octets of a row at most.
 const ROW: usize = 2_400;
 /// Rows of values that are read below the heads.
-const ROWS: usize = 5_000;
+const ROWS: usize = 20_000;
 /// Columns of a table at most.
 const COLUMNS: usize = 64;
 /// Rows below one in which the label that belongs to it may stand.
@@ -48,6 +48,11 @@ impl Budget {
     /// Whether tables were left unread.
     pub(super) fn is_spent(&self) -> bool {
         self.octets.get() == 0
+    }
+
+    /// Leaves the rest unread.
+    fn give_up(&self) {
+        self.octets.set(0);
     }
 
     /// False where less than this is left.
@@ -134,13 +139,17 @@ fn below(
     mut end: usize,
     read: usize,
 ) -> impl Iterator<Item = (Range<usize>, Vec<Range<usize>>)> {
+    let mut rows = 0;
     std::iter::from_fn(move || {
+        rows += 1;
+        if rows > ROWS {
+            view.tables.give_up();
+        }
         let row = line(view, end + 1).filter(|row| view.tables.take(row.len() + read * Budget::CELL))?;
         end = row.end;
         let cells = cells(view, &row);
         Some((row, cells))
     })
-    .take(ROWS)
 }
 
 /// The row above the one that begins at `start`.

@@ -5,12 +5,14 @@
 //! no account by itself. Modulus rules (Pay.UK) are data that changes several times a year
 //! and is not built in: validity is unknown, never "invalid".
 
+mod several;
+
 use super::columns::number_in_column;
-use super::further::{self, Joint};
 use super::numbers::{Number, Reach, account_at, account_near, chunks, groups};
-use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, table, whose};
+use super::{Finder, Hit, Label, View, add_account, note_limit, pairs, whose};
 use crate::extract::floor;
 use crate::model::{PaymentClaims, Scheme};
+use several::{below_heads, further_pairs};
 use std::collections::BTreeSet;
 
 /// Sort codes of one text at most: bounds the work on a text made of labels.
@@ -217,119 +219,6 @@ fn branch_of(view: &View, hit: &Hit) -> Option<usize> {
 fn stands_beside(view: &View, hit: &Hit, code: &Code) -> bool {
     let directly = || view.text.get(hit.end..code.0).is_some_and(|gap| !gap.contains(|c: char| c.is_ascii_digit()));
     code.1 <= hit.start || code.0 < hit.end + BEHIND && directly() || branch_of(view, hit) == Some(code.0)
-}
-
-/// Reads a column of codes with the column of their numbers; false where the label heads none.
-fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &mut BTreeSet<usize>) -> bool {
-    let rows = table::rows(view, hit);
-    let goods = whose::is_doubtful(view, hit) && has_one_number_with_codes(view, &rows);
-    let mut read = false;
-    let mut spaced = false;
-    for row in &rows {
-        let Some(code) = table::code_in(view, &row.code, &[&[2, 2, 2], &[3, 3]]) else { continue };
-        let Some(number) = row.number(view, &REACH.labelled) else {
-            // "****6819": the number is not to be looked for in other columns.
-            read |= view.text.get(row.number.clone()).is_some_and(is_masked);
-            continue;
-        };
-        read = true;
-        found.codes.insert(code.start);
-        used.insert(number.start);
-        let plain = code.digits.len() == code.end - code.start;
-        spaced |= !plain;
-        // In another table below, six digits may be a date.
-        let date = plain && spaced && pairs::is_date(&code.digits);
-        if date && row.may_be_other {
-            continue;
-        }
-        if let Some(beside) = &row.beside {
-            let canonical = canonical(&code.digits, &beside.digits);
-            found.doubtful.push(Doubtful { canonical, whose: Whose::Branch });
-        }
-        let canonical = canonical(&code.digits, &number.digits);
-        let code = (code.start, code.end, code.digits);
-        match judge(view, hit, &code, &number, Some(row.account)) {
-            Pair::Account if goods => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
-            Pair::Account if row.may_be_other || date => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
-            Pair::Account => found.sure.push(canonical),
-            // A shop's branches stand in tables of its invoices, with the customer.
-            Pair::Doubtful(_) => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
-            Pair::Nothing => {}
-        }
-        in_one_cell(view, row, &code, &number, found, used);
-    }
-    read
-}
-
-/// Adds what further numbers in a number's cell make.
-fn in_one_cell(
-    view: &View,
-    row: &table::Row<'_>,
-    code: &Code,
-    number: &Number,
-    found: &mut Labelled,
-    used: &mut BTreeSet<usize>,
-) {
-    let numbers = further::behind(view, number.end, |list, at| eight_digits(view, list, at, (code.0, code.1)));
-    for number in numbers.into_iter().map(|further| further.number).filter(|number| number.end <= row.number.end) {
-        used.insert(number.start);
-        found.sure.push(canonical(&code.2, &number.digits));
-    }
-}
-
-/// Whether rows have several plain codes and one number: goods or branches, and the customer who buys there.
-fn has_one_number_with_codes(view: &View, rows: &[table::Row<'_>]) -> bool {
-    let texts = |cell: fn(&table::Row<'_>) -> std::ops::Range<usize>| -> BTreeSet<&str> {
-        rows.iter().filter_map(|row| view.text.get(cell(row))).map(str::trim).collect()
-    };
-    let codes = texts(|row| row.code.clone());
-    let plain = codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_digit()));
-    codes.len() > 1 && plain && texts(|row| row.number.clone()).len() == 1
-}
-
-fn is_masked(cell: &str) -> bool {
-    ["**", "••", "xx", "XX", "##"].iter().any(|mask| cell.contains(mask))
-}
-
-/// An account number of the usual length at a chunk.
-fn eight_digits(view: &View, list: &[super::numbers::Chunk<'_>], at: usize, code: (usize, usize)) -> Option<Number> {
-    let (number, _) = account_at(view, list, at, code)?;
-    REACH.adjacent.contains(&number.digits.len()).then_some(number)
-}
-
-/// Adds what further codes and numbers behind the first ones make: "20-00-00 -> 23-05-80".
-fn further_pairs(
-    view: &View,
-    (hit, account): (&Hit, Option<&Hit>),
-    code: Code,
-    number: &Number,
-    found: &mut Labelled,
-    used: &mut BTreeSet<usize>,
-) {
-    let none = BTreeSet::new();
-    let span = (code.0, code.1);
-    let codes = further::behind(view, span.1, |list, at| {
-        let (start, end, digits) = sort_code_at(view, list, at, &none)?;
-        Some(Number { start, end, digits })
-    });
-    let numbers = further::behind(view, number.end, |list, at| eight_digits(view, list, at, span));
-    let codes: Vec<_> = codes.into_iter().filter(|code| !numbers.is_empty() || !pairs::is_date(&code.number.digits)).collect();
-    let first = Number { start: code.0, end: code.1, digits: code.2 };
-    // Only behind the label: below it, the next value stands in another column.
-    let behind = |label: &Hit, value: &Number| {
-        view.text.get(label.end..value.start).is_some_and(|gap| !gap.contains('\n'))
-    };
-    let labelled = (codes.is_empty() || behind(hit, &first)) && (numbers.is_empty() || account.is_some_and(|label| behind(label, number)));
-    for (code, number, joint) in further::pairs((&first, number), &codes, &numbers) {
-        let canonical = canonical(&code.digits, &number.digits);
-        match joint {
-            Joint::Change => found.sure.push(canonical),
-            Joint::Beside if labelled => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
-            Joint::Beside => continue,
-        }
-        found.codes.insert(code.start);
-        used.insert(number.start);
-    }
 }
 
 /// Codes behind their labels with the numbers near them. Those whose label can mean nothing else choose first: the

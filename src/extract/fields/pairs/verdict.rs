@@ -3,6 +3,7 @@
 use super::super::uk::Whose;
 use super::super::{Hit, Label, View, whose};
 use super::{ANNOUNCED_WITHIN, Form, Found, GAP, is_paid_to};
+use crate::extract::floor;
 use std::ops::RangeInclusive;
 
 /// The last two digits of years that mails speak of.
@@ -134,7 +135,19 @@ pub(super) fn is_for_paying(view: &View, found: &Found) -> bool {
     let (start, end) = span(found);
     let line = line_of(view, start, end);
     let said = || line.split(|c: char| !c.is_alphabetic()).any(|word| WORDS.contains(&word));
-    whose::asks_to_pay(view, start, end) || whose::speaks_of_banks(view, start, end) || said()
+    whose::asks_to_pay(view, start, end)
+        || whose::speaks_of_banks(view, start, end)
+        || said()
+        || is_headed_by_change(view, start)
+}
+
+/// "New: …", "From 1 December:" before a pair, or in the line above it.
+fn is_headed_by_change(view: &View, start: usize) -> bool {
+    const CHANGES: [&str; 7] = ["new", "now", "from", "correct", "correction", "updated", "changed"];
+    let before = view.text.get(floor(&view.text, start.saturating_sub(ANNOUNCED_WITHIN))..start);
+    let Some(head) = before.and_then(|before| before.trim_end().strip_suffix(':')) else { return false };
+    let head = head.rsplit(['\n', '.']).next().unwrap_or_default().to_lowercase();
+    head.split(|c: char| !c.is_alphabetic()).any(|word| CHANGES.contains(&word))
 }
 
 /// The line around a pair, at most [`ANNOUNCED_WITHIN`] octets to either side, in small letters.

@@ -7,6 +7,8 @@ use std::ops::{Range, RangeInclusive};
 
 /// Octets of a cell before its label.
 pub(super) const BEFORE_LABEL: usize = 3;
+/// Rows of other lengths that are read below the end of a table.
+const SHIFTED: usize = 30;
 /// Cells of a row that may be empty.
 const LOST: usize = 4;
 /// Rows above heads that are looked at where none stands below: one of values, and a line between.
@@ -62,6 +64,15 @@ pub(super) struct Heads<'v> {
     row: Range<usize>,
 }
 
+/// Whether a row has the code of the row above.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    /// Its cell is empty, and nothing else in the row says what it is.
+    Maybe,
+    No,
+}
+
 /// What the rows above one said.
 #[derive(Default)]
 struct Above {
@@ -71,23 +82,28 @@ struct Above {
     another: bool,
     /// So did an empty line, or a sentence: what has not all of the columns is no row of this table.
     ended: bool,
+    /// Rows of other lengths so far.
+    shifted: usize,
+    /// The heads stand below.
+    at_foot: bool,
 }
 
 pub(super) fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     let Layout { cells, at: code, row } = head_row(view, hit)?;
     // "Pay to account", "New account": the word for an account may stand behind others.
     let account = |(column, cell): (usize, &Range<usize>)| {
-        labels_of(view, cell).find(|label| label.label == Label::Account).map(|label| (column, label))
+        let found = labels_of(view, cell).find(|label| label.label == Label::Account)?;
+        (!is_reference(view, cell, found)).then_some((column, found))
     };
     let mut accounts: Vec<(usize, &Hit)> =
         cells.iter().enumerate().filter(|(column, _)| *column != code).filter_map(account).collect();
     // What belongs together stands side by side, the code first; the bank's account is the payee's.
     accounts.sort_by_key(|(column, label)| {
-        let banks = cells.get(*column).is_some_and(|cell| names_bank(view, cell));
+        let banks = cells.get(*column).is_some_and(|cell| is_banks(view, cell, label));
         (whose::is_customers(view, label), !banks, column.abs_diff(code), *column < code)
     });
     let plain = accounts.iter().all(|(column, label)| {
-        let only = |cell| is_only(view, cell, label) || names_bank(view, cell);
+        let only = |cell| is_only(view, cell, label) || is_banks(view, cell, label);
         whose::is_customers(view, label) || cells.get(*column).is_some_and(only)
     });
     let first = |cell: &Range<usize>| {
@@ -113,6 +129,12 @@ pub(super) fn heads<'v>(view: &'v View, hit: &Hit) -> Option<Heads<'v>> {
     })
 }
 
+/// "A/c ref": a customer's reference.
+fn is_reference(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
+    let behind = view.text.get(label.end..cell.end).unwrap_or_default().trim_start();
+    behind.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("ref"))
+}
+
 /// Whether a label is all that a cell says.
 fn is_only(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
     let around = [cell.start..label.start, label.end..cell.end];
@@ -122,9 +144,12 @@ fn is_only(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
 }
 
 /// "Bank account no": whether a cell says no more than that an account is a bank's.
-fn names_bank(view: &View, cell: &Range<usize>) -> bool {
-    let words = view.text.get(cell.clone()).unwrap_or_default();
-    words.trim_start().get(..4).is_some_and(|word| word.eq_ignore_ascii_case("bank"))
+fn is_banks(view: &View, cell: &Range<usize>, label: &Hit) -> bool {
+    let before = view.text.get(cell.start..label.start).unwrap_or_default();
+    let said =
+        view.text.get(cell.start..cell.start + 4).is_some_and(|word| word.eq_ignore_ascii_case("bank"));
+    said && (before.is_empty() || before.trim().eq_ignore_ascii_case("bank"))
+        && is_only(view, &(label.start..cell.end), label)
 }
 
 /// Whether a cell speaks of an account, a payee or of paying anywhere.
@@ -141,13 +166,25 @@ impl<'v> Heads<'v> {
             self.read_row(view, row, &cells, &mut above, &mut rows);
         }
         let mut start = self.row.start;
-        for _ in 0..FOOT {
+        // Only below nothing: an empty form has its values above in another table.
+        let last = super::below(view, self.row.end, 1).next().is_none_or(|(row, cells)| {
+            cells.len() <= 1 && digits(view.text.get(row).unwrap_or_default()) == 0
+        });
+        for _ in 0..if last { FOOT } else { 0 } {
             let Some((row, cells)) = super::above(view, start).filter(|_| rows.is_empty()) else { break };
             start = row.start;
+            above.at_foot = true;
             if cells.len() == self.columns {
                 self.read_row(view, row, &cells, &mut above, &mut rows);
             }
         }
+        // Six digits above may be anything.
+        let plain = |row: &&mut Row<'v>| {
+            view.text
+                .get(row.code.clone())
+                .is_some_and(|code| code.trim().bytes().all(|b| b.is_ascii_digit()))
+        };
+        rows.iter_mut().filter(plain).for_each(|row| row.may_be_other |= above.at_foot);
         rows
     }
 
@@ -168,24 +205,22 @@ impl<'v> Heads<'v> {
         }
         if cells.len() != self.columns {
             match cells {
-                _ if above.ended => {}
-                [cell] => Self::read_rest(view, cell, rows),
-                cells => self.read_shifted(view, cells, rows),
+                [cell] if !above.ended => Self::read_rest(view, cell, rows),
+                [_] => {}
+                cells => self.read_shifted(view, cells, above, rows),
             }
             return;
         }
-        let words = cells.iter().filter(|cell| text(cell).contains(char::is_alphabetic)).count();
-        if above.code.is_some() && words > 1 && digits(whole_row) == 0 {
-            above.another = true;
+        if above.code.is_some() && digits(whole_row) == 0 {
             above.ended = true;
+            above.another |= heads_another(whole_row);
         }
         let valued = |column: usize| cells.get(column).filter(|cell| digits(text(cell)) >= VALUE);
         let own = valued(self.code);
-        let code = match own {
-            Some(cell) => Some(cell.clone()),
-            // "As before", a ditto mark, or nothing: the code of the row above.
-            None if !above.ended => above.code.clone(),
-            None => None,
+        let again = if own.is_some() || above.ended { Again::No } else { self.says_again(view, cells) };
+        let code = match again {
+            Again::No => own.cloned(),
+            _ => above.code.clone(),
         };
         let Some(code) = code else { return };
         if own.is_some() {
@@ -201,11 +236,31 @@ impl<'v> Heads<'v> {
                 code: code.clone(),
                 number,
                 account,
-                may_be_other: above.another || place > 0 && self.plain,
+                may_be_other: above.another
+                    || again == Again::Maybe
+                    || place > 0 && (self.plain || whose::is_customers(view, account)),
                 beside: beside.take(),
                 institution: self.institution.and_then(|column| cells.get(column).cloned()),
             });
         }
+    }
+
+    /// Whether a row without a code of its own has that of the row above.
+    fn says_again(&self, view: &View, cells: &[Range<usize>]) -> Again {
+        const SAME: [&str; 8] = ["\"", "''", "”", "as before", "as above", "same", "ditto", "unchanged"];
+        const NOW: [&str; 6] = ["new", "now", "from", "current", "correct", "changed"];
+        let text =
+            |cell: &Range<usize>| view.text.get(cell.clone()).unwrap_or_default().trim().to_lowercase();
+        let code = cells.get(self.code).map(text).unwrap_or_default();
+        if SAME.iter().any(|same| code.starts_with(same)) {
+            return Again::Yes;
+        }
+        let taken = |column: usize| column == self.code || self.accounts.iter().any(|(at, _)| *at == column);
+        let others =
+            cells.iter().enumerate().filter(|(column, _)| !taken(*column)).map(|(_, cell)| text(cell));
+        let says_now = |cell: &str| cell.split(|c: char| !c.is_alphabetic()).any(|word| NOW.contains(&word));
+        let silent = others.into_iter().all(|cell| !cell.contains(char::is_alphanumeric) || says_now(&cell));
+        if silent && !code.contains(char::is_alphanumeric) { Again::Maybe } else { Again::No }
     }
 
     /// A number alone below the number of the row above: a second line of its cell.
@@ -230,7 +285,7 @@ impl<'v> Heads<'v> {
 
     /// Reads a row with fewer cells than heads, or more: empty cells are lost in the text, so a value stands up to so many
     /// columns beside its own. Where several cells could be meant, each is only one that may be the customer's.
-    fn read_shifted(&self, view: &View, cells: &[Range<usize>], rows: &mut Vec<Row<'v>>) {
+    fn read_shifted(&self, view: &View, cells: &[Range<usize>], above: &mut Above, rows: &mut Vec<Row<'v>>) {
         let lost = self.columns.abs_diff(cells.len());
         let near = |column: usize| {
             let fewer = cells.len() < self.columns;
@@ -247,6 +302,10 @@ impl<'v> Heads<'v> {
             let list = chunks(view, cell.start, cell.end);
             !text(*at).contains(char::is_alphabetic) && account_at(view, &list, 0, (0, 0)).is_some()
         };
+        above.shifted += 1;
+        if above.ended && above.shifted > SHIFTED {
+            return;
+        }
         if lost > LOST || !view.tables.take((lost + 1) * (lost + 1) * self.accounts.len() * Budget::CELL) {
             return;
         }
@@ -270,9 +329,35 @@ impl<'v> Heads<'v> {
             }
         }
         let found = rows.get_mut(before..).unwrap_or_default();
-        let several = found.len() > 1;
+        let several = found.len() > 1 || above.ended;
         found.iter_mut().for_each(|row| row.may_be_other = several);
     }
+}
+
+/// Whether a row of words is the head of another table: of invoices, orders, payments.
+fn heads_another(row: &str) -> bool {
+    const HEADS: [&str; 18] = [
+        "date",
+        "datum",
+        "invoice",
+        "rechnung",
+        "facture",
+        "factuur",
+        "amount",
+        "betrag",
+        "montant",
+        "due",
+        "order",
+        "ref",
+        "total",
+        "qty",
+        "description",
+        "item",
+        "balance",
+        "paid",
+    ];
+    let row = row.to_lowercase();
+    row.split(|c: char| !c.is_alphabetic()).filter(|word| HEADS.contains(word)).nth(1).is_some()
 }
 
 /// An account number of eight digits in a cell that holds nothing else of its kind before.
