@@ -175,6 +175,30 @@ fn the_last_row_of_a_long_table() {
     assert_eq!(read("Invoice INV-1", &text, "").0, format!("{OLD} {NEW}"));
 }
 
+/// An old number further on does not hide the one right behind the code.
+#[test]
+fn a_number_that_looks_like_a_code() {
+    for (text, account) in [
+        ("BSB: 062-000 - 557799\nPrevious account number: 12345678", "062000-557799"),
+        ("BSB: 062-000 / 033-123\nAccount number: 12345678", "062000-033123"),
+        ("Routing number: 021000021 / 026009593 (old account number 9876543210)", "021000021-026009593"),
+    ] {
+        check(&[(text, ["Invoice INV-1", text, ""], account, 0)]);
+    }
+}
+
+/// Rows beyond the limit are said to be unread, whatever they hold.
+#[test]
+fn more_rows_than_are_read_is_said() {
+    for (rows, limited) in [(19_000, false), (21_000, true)] {
+        let text = format!("Sort code\tAccount number\n{}", "timber\tsand\n".repeat(rows));
+        let octets = format!("Subject: x\r\n\r\n{text}");
+        let claims = payment_claims(&parse(octets.as_bytes()), &Documents::new());
+        let gap = claims.unchecked.iter().any(|gap| gap.why == "limit");
+        assert_eq!(gap, limited, "{rows}: {:?}", claims.unchecked);
+    }
+}
+
 /// Each head of a column reads the rows below: a sheet of nothing but heads is given up, and said to be.
 #[test]
 fn more_heads_than_are_read_is_said() {

@@ -5,6 +5,7 @@
 use super::due_date::is_month;
 use super::numbers::{Chunk, Number, chunks};
 use super::pairs::is_date;
+use super::table::FRAME;
 use super::{Label, View};
 
 /// Further values of one label at most.
@@ -67,9 +68,6 @@ const LED: [&str; 12] =
 const JOINS: [&str; 11] = ["and", "or", "is", "are", "be", "has", "have", "been", "the", "on", "our"];
 /// What stands between two values that are named together.
 const BESIDE: [&str; 6] = ["", "/", "and", "or", "&", "~~"];
-
-/// What stands between cells.
-const CELLS: [char; 4] = ['\t', '|', '│', '║'];
 
 /// How a value is joined to the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +133,11 @@ fn is_reference(view: &View, number: &Number) -> bool {
         && !behind.get(2..).is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
 }
 
+/// Whether a character ends a cell.
+fn ends_cell(c: char) -> bool {
+    c == '\t' || FRAME.contains(&c)
+}
+
 /// The text between two values of a label.
 struct Gap<'v> {
     view: &'v View,
@@ -161,7 +164,7 @@ impl Gap<'_> {
         // Another line, or another label, speaks of something else.
         let beside = words.may && !words.led
             || BESIDE.contains(&text.trim_matches(|c: char| c == ' ' || !c.is_ascii()));
-        let cells = text.contains(CELLS) && text.trim_matches(CELLS).trim().is_empty();
+        let cells = text.contains(ends_cell) && text.trim_matches(ends_cell).trim().is_empty();
         (lines == 0 && labels.is_empty() && (beside || cells && self.is_row())).then_some(Joint::Beside)
     }
 
@@ -173,7 +176,7 @@ impl Gap<'_> {
 
     /// Whether the first value has a cell of its own, behind that of its label.
     fn is_row(&self) -> bool {
-        self.view.line_before(self.first, TOLD_WITHIN).trim_end_matches(' ').ends_with(CELLS)
+        self.view.line_before(self.first, TOLD_WITHIN).trim_end_matches(' ').ends_with(ends_cell)
     }
 }
 

@@ -342,7 +342,7 @@ fn iban_head(view: &View, hit: &Hit) -> Option<String> {
 /// Whether the details around a label are hidden in part: `20-00-00 ••••1234`, "ending 4821". People who mention an account
 /// so do not ask to pay to it.
 fn is_masked(view: &View, hit: &Hit) -> bool {
-    const MASKS: [&str; 7] = ["**", "••", "xx", "XX", "ending", "endet", "##"];
+    const WORDS: [&str; 2] = ["ending", "endet"];
     let before = view.line_before(hit.start, MASK_REACH);
     let behind = view.after(hit.end, MASK_REACH).split('\n').next().unwrap_or_default();
     let shown = |text: &str, mask: &str| {
@@ -352,5 +352,5 @@ fn is_masked(view: &View, hit: &Hit) -> bool {
         (2..=4).contains(&rest.bytes().take_while(u8::is_ascii_digit).count())
     };
     let below = table::first_row(view, hit).unwrap_or_default();
-    MASKS.iter().any(|mask| [before, behind, below].iter().any(|text| shown(text, mask)))
+    table::MASKS.iter().chain(&WORDS).any(|mask| [before, behind, below].iter().any(|text| shown(text, mask)))
 }

@@ -23,7 +23,9 @@ const VALUE: usize = 4;
 /// Octets of a code's cell at most.
 const CODE: usize = 14;
 /// What separates the cells of tables that are drawn with signs.
-const FRAME: [char; 3] = ['|', '│', '║'];
+pub(super) const FRAME: [char; 3] = ['|', '│', '║'];
+/// What stands for the digits of a number that is hidden in part.
+pub(super) const MASKS: [&str; 5] = ["**", "••", "xx", "XX", "##"];
 /// How codes are written: of the UK, Australia, Canada, the United States.
 const CODES: [&[usize]; 5] = [&[2, 2, 2], &[3, 3], &[5], &[9], &[3, 3, 3]];
 

@@ -19,7 +19,8 @@ pub(super) fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &m
         let Some(code) = table::code_in(view, &row.code, &[&[2, 2, 2], &[3, 3]]) else { continue };
         let Some(number) = row.number(view, &REACH.labelled) else {
             // "****6819": the number is not to be looked for in other columns.
-            read |= view.text.get(row.number.clone()).is_some_and(is_masked);
+            let masked = |cell: &str| table::MASKS.iter().any(|mask| cell.contains(mask));
+            read |= view.text.get(row.number.clone()).is_some_and(masked);
             continue;
         };
         read = true;
@@ -37,7 +38,9 @@ pub(super) fn below_heads(view: &View, hit: &Hit, found: &mut Labelled, used: &m
         let code = (code.start, code.end, code.digits);
         match judge(view, hit, &code, &number, Some(row.account)) {
             Pair::Account if goods => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
-            Pair::Account if row.may_be_other || date => found.doubtful.push(Doubtful { canonical, whose: Whose::Branch }),
+            Pair::Account if row.may_be_other || date => {
+                found.doubtful.push(Doubtful { canonical, whose: Whose::Branch })
+            }
             Pair::Account => found.sure.push(canonical),
             // A shop's branches stand in tables of its invoices, with the customer.
             Pair::Doubtful(_) => found.doubtful.push(Doubtful { canonical, whose: Whose::Customers }),
@@ -61,7 +64,8 @@ fn in_one_cell(
     if !rest.contains(|c: char| c.is_ascii_digit()) {
         return;
     }
-    let head = view.after(row.account.end, HEAD).split(['\n', '\t']).next().unwrap_or_default().to_lowercase();
+    let head =
+        view.after(row.account.end, HEAD).split(['\n', '\t']).next().unwrap_or_default().to_lowercase();
     if head.contains("ref") {
         return;
     }
@@ -82,7 +86,8 @@ fn in_one_cell(
 fn first_behind(view: &View, label: &Hit, found: &Number, code: (usize, usize)) -> Option<Number> {
     let list = chunks(view, label.end, found.start);
     let (first, _) = account_at(view, &list, 0, code)?;
-    let directly = !view.text.get(label.end..first.start)?.contains(|c: char| c.is_alphanumeric() || c == '\n');
+    let directly =
+        !view.text.get(label.end..first.start)?.contains(|c: char| c.is_alphanumeric() || c == '\n');
     (directly && first.end <= found.start && REACH.adjacent.contains(&first.digits.len())).then_some(first)
 }
 
@@ -94,7 +99,9 @@ fn numbers_behind(view: &View, number: &Number, code: (usize, usize)) -> Vec<Fur
         (!date && REACH.labelled.contains(&number.digits.len())).then_some(number)
     };
     let mut numbers = further::behind(view, (number.start, number.end), read);
-    let usual = |further: &Further| further.joint == Joint::Change || REACH.adjacent.contains(&further.number.digits.len());
+    let usual = |further: &Further| {
+        further.joint == Joint::Change || REACH.adjacent.contains(&further.number.digits.len())
+    };
     let count = numbers.iter().take_while(|further| usual(further)).count();
     numbers.truncate(count);
     numbers
@@ -108,10 +115,6 @@ fn has_one_number_with_codes(view: &View, rows: &[table::Row<'_>]) -> bool {
     let codes = texts(|row| row.code.clone());
     let plain = codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_digit()));
     codes.len() > 1 && plain && texts(|row| row.number.clone()).len() == 1
-}
-
-fn is_masked(cell: &str) -> bool {
-    ["**", "••", "xx", "XX", "##"].iter().any(|mask| cell.contains(mask))
 }
 
 /// Adds what further codes and numbers behind the first ones make: "20-00-00 -> 23-05-80".
@@ -139,7 +142,8 @@ pub(super) fn further_pairs(
     let plain = |start: usize, end: usize, digits: &str| end - start == digits.len();
     let spaced = !plain(code.0, code.1, &code.2);
     let dated = |code: &Number| {
-        pairs::is_date(&code.digits) && (numbers.is_empty() || spaced && plain(code.start, code.end, &code.digits))
+        pairs::is_date(&code.digits)
+            && (numbers.is_empty() || spaced && plain(code.start, code.end, &code.digits))
     };
     let codes: Vec<_> = codes.into_iter().filter(|code| !dated(&code.number)).collect();
     let first = Number { start: code.0, end: code.1, digits: code.2 };
@@ -147,7 +151,8 @@ pub(super) fn further_pairs(
     let behind = |label: &Hit, value: &Number| {
         view.text.get(label.end..value.start).is_some_and(|gap| !gap.contains('\n'))
     };
-    let labelled = (codes.is_empty() || behind(hit, &first)) && (numbers.is_empty() || account.is_some_and(|label| behind(label, number)));
+    let labelled = (codes.is_empty() || behind(hit, &first))
+        && (numbers.is_empty() || account.is_some_and(|label| behind(label, number)));
     for (code, number, joint) in further::pairs((&first, number), &codes, &numbers) {
         let canonical = canonical(&code.digits, &number.digits);
         match joint {
